@@ -1,0 +1,12 @@
+/**
+ * Time as an argument: whatever needs the time is handed a clock, so that tests decide what time it is. The machine's
+ * own clock is `edge/clock.ts`.
+ *
+ * @module
+ */
+
+/** Tells the time. */
+export interface Clock {
+  /** The present instant. */
+  now(): Date;
+}

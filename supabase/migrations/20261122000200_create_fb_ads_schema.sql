@@ -1,0 +1,17 @@
+-- The schema of the machinery and the role that reads the reports.
+-- Why a schema of its own: the Data API exposes `public` alone, so queues, outbox and personal data cannot be reached through it.
+
+create schema fb_ads;
+
+comment on schema fb_ads is
+  'Machinery of the Meta Ads suite: settings, queues, runs, rate limits, events. Not exposed by the Data API; the functions reach it through fb_* functions in public.';
+
+revoke all on schema fb_ads from public;
+grant usage on schema fb_ads to service_role;
+
+create role fb_ads_reader nologin;
+
+comment on role fb_ads_reader is
+  'Reads the reporting views of the Meta Ads suite and nothing else: no personal data, no digest, no click id. Grant it to the role your dashboards log in with.';
+
+grant usage on schema public, fb_ads to fb_ads_reader;

@@ -1,0 +1,105 @@
+-- Giving a job back without a page: the budget is spent, Meta refused, or it cannot be done.
+
+create function fb_ads.retry_delay_seconds(attempts integer)
+returns double precision
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select least(600, 5 * power(2, least(attempts, 10))) * (0.75 + random() / 2);
+$$;
+
+revoke execute on function fb_ads.retry_delay_seconds(integer) from public, anon, authenticated;
+grant execute on function fb_ads.retry_delay_seconds(integer) to service_role;
+comment on function fb_ads.retry_delay_seconds(integer) is 'Pause before the next attempt after that many failures in a row: 5 s doubling to 10 minutes, a quarter of jitter either way.';
+
+create function fb_ads.fail_account(job fb_ads.sync_jobs, error jsonb)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  with failed as (
+    update fb_ads.sync_jobs as other
+    set state = 'failed', finished_at = now(), last_error = error
+    where other.account_id = job.account_id and other.state = 'pending'
+  )
+  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
+  from public.ad_accounts as account
+  where account.id = job.account_id
+  on conflict (scope, key, use_case) do update set
+    stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
+    stop_error = excluded.stop_error,
+    probe_after = excluded.probe_after,
+    updated_at = now();
+$$;
+
+revoke execute on function fb_ads.fail_account(fb_ads.sync_jobs, jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.fail_account(fb_ads.sync_jobs, jsonb) to service_role;
+comment on function fb_ads.fail_account(fb_ads.sync_jobs, jsonb) is
+  'Ends the open jobs of an account that may not be read and says why; the next night tries it again with one call.';
+
+create function public.fb_release_sync_job(request jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
+  outcome text := request ->> 'outcome';
+  error jsonb := nullif(request -> 'error', 'null');
+  given_up boolean;
+begin
+  if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
+    raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
+  end if;
+  -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or the next night.
+  given_up := outcome in ('fail', 'stop_account') or (outcome in ('retry', 'restart') and job.attempts >= 11);
+
+  update fb_ads.sync_jobs as j
+  set
+    state = case when given_up then 'failed' else 'pending' end,
+    finished_at = case when given_up then now() end,
+    lease_id = null,
+    lease_until = null,
+    attempts = j.attempts + case when outcome in ('retry', 'restart') then 1 else 0 end,
+    not_before = case
+      when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts))
+      else j.not_before
+    end,
+    cursor = case when outcome = 'restart' then null else j.cursor end,
+    page_count = case when outcome = 'restart' then 0 else j.page_count end,
+    page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
+    params = coalesce(request -> 'params', j.params),
+    last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
+  where j.id = job.id;
+
+  if outcome = 'restart' then
+    delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
+  elsif outcome = 'park' then
+    perform fb_ads.park_held_job(job, request -> 'park');
+  elsif outcome = 'stop_token' then
+    perform fb_ads.stop_token((select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error);
+  elsif outcome = 'stop_account' then
+    perform fb_ads.fail_account(job, error);
+  end if;
+  if jsonb_typeof(request -> 'usage') = 'array' then
+    perform fb_ads.store_usage(request -> 'usage');
+  end if;
+
+  update fb_ads.sync_runs as run
+  set jobs_failed = run.jobs_failed + given_up::integer, lease_until = now() + interval '10 seconds'
+  where run.id = job.run_id;
+  return jsonb_build_object('state', case when given_up then 'failed' else 'pending' end);
+end;
+$$;
+
+revoke execute on function public.fb_release_sync_job(jsonb) from public, anon, authenticated;
+grant execute on function public.fb_release_sync_job(jsonb) to service_role;
+comment on function public.fb_release_sync_job(jsonb) is
+  'Gives a job back: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, park?}. outcome: yield (budget spent), retry (later, growing pause), restart (from the first page), park, stop_token, stop_account, fail. Returns {state}. Raises lease_lost (409) when another holds it.';

@@ -1,0 +1,175 @@
+/**
+ * Builds Meta's `user_data` from what a caller knows about a person: every field normalised and hashed by its own rule.
+ * A field that cannot be made valid is left out and named in the notes; the event goes on without it.
+ *
+ * @module
+ */
+
+import { findCountry, findCountryOrDigest } from "./country.ts";
+import { passDigest, recogniseDigest, sha256 } from "./digest.ts";
+import {
+  CLEAR_FIELD_CHECKS,
+  CLEAR_FIELDS,
+  type ClearField,
+  FIELDS_OF_FEW_VALUES,
+  HASHED_FIELDS,
+  type HashedField,
+  MAX_VALUE_LENGTH,
+  NORMALISERS,
+  type UserData,
+} from "./fields.ts";
+import type { NormaliseContext, Note } from "./normalised.ts";
+import { isStorable, trimText } from "./unicode_text.ts";
+
+/** What the rules must know beside the person's data. */
+export interface BuildUserDataOptions {
+  /** Country of phone numbers written nationally where the person's own `country` is absent or unusable. */
+  readonly default_country?: string | undefined;
+  /** Today as `YYYY-MM-DD` (UTC); no birth date is later. */
+  readonly today: string;
+  /** How `03/04/1990` is meant; Meta's own reading is month first. @default "month_first" */
+  readonly date_order?: "month_first" | "day_first" | undefined;
+  /** Fields that the caller handles itself and that are therefore no unknown ones. */
+  readonly other_fields?: readonly string[] | undefined;
+}
+
+/** The outcome: fields in a fixed order, so that equal input gives equal text. */
+export interface BuiltUserData {
+  readonly user_data: UserData;
+  readonly notes: Note[];
+}
+
+const ANY_FIELD: ReadonlySet<string> = new Set([...HASHED_FIELDS, ...CLEAR_FIELDS]);
+/** Version and variant of a random (4) or time-ordered (7, years 2022 to 2039) UUID written without dashes. */
+const PLAIN_UUID = /^(?:[0-9a-f]{12}4|01[89a-f][0-9a-f]{9}7)[0-9a-f]{3}[89ab][0-9a-f]{15}$/i;
+const DIGESTS_KEPT = 5_000;
+const digests = new Map<string, string>();
+
+/**
+ * Builds `user_data`. Values are texts or whole numbers, for hashed fields also lists of them. SHA-256 digests pass
+ * through in lower case, with the parameter builder's suffix untouched; other digests are refused. A hashed phone with
+ * Google's leading plus cannot be told from Meta's by its digest: hash without the plus.
+ */
+export function buildUserData(input: Readonly<Record<string, unknown>>, options: BuildUserDataOptions): BuiltUserData {
+  const notes: Note[] = [];
+  const user_data: UserData = {};
+  const country = ownCountry(input.country);
+  const context: NormaliseContext = {
+    country,
+    phone_country: country ?? findCountry(options.default_country ?? ""),
+    today: options.today.replaceAll("-", ""),
+    date_order: options.date_order ?? "month_first",
+  };
+  for (const field of HASHED_FIELDS) {
+    const given = input[field];
+    if (given === undefined || given === null) continue;
+    const value = hashField(field, given, context, notes);
+    if (value !== undefined) user_data[field] = value;
+  }
+  for (const field of CLEAR_FIELDS) {
+    const given = input[field];
+    if (given === undefined || given === null) continue;
+    const value = readClearField(field, given, notes);
+    if (value !== undefined) user_data[field] = value;
+  }
+  for (const field of Object.keys(input)) {
+    if (ANY_FIELD.has(field) || options.other_fields?.includes(field)) continue;
+    notes.push({ path: fieldPath(field), message: "is not a field of user_data and was left out" });
+  }
+  return { user_data, notes };
+}
+
+/** Names that are no identifiers are a caller's data; they are counted under their parent's path. */
+function fieldPath(field: string): string {
+  return /^[A-Za-z_]\w{0,39}$/.test(field) ? `user_data.${field}` : "user_data";
+}
+
+function ownCountry(given: unknown): string | undefined {
+  for (const value of Array.isArray(given) ? given : [given]) {
+    const country = typeof value === "string" ? findCountryOrDigest(value) : undefined;
+    if (country !== undefined) return country;
+  }
+  return undefined;
+}
+
+function hashField(
+  field: HashedField,
+  given: unknown,
+  context: NormaliseContext,
+  notes: Note[],
+): string | string[] | undefined {
+  if (!Array.isArray(given)) return hashValue(field, given, context, `user_data.${field}`, notes);
+  const values = new Set<string>();
+  given.forEach((item: unknown, index) => {
+    const value = hashValue(field, item, context, `user_data.${field}[${index}]`, notes);
+    if (value !== undefined) values.add(value);
+  });
+  return values.size === 0 ? undefined : [...values];
+}
+
+function hashValue(
+  field: HashedField,
+  given: unknown,
+  context: NormaliseContext,
+  path: string,
+  notes: Note[],
+): string | undefined {
+  const text = readText(given, MAX_VALUE_LENGTH.hashed);
+  if (typeof text !== "string") {
+    if (text !== undefined) notes.push({ path, message: text.refused });
+    return undefined;
+  }
+  const kind = recogniseDigest(text);
+  if (kind === "digest") return passDigest(text);
+  if (kind === "digest_of_nothing") {
+    notes.push({ path, message: "is the digest of an empty text and was left out" });
+    return undefined;
+  }
+  if (kind === "unusable_digest" && !(field === "external_id" && PLAIN_UUID.test(text))) {
+    notes.push({ path, message: "is a digest other than SHA-256, which Meta cannot match, and was left out" });
+    return undefined;
+  }
+  const normalised = NORMALISERS[field](text, context);
+  if ("refused" in normalised) {
+    notes.push({ path, message: `${normalised.refused} and was left out` });
+    return undefined;
+  }
+  return FIELDS_OF_FEW_VALUES.has(field) ? rememberedDigest(normalised.value) : sha256(normalised.value);
+}
+
+/** Cities, states, countries and genders repeat; a full store starts afresh rather than grow. */
+function rememberedDigest(text: string): string {
+  const known = digests.get(text);
+  if (known !== undefined) return known;
+  const digest = sha256(text);
+  if (digests.size >= DIGESTS_KEPT) digests.clear();
+  digests.set(text, digest);
+  return digest;
+}
+
+function readClearField(field: ClearField, given: unknown, notes: Note[]): string | undefined {
+  const path = `user_data.${field}`;
+  const limit = field === "client_user_agent" ? MAX_VALUE_LENGTH.client_user_agent : MAX_VALUE_LENGTH.clear;
+  const text = readText(Array.isArray(given) && given.length === 1 ? given[0] : given, limit);
+  if (typeof text !== "string") {
+    if (text !== undefined) notes.push({ path, message: text.refused });
+    return undefined;
+  }
+  const check = CLEAR_FIELD_CHECKS[field];
+  if (check !== undefined && !check.is(text)) {
+    notes.push({ path, message: `${check.not} and was left out` });
+    return undefined;
+  }
+  return text;
+}
+
+/** Reads a text or whole number, trimmed; undefined when there is nothing in it. */
+function readText(given: unknown, limit: number): string | { refused: string } | undefined {
+  if (given === undefined || given === null || (Array.isArray(given) && given.length === 0)) return undefined;
+  if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0) return String(given);
+  if (typeof given !== "string") return { refused: "is neither a text nor a whole number and was left out" };
+  if (given.length > limit) return { refused: "is too long and was left out" };
+  if (!isStorable(given)) return { refused: "is not well-formed text and was left out" };
+  const text = trimText(given);
+  return text === "" ? undefined : text;
+}

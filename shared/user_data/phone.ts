@@ -1,0 +1,72 @@
+/**
+ * Phone numbers (`ph`): E.164 digits without the plus. A number written nationally needs a country; without one it is
+ * left out, because a guess is another person's number. Validity is libphonenumber's length check, not its list of
+ * ranges in use: ranges are opened every month, and a number refused here is a match lost.
+ *
+ * @module
+ */
+
+import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min";
+import type { NormaliseContext, Normalised } from "./normalised.ts";
+
+/** The most digits that E.164 allows, country code included. */
+const MAX_DIGITS = 15;
+/** Fewer digits beside a slash are a part of a number, such as an area code. */
+const MIN_DIGITS_OF_ONE_NUMBER = 7;
+/** So many digits before a slash are a whole number, whatever follows (`0812-3456-7890/91`). */
+const CLEARLY_A_WHOLE_NUMBER = 9;
+const NUMBER_SEPARATORS = /[/\\;,|&\n]|\b(?:or|atau|and|dan)\b/i;
+/** "loc. 12", "local 12": how extensions are written in the Philippines; the library knows the other spellings. */
+const LOCAL_EXTENSION = /\s*\(?\b(?:local|loc)\b\.?:?\s*\d{1,6}\)?\s*$/i;
+const INVISIBLE = /\p{Cf}+/gu;
+const DIGIT = /\p{Nd}/gu;
+
+/**
+ * Normalises one phone number. Two numbers in one field are the first of them that is possible, never both joined;
+ * extensions are dropped; a leading `00` is a plus in every country.
+ */
+export function normalisePhone(text: string, context: Pick<NormaliseContext, "phone_country">): Normalised {
+  const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(/[_·•]/g, " ").replace(LOCAL_EXTENSION, "");
+  const country = context.phone_country?.toUpperCase();
+  const known = country !== undefined && isSupportedCountry(country) ? country : undefined;
+  for (const candidate of numbersIn(written)) {
+    const digits = e164Digits(candidate, known);
+    if (digits !== undefined) return { value: digits };
+  }
+  if (!/\p{Nd}/u.test(written)) return { refused: "is not a phone number" };
+  return known === undefined && !/^\s*\(?\s*(?:\+|00)/.test(written)
+    ? { refused: "is a national phone number and the country is unknown" }
+    : { refused: "is not a possible phone number" };
+}
+
+/** Cuts a field that holds several numbers; a single number that contains a slash stays whole. */
+function numbersIn(written: string): string[] {
+  if (!NUMBER_SEPARATORS.test(written)) return [written];
+  const parts = written.split(NUMBER_SEPARATORS).filter((part) => countDigits(part) >= MIN_DIGITS_OF_ONE_NUMBER);
+  const [first] = parts;
+  if (first !== undefined && (parts.length > 1 || countDigits(first) >= CLEARLY_A_WHOLE_NUMBER)) return parts;
+  return [written.replace(/[/\\;,|&\n]/g, " ")];
+}
+
+function countDigits(text: string): number {
+  return text.match(DIGIT)?.length ?? 0;
+}
+
+function e164Digits(written: string, country: CountryCode | undefined): string | undefined {
+  const number = written.trim().replace(/^\+{2,}/, "+").replace(/^\+\s*\(?(?=0)/, "");
+  if (/^\(?\s*00(?!0)/.test(number)) {
+    const international = possibleDigits(number.replace(/^\(?\s*00\s*\)?/, "+"), undefined);
+    if (international !== undefined) return international;
+  }
+  return possibleDigits(number, country);
+}
+
+function possibleDigits(number: string, country: CountryCode | undefined): string | undefined {
+  const parsed = parsePhoneNumberFromString(number, country);
+  if (parsed === undefined || !parsed.isPossible()) return undefined;
+  const digits = parsed.number.slice(1);
+  if (digits.length > MAX_DIGITS) return undefined;
+  // Place holders such as 0000000000: possible by their length alone, and shared by strangers.
+  if (/^(?:0|(\d)\1*$)/.test(parsed.nationalNumber) && !parsed.isValid()) return undefined;
+  return digits;
+}

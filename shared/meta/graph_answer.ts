@@ -1,0 +1,131 @@
+/**
+ * Tells a good answer of Meta's from a bad one. HTTP status alone does not: errors come inside 200, and 200 also carries
+ * HTML, cut-off JSON and nothing at all. What becomes of Meta's message ends here; the error that leaves has none of it.
+ *
+ * @module
+ */
+
+import { GraphApiError, type GraphFailure, type UsageReading } from "../errors.ts";
+import { findGraphError, findNamedField, findNamedIndex, type GraphTarget, TRANSPORT } from "./graph_errors.ts";
+
+/** Circumstances of an answer. */
+export interface AnswerFacts {
+  http_status: number | null;
+  usage: UsageReading[];
+  /** The `fields` parameter of the call. */
+  fields: string;
+  target: GraphTarget;
+}
+
+/** Why a call brought no answer of Meta's. */
+export type TransportReason =
+  | "timeout"
+  | "aborted"
+  | "connection"
+  | "redirect"
+  | "empty_body"
+  | "malformed_body"
+  | "http_error";
+
+/** Makes the error of a call that brought no answer of Meta's; the platform's own text may hold the URL and is left out. */
+export function transportError(
+  reason: TransportReason,
+  facts: Pick<AnswerFacts, "http_status" | "usage">,
+): GraphApiError {
+  const failure: GraphFailure = {
+    meta_code: null,
+    error_subcode: null,
+    type: null,
+    fbtrace_id: null,
+    http_status: facts.http_status,
+    reason,
+    action: TRANSPORT.action,
+    use_case: TRANSPORT.use_case,
+    min_park_seconds: 0,
+    field: null,
+    data_index: null,
+    usage: facts.usage,
+  };
+  const status = facts.http_status === null ? "no answer" : `HTTP ${facts.http_status}`;
+  return new GraphApiError(TRANSPORT.code, `${TRANSPORT.meaning} (${reason}, ${status})`, failure, {
+    retryable: TRANSPORT.retryable,
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function integerOf(value: unknown): number | null {
+  const number = typeof value === "string" && /^-?\d+$/.test(value) ? Number(value) : value;
+  return typeof number === "number" && Number.isSafeInteger(number) ? number : null;
+}
+
+/** A short word of Meta's own vocabulary; anything else is not passed on. */
+function wordOf(value: unknown): string | null {
+  return typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : null;
+}
+
+/** Makes the error that an `error` object of Meta's stands for. */
+export function buildGraphError(error: Record<string, unknown>, facts: AnswerFacts): GraphApiError {
+  const code = integerOf(error.code);
+  const subcode = integerOf(error.error_subcode);
+  const message = typeof error.message === "string" ? error.message : "";
+  const row = findGraphError({
+    code,
+    subcode: subcode === 0 ? null : subcode,
+    message,
+    is_transient: error.is_transient === true,
+    target: facts.target,
+  });
+  const failure: GraphFailure = {
+    meta_code: code,
+    error_subcode: subcode,
+    type: wordOf(error.type),
+    fbtrace_id: wordOf(error.fbtrace_id),
+    http_status: facts.http_status,
+    reason: row.name,
+    action: row.action,
+    use_case: row.use_case,
+    min_park_seconds: row.min_park_seconds,
+    field: row.action === "drop_field" ? findNamedField(message, facts.fields) : null,
+    data_index: findNamedIndex(message),
+    usage: facts.usage,
+  };
+  const regain = Math.max(row.min_park_seconds, 0);
+  const codes = `${code ?? "no code"}${subcode === null ? "" : `/${subcode}`}`;
+  return new GraphApiError(row.code, `Meta answered ${codes} (${row.name}): ${row.meaning}`, failure, {
+    retryable: row.retryable,
+    ...(regain > 0 ? { retry_after_seconds: regain } : {}),
+  });
+}
+
+/** A decoded answer: the body, or the error that it is. */
+export type DecodedAnswer =
+  | { body: Record<string, unknown>; error: null }
+  | { body: null; error: GraphApiError };
+
+/** Decodes the text of an answer. */
+export function decodeGraphAnswer(text: string, facts: AnswerFacts): DecodedAnswer {
+  const status = facts.http_status ?? 0;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    const reason = status >= 300 && status < 400
+      ? "redirect"
+      : status >= 400
+      ? "http_error"
+      : text.trim() === ""
+      ? "empty_body"
+      : "malformed_body";
+    return { body: null, error: transportError(reason, facts) };
+  }
+  if (!isObject(parsed)) return { body: null, error: transportError("malformed_body", facts) };
+  if (parsed.error !== undefined && parsed.error !== null) {
+    const error = isObject(parsed.error) ? parsed.error : {};
+    return { body: null, error: buildGraphError(error, facts) };
+  }
+  if (status < 200 || status >= 300) return { body: null, error: transportError("http_error", facts) };
+  return { body: parsed, error: null };
+}

@@ -1,0 +1,174 @@
+/**
+ * The one way to Meta's Graph API. A call is a call: no retries here, the caller decides by `error.action`. The token
+ * travels in the `Authorization` header alone, redirects are not followed so that it goes nowhere else, and
+ * `paging.next`, which carries a token, is never used: pages are asked for by their `after` cursor.
+ *
+ * @module
+ */
+
+import type { Clock } from "../clock.ts";
+import { type GraphApiError, type UsageReading } from "../errors.ts";
+import { decodeGraphAnswer, transportError } from "./graph_answer.ts";
+import type { GraphTarget } from "./graph_errors.ts";
+import { parseUsageHeaders } from "./usage_headers.ts";
+
+/** Parameters of a call; lists and objects are sent as JSON, `undefined` is left out. */
+export type GraphParams = Record<string, unknown>;
+
+/** A good answer. */
+export interface GraphAnswer {
+  /** Parsed JSON object; decode it before use. */
+  body: Record<string, unknown>;
+  /** What the usage headers of this answer say. */
+  usage: UsageReading[];
+  /** Size of the JSON, for the work budget. */
+  bytes: number;
+  /** Meta warns that the version of the call is old or was replaced by another one. */
+  api_version_warning?: string;
+}
+
+/** What is known of one call, for counting and logging; carries no token, no parameters and no body. */
+export interface GraphCall {
+  method: "GET" | "POST" | "DELETE";
+  /** Path without version and query, e.g. `act_1001/ads`. */
+  path: string;
+  started_at: Date;
+  /** Duration in milliseconds, by the clock. */
+  duration_ms: number;
+  /** Null when there was no answer. */
+  http_status: number | null;
+  bytes: number;
+  usage: UsageReading[];
+  error: GraphApiError | null;
+}
+
+/** Circumstances of one call. */
+export interface GraphCallOptions {
+  /** Ad account the call is about; known already for paths that begin with `act_`. */
+  fb_account_id?: string;
+  /** What the path names. @default by the path: `account` for `act_…`, otherwise `object` */
+  target?: GraphTarget;
+  /** Ends the call early. */
+  signal?: AbortSignal;
+  /** Time for this call, answer included. */
+  timeout_ms?: number;
+}
+
+/** A client bound to one token. */
+export interface GraphClient {
+  /** @throws {GraphApiError} */
+  get(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
+  /** Sends the parameters as a form. @throws {GraphApiError} */
+  post(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
+  /** Sends a JSON body as it stands. @throws {GraphApiError} */
+  postJson(path: string, body: unknown, options?: GraphCallOptions): Promise<GraphAnswer>;
+  /** @throws {GraphApiError} */
+  delete(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
+}
+
+/** What a client is made of. */
+export interface GraphClientOptions {
+  fetch: typeof fetch;
+  token: string;
+  /** E.g. `v26.0`. */
+  api_version: string;
+  /** Without a trailing slash. */
+  graph_url: string;
+  clock: Clock;
+  /** Time for one call, answer included. @default 60_000 */
+  timeout_ms?: number;
+  /** Told of every call, good or bad, once it is over. */
+  on_call?: (call: GraphCall) => void;
+}
+
+const PATH = /^[A-Za-z0-9_]+(?:\/[A-Za-z0-9_]+)*$/;
+const MAX_WARNING_CHARACTERS = 500;
+
+function encodeParams(params: GraphParams): URLSearchParams {
+  const encoded = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value === undefined || value === null) continue;
+    if (name === "access_token") throw new TypeError("a token is never a parameter");
+    encoded.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  return encoded;
+}
+
+/** Makes a client for one token. */
+export function createGraphClient(options: GraphClientOptions): GraphClient {
+  const { token, api_version, graph_url, clock, timeout_ms = 60_000, on_call } = options;
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("the token is empty or holds characters that no token has");
+
+  async function call(
+    method: GraphCall["method"],
+    path: string,
+    query: URLSearchParams,
+    body: { type: string; text: string } | null,
+    fields: string,
+    call_options: GraphCallOptions,
+  ): Promise<GraphAnswer> {
+    if (!PATH.test(path)) throw new TypeError("a Graph path consists of letters, digits, underscores and slashes");
+    const account = /^act_(\d+)/.exec(path)?.[1];
+    const fb_account_id = call_options.fb_account_id ?? account ?? null;
+    const target = call_options.target ?? (account === undefined ? "object" : "account");
+    const started_at = clock.now();
+    let http_status: number | null = null;
+    let bytes = 0;
+    let usage: UsageReading[] = [];
+    let failure: GraphApiError | null = null;
+    // One timer for head and body: a body that trickles is as lost as one that never comes.
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), call_options.timeout_ms ?? timeout_ms);
+    const signals = call_options.signal === undefined ? [timeout.signal] : [timeout.signal, call_options.signal];
+    try {
+      const search = query.size === 0 ? "" : `?${query}`;
+      const response = await options.fetch(`${graph_url}/${api_version}/${path}${search}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          Accept: "application/json",
+          ...(body === null ? {} : { "Content-Type": body.type }),
+        },
+        ...(body === null ? {} : { body: body.text }),
+        redirect: "manual",
+        signal: AbortSignal.any(signals),
+      });
+      http_status = response.status;
+      usage = parseUsageHeaders(response.headers, fb_account_id);
+      const text = await response.text();
+      bytes = text.length;
+      const decoded = decodeGraphAnswer(text, { http_status, usage, fields, target });
+      if (decoded.error !== null) throw failure = decoded.error;
+      const warning = response.headers.get("x-ad-api-version-warning");
+      return {
+        body: decoded.body,
+        usage,
+        bytes,
+        ...(warning === null ? {} : { api_version_warning: warning.slice(0, MAX_WARNING_CHARACTERS) }),
+      };
+    } catch (error) {
+      if (failure !== null && error === failure) throw failure;
+      const reason = timeout.signal.aborted ? "timeout" : call_options.signal?.aborted ? "aborted" : "connection";
+      throw failure = transportError(reason, { http_status, usage });
+    } finally {
+      clearTimeout(timer);
+      const duration_ms = clock.now().getTime() - started_at.getTime();
+      on_call?.({ method, path, started_at, duration_ms, http_status, bytes, usage, error: failure });
+    }
+  }
+
+  const fieldsOf = (params: GraphParams) => typeof params.fields === "string" ? params.fields : "";
+  const form = (params: GraphParams) => ({
+    type: "application/x-www-form-urlencoded",
+    text: encodeParams(params).toString(),
+  });
+  const none = new URLSearchParams();
+
+  return {
+    get: (path, params = {}, more = {}) => call("GET", path, encodeParams(params), null, fieldsOf(params), more),
+    post: (path, params = {}, more = {}) => call("POST", path, none, form(params), fieldsOf(params), more),
+    postJson: (path, body, more = {}) =>
+      call("POST", path, none, { type: "application/json", text: JSON.stringify(body) }, "", more),
+    delete: (path, params = {}, more = {}) => call("DELETE", path, encodeParams(params), null, "", more),
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Meta's usage headers, which come with every answer, errors included: four shapes, three units, lists whose worst entry
+ * is not always the first. Malformed ones are ignored. `decideBrakes` says until when to stay away before Meta blocks.
+ * https://developers.facebook.com/docs/graph-api/overview/rate-limiting#headers
+ *
+ * @module
+ */
+
+import type { UsageReading } from "../errors.ts";
+
+export type { UsageReading } from "../errors.ts";
+
+type JsonObject = Record<string, unknown>;
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Parses one header as a JSON object; null when it is missing or malformed. */
+function decodeHeader(headers: Headers, name: string): JsonObject | null {
+  const text = headers.get(name);
+  if (text === null) return null;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return isObject(parsed) ? parsed : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A number that is one (Meta also quotes them); null for everything else. */
+function decodeNumber(value: unknown): number | null {
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) && number >= 0 ? number : null;
+}
+
+function worst(values: unknown[]): number | null {
+  const numbers = values.map(decodeNumber).filter((value) => value !== null);
+  return numbers.length === 0 ? null : Math.max(...numbers);
+}
+
+function tierOf(entry: JsonObject): { tier: string } | Record<never, never> {
+  const tier = entry.ads_api_access_tier;
+  return typeof tier === "string" && tier !== "" ? { tier } : {};
+}
+
+function readApp(headers: Headers): UsageReading[] {
+  const usage = decodeHeader(headers, "x-app-usage");
+  const pct = usage === null ? null : worst([usage.call_count, usage.total_time, usage.total_cputime]);
+  return pct === null ? [] : [{ scope: "app", key: null, pct, regain_seconds: 0 }];
+}
+
+function readAccount(headers: Headers, fb_account_id: string | null): UsageReading[] {
+  const usage = decodeHeader(headers, "x-ad-account-usage");
+  const pct = usage === null ? null : decodeNumber(usage.acc_id_util_pct);
+  if (usage === null || pct === null) return [];
+  const regain_seconds = decodeNumber(usage.reset_time_duration) ?? 0;
+  return [{ scope: "account", key: fb_account_id, pct, regain_seconds, ...tierOf(usage) }];
+}
+
+/** One reading per key and use case: the worst of its entries. */
+function readBusinessUseCases(headers: Headers): UsageReading[] {
+  const usage = decodeHeader(headers, "x-business-use-case-usage") ?? {};
+  const readings = new Map<string, UsageReading>();
+  for (const [key, list] of Object.entries(usage)) {
+    for (const entry of Array.isArray(list) ? list : []) {
+      if (!isObject(entry)) continue;
+      const pct = worst([entry.call_count, entry.total_time, entry.total_cputime]);
+      // This one is in minutes, unlike every other time that Meta sends.
+      const regain_seconds = (decodeNumber(entry.estimated_time_to_regain_access) ?? 0) * 60;
+      if (pct === null && regain_seconds === 0) continue;
+      const type = typeof entry.type === "string" ? entry.type : "unknown";
+      const before = readings.get(`${key} ${type}`);
+      readings.set(`${key} ${type}`, {
+        scope: "business_use_case",
+        key: key.replace(/^act_/, ""),
+        type,
+        pct: Math.max(pct ?? 0, before?.pct ?? 0),
+        regain_seconds: Math.max(regain_seconds, before?.regain_seconds ?? 0),
+        ...(before?.tier === undefined ? {} : { tier: before.tier }),
+        ...tierOf(entry),
+      });
+    }
+  }
+  return [...readings.values()];
+}
+
+function readInsights(headers: Headers, fb_account_id: string | null): UsageReading[] {
+  const throttles = ["x-fb-ads-insights-throttle", "x-fb-ads-insights-reach-throttle"]
+    .map((name) => decodeHeader(headers, name)).filter((usage) => usage !== null);
+  const app = worst(throttles.map((usage) => usage.app_id_util_pct));
+  const account = worst(throttles.map((usage) => usage.acc_id_util_pct));
+  const tier = throttles.map(tierOf).find((found) => "tier" in found) ?? {};
+  const readings: UsageReading[] = [];
+  if (app !== null) readings.push({ scope: "insights_app", key: null, pct: app, regain_seconds: 0, ...tier });
+  if (account !== null) {
+    readings.push({ scope: "insights_account", key: fb_account_id, pct: account, regain_seconds: 0, ...tier });
+  }
+  return readings;
+}
+
+/**
+ * Reads all usage headers of one answer.
+ *
+ * @param fb_account_id Whom the call was about, for the headers that do not say.
+ */
+export function parseUsageHeaders(headers: Headers, fb_account_id: string | null = null): UsageReading[] {
+  return [
+    ...readApp(headers),
+    ...readAccount(headers, fb_account_id),
+    ...readBusinessUseCases(headers),
+    ...readInsights(headers, fb_account_id),
+  ];
+}
+
+/** Options of the brake. */
+export interface BrakeOptions {
+  /** Percentage from which on to stay away. @default 90 */
+  threshold?: number;
+  /** Seconds to stay away when Meta gives no time. @default 60 */
+  default_seconds?: number;
+  /** Seconds beyond which no header is believed. @default 86_400 */
+  max_seconds?: number;
+}
+
+/** A limit that is nearly or wholly used up. */
+export interface Brake {
+  reading: UsageReading;
+  /** No call under this limit before then. */
+  until: Date;
+}
+
+/** Which limits call for a pause, and until when. A use case with a regain time is blocked whatever its percentage. */
+export function decideBrakes(readings: readonly UsageReading[], now: Date, options: BrakeOptions = {}): Brake[] {
+  const { threshold = 90, default_seconds = 60, max_seconds = 86_400 } = options;
+  const brakes: Brake[] = [];
+  for (const reading of readings) {
+    // An account's reset time is always there; it is the length of the window, not a block.
+    const isBlocked = reading.scope === "business_use_case" && reading.regain_seconds > 0;
+    if (reading.pct < threshold && !isBlocked) continue;
+    // At the limit without an estimate, a minute would only be spent on being refused again.
+    const least = reading.pct >= 100 ? 5 * default_seconds : default_seconds;
+    const seconds = reading.regain_seconds > 0 ? Math.max(reading.regain_seconds, default_seconds) : least;
+    brakes.push({ reading, until: new Date(now.getTime() + Math.min(seconds, max_seconds) * 1000) });
+  }
+  return brakes;
+}
+
+/** The latest end of all pauses that the readings call for; null when none does. */
+export function brakeUntil(readings: readonly UsageReading[], now: Date, options: BrakeOptions = {}): Date | null {
+  const ends = decideBrakes(readings, now, options).map((brake) => brake.until.getTime());
+  return ends.length === 0 ? null : new Date(Math.max(...ends));
+}

@@ -1,0 +1,52 @@
+/**
+ * What every endpoint of the emulator works with.
+ * @module
+ */
+
+import type { CapiStore } from "./capi/capi_store.ts";
+import type { EmulatorClock } from "./clock.ts";
+import type { FaultBook, ReportOutcome } from "./faults.ts";
+import type { GraphCall } from "./graph_call.ts";
+import type { ReportBook } from "./insights/report_book.ts";
+import type { Ledger } from "./ledger.ts";
+import type { QuotaModel } from "./quota.ts";
+import type { Route } from "./route.ts";
+import type { Settings } from "./settings.ts";
+import type { Token, TokenBook } from "./tokens.ts";
+import type { World } from "./world/world.ts";
+
+/** The emulator's parts. */
+export interface GraphContext {
+  /** The data. */
+  world: World;
+  /** The clock. */
+  clock: EmulatorClock;
+  /** The switches. */
+  settings: Settings;
+  /** The tokens. */
+  tokens: TokenBook;
+  /** The quotas. */
+  quota: QuotaModel;
+  /** The scripted failures. */
+  faults: FaultBook;
+  /** The calls seen. */
+  ledger: Ledger;
+  /** The asynchronous reports. */
+  reports: ReportBook;
+  /** The events received. */
+  capi: CapiStore;
+}
+
+/** One authorized call on its way to an endpoint. */
+export interface Visit {
+  /** The call. */
+  call: GraphCall;
+  /** Where it goes. */
+  route: Route;
+  /** Who calls. */
+  token: Token;
+  /** How a report made by this call is to go, when a fault says so. */
+  reportOutcome?: ReportOutcome;
+  /** Most rows that a fault leaves of a page. */
+  shortPage?: number;
+}

@@ -1,0 +1,201 @@
+/**
+ * Scripted failures. A rule says which calls it meets (route, account, page, attempt, …) and what then happens instead
+ * of, or beside, the true answer. Rules are plain JSON, so that the control surface takes the same ones.
+ * @module
+ */
+
+import { mix } from "./random.ts";
+import type { GraphErrorBody } from "./graph_error.ts";
+
+/** What a fault does. */
+export type FaultAction =
+  /** Answers a catalogued error (`"80000/2446079"`, `"1/reduce"`) or one spelt out; `status: 200` hides it in a 200. */
+  | { kind: "error"; error: string | (Partial<GraphErrorBody> & { code: number; message: string }); status?: number }
+  /** Cuts the true answer's JSON to this share of its length (default 0.5) and sends it whole, with status 200. */
+  | { kind: "truncate"; keep?: number }
+  /** Answers an HTML page (default status 502). */
+  | { kind: "html"; status?: number }
+  /** Answers this text (default `Service Unavailable` with status 200). */
+  | { kind: "text"; status?: number; body?: string }
+  /** Answers nothing at all in the body (default status 200). */
+  | { kind: "empty"; status?: number }
+  /** Closes the connection before a byte; `after_effect` first does what was asked. */
+  | { kind: "reset"; after_effect?: boolean }
+  /** Closes the connection in the middle of the true answer. */
+  | { kind: "cut" }
+  /** Stays silent for `ms`, then closes; `after_effect` first does what was asked. */
+  | { kind: "hang"; ms: number; after_effect?: boolean }
+  /** Gives the true answer `ms` later. */
+  | { kind: "slow"; ms: number }
+  /** Sets headers on the answer; `null` takes one away. */
+  | { kind: "headers"; headers: Record<string, string | null> }
+  /** Gives only `rows` rows of a page (0 is an empty page) though the list goes on. */
+  | { kind: "short_page"; rows: number }
+  /** Answers `null` for a sub-request of a batch. */
+  | { kind: "null_entry" }
+  /** Decides the fate of a report at its creation. */
+  | { kind: "report"; outcome: ReportOutcome };
+
+/** How a report run goes. */
+export interface ReportOutcome {
+  /** Final state; `complete` unless said otherwise, `never` runs for ever. */
+  end?: "complete" | "failed" | "skipped" | "never";
+  /** Polls until its end. */
+  polls?: number;
+  /** Polls that say 100 % and still `Job Running`. */
+  polls_at_100?: number;
+  /** First reads of the run by id that answer 100/33, as happens right after its creation. */
+  missing_polls?: number;
+  /** First reads of its results that answer this error though the run is complete (`100/33`, `2601/1815107`). */
+  read_error?: string;
+  /** How many such reads; 1 when absent. */
+  read_errors?: number;
+  /** `error_code` of a failed run. */
+  error_code?: number;
+  /** `error_subcode` of a failed run. */
+  error_subcode?: number;
+  /** `error_message` of a failed run. */
+  error_message?: string;
+}
+
+/** Which calls a fault meets. Every member given must hold. */
+export interface FaultMatch {
+  /** Route name or names; `*` at the end stands for anything (`insights*`). */
+  route?: string | string[];
+  /** Digits of the account. */
+  account?: string;
+  /** HTTP method. */
+  method?: string;
+  /** Regular expression over the path. */
+  path?: string;
+  /** Page or pages of a list, from 1. */
+  page?: number | number[];
+  /** Attempt or attempts of the same request, from 1. */
+  attempt?: number | number[];
+  /** Only requests whose `limit` is at least this. */
+  min_limit?: number;
+  /** Only requests that have this text somewhere in their parameters. */
+  params_contain?: string;
+  /** Only sub-requests of a batch (true) or only others (false). */
+  batched?: boolean;
+}
+
+/** A scripted failure. */
+export interface FaultRule {
+  /** Name of the rule; made up when absent. */
+  id?: string;
+  /** Which calls. */
+  match?: FaultMatch;
+  /** What happens. */
+  action: FaultAction;
+  /** Lets the first so many matching calls pass. */
+  skip?: number;
+  /** Acts at most so often; for ever when absent. */
+  times?: number;
+  /** Acts with this probability, drawn from `seed`. */
+  probability?: number;
+  /** Seed of the draw. */
+  seed?: number;
+}
+
+/** What a fault is matched against. */
+export interface FaultSubject {
+  /** Route name. */
+  route: string;
+  /** Digits of the account, or `null`. */
+  account: string | null;
+  /** HTTP method. */
+  method: string;
+  /** Path. */
+  path: string;
+  /** Page, from 1. */
+  page: number;
+  /** Attempt, from 1. */
+  attempt: number;
+  /** The `limit` parameter. */
+  limit: number;
+  /** All parameters as JSON text. */
+  paramsText: string;
+  /** True in a batch. */
+  batched: boolean;
+}
+
+interface Armed {
+  id: string;
+  rule: FaultRule;
+  met: number;
+  acted: number;
+}
+
+/** Holds the rules and finds those that act on a call. */
+export class FaultBook {
+  #rules: Armed[] = [];
+  #made = 0;
+
+  /** Adds a rule and returns its id. */
+  add(rule: FaultRule): string {
+    this.#made++;
+    const id = rule.id ?? `fault-${this.#made}`;
+    this.#rules.push({ id, rule, met: 0, acted: 0 });
+    return id;
+  }
+
+  /** Takes a rule away. */
+  remove(id: string): void {
+    this.#rules = this.#rules.filter((armed) => armed.id !== id);
+  }
+
+  /** Takes all rules away. */
+  clear(): void {
+    this.#rules = [];
+  }
+
+  /** Tells how often each rule has met and acted. */
+  list(): { id: string; rule: FaultRule; met: number; acted: number }[] {
+    return this.#rules.map((armed) => ({ ...armed }));
+  }
+
+  /**
+   * Returns the actions for a call, in the order of the rules. `slow` and `headers` add up; of all others only the
+   * first acts, and later ones keep their count.
+   */
+  actionsFor(subject: FaultSubject): { id: string; action: FaultAction }[] {
+    const actions: { id: string; action: FaultAction }[] = [];
+    let decided = false;
+    for (const armed of this.#rules) {
+      const { rule } = armed;
+      const adds = rule.action.kind === "slow" || rule.action.kind === "headers";
+      if (decided && !adds) continue;
+      if (rule.times !== undefined && armed.acted >= rule.times) continue;
+      if (!meets(rule.match ?? {}, subject)) continue;
+      armed.met++;
+      if (armed.met <= (rule.skip ?? 0)) continue;
+      if (rule.probability !== undefined && mix(rule.seed ?? 1, armed.met) / 2 ** 32 >= rule.probability) continue;
+      armed.acted++;
+      actions.push({ id: armed.id, action: rule.action });
+      decided ||= !adds;
+    }
+    return actions;
+  }
+}
+
+function oneOf(expected: number | number[], actual: number): boolean {
+  return Array.isArray(expected) ? expected.includes(actual) : expected === actual;
+}
+
+function meets(match: FaultMatch, subject: FaultSubject): boolean {
+  if (match.route !== undefined) {
+    const routes = Array.isArray(match.route) ? match.route : [match.route];
+    const fits = (route: string): boolean =>
+      route.endsWith("*") ? subject.route.startsWith(route.slice(0, -1)) : subject.route === route;
+    if (!routes.some(fits)) return false;
+  }
+  if (match.account !== undefined && match.account !== subject.account) return false;
+  if (match.method !== undefined && match.method !== subject.method) return false;
+  if (match.path !== undefined && !new RegExp(match.path).test(subject.path)) return false;
+  if (match.page !== undefined && !oneOf(match.page, subject.page)) return false;
+  if (match.attempt !== undefined && !oneOf(match.attempt, subject.attempt)) return false;
+  if (match.min_limit !== undefined && subject.limit < match.min_limit) return false;
+  if (match.params_contain !== undefined && !subject.paramsText.includes(match.params_contain)) return false;
+  return match.batched === undefined || match.batched === subject.batched;
+}

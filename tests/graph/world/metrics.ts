@@ -1,0 +1,126 @@
+/**
+ * Daily figures of an ad: a pure function of seed, ad and day, changed by the account's restatements up to an instant.
+ * Amounts are whole minor units; nothing here is ever a fraction.
+ * @module
+ */
+
+import { mix } from "../random.ts";
+import type { AdAccount } from "./account.ts";
+import type { AdNode } from "./objects.ts";
+
+/** What one ad did on one local day. */
+export interface DailyMetrics {
+  /** Spend in minor units. */
+  spend: number;
+  /** Times shown. */
+  impressions: number;
+  /** All clicks. */
+  clicks: number;
+  /** People reached. */
+  reach: number;
+  /** Clicks on the link. */
+  inline_link_clicks: number;
+  /** Purchases that Meta claims. */
+  purchases: number;
+  /** Their value in minor units. */
+  purchase_value: number;
+}
+
+/** A change of figures that Meta makes after the fact, in force from an instant on. */
+export interface Restatement {
+  /** Epoch milliseconds of the clock from which it holds. */
+  at: number;
+  /** First local day concerned. */
+  since: number;
+  /** Last local day concerned. */
+  until: number;
+  /** The ads concerned; all when absent. */
+  ad_ids?: string[];
+  /** Concerns only every nth ad, by a hash of ad and day. */
+  every?: number;
+  /** True when the rows disappear. */
+  vanish?: boolean;
+  /** New spend in per cent of the old, rounded down to minor units. */
+  percent?: number;
+  /** Minor units added to the spend. */
+  add_spend?: number;
+  /** Figures that replace the generated ones; makes a row where there was none. */
+  set?: Partial<DailyMetrics>;
+}
+
+/** How many minor units one unit of generated spend is worth, so that amounts look real in each currency. */
+const SPEND_SCALE: Record<string, number> = { IDR: 157, PHP: 56, JPY: 2, NZD: 2, USD: 1 };
+
+const NOTHING: DailyMetrics = {
+  spend: 0,
+  impressions: 0,
+  clicks: 0,
+  reach: 0,
+  inline_link_clicks: 0,
+  purchases: 0,
+  purchase_value: 0,
+};
+
+/** Adds two sets of figures. */
+export function addMetrics(left: DailyMetrics, right: DailyMetrics): DailyMetrics {
+  return {
+    spend: left.spend + right.spend,
+    impressions: left.impressions + right.impressions,
+    clicks: left.clicks + right.clicks,
+    reach: left.reach + right.reach,
+    inline_link_clicks: left.inline_link_clicks + right.inline_link_clicks,
+    purchases: left.purchases + right.purchases,
+    purchase_value: left.purchase_value + right.purchase_value,
+  };
+}
+
+function generated(account: AdAccount, ad: AdNode, day: number): DailyMetrics {
+  const roll = mix(account.seed, ad.seq, day, 2);
+  const scale = SPEND_SCALE[account.plan.currency] ?? 1;
+  // One row in 37 is shown without being paid for: a spend of zero is a figure, not the absence of one.
+  const spend = roll % 37 === 0 ? 0 : (100 + roll % 19_900) * scale;
+  const impressions = 200 + mix(account.seed, ad.seq, day, 3) % 60_000;
+  const clicks = Math.floor(impressions * (2 + roll % 28) / 1000);
+  const purchases = roll % 4 === 0 ? 1 + roll % 3 : 0;
+  return {
+    spend,
+    impressions,
+    clicks,
+    reach: Math.floor(impressions * (55 + roll % 40) / 100),
+    inline_link_clicks: Math.floor(clicks * 7 / 10),
+    purchases,
+    purchase_value: purchases * (990 + roll % 9000) * scale,
+  };
+}
+
+/** Tells whether the generator gives the ad a row on a day, before any restatement. */
+function delivers(account: AdAccount, ad: AdNode, day: number): boolean {
+  if (day < ad.first_day || day > ad.last_day) return false;
+  return mix(account.seed, ad.seq, day, 1) % 100 < account.plan.density;
+}
+
+function concerns(rule: Restatement, account: AdAccount, ad: AdNode, day: number, asOf: number): boolean {
+  if (rule.at > asOf || day < rule.since || day > rule.until) return false;
+  if (rule.ad_ids && !rule.ad_ids.includes(ad.id)) return false;
+  return rule.every === undefined || mix(account.seed, ad.seq, day, 9) % rule.every === 0;
+}
+
+/** Returns the figures of an ad on a local day as they stand at `asOf`, or `null` where Meta has no row. */
+export function dailyMetrics(account: AdAccount, ad: AdNode, day: number, asOf: number): DailyMetrics | null {
+  let metrics = delivers(account, ad, day) ? generated(account, ad, day) : null;
+  for (const rule of account.restatements) {
+    if (!concerns(rule, account, ad, day, asOf)) continue;
+    if (rule.vanish) metrics = null;
+    if (rule.set) metrics = { ...(metrics ?? NOTHING), ...rule.set };
+    if (metrics === null) continue;
+    const spend = Math.floor(metrics.spend * (rule.percent ?? 100) / 100) + (rule.add_spend ?? 0);
+    metrics = { ...metrics, spend };
+  }
+  return metrics;
+}
+
+/** Tells cheaply whether a row exists, without computing its figures. */
+export function hasRow(account: AdAccount, ad: AdNode, day: number, asOf: number): boolean {
+  if (account.restatements.length === 0) return delivers(account, ad, day);
+  return dailyMetrics(account, ad, day, asOf) !== null;
+}

@@ -1,0 +1,73 @@
+/**
+ * What the edge runtime puts around a function, for a process of its own: only the named environment variables,
+ * `EdgeRuntime.waitUntil`, `beforeunload` with a reason, a default export that is served. It runs before the function's
+ * first import, on Deno 2.1 and 2.9, and is told by lines on standard input what happens to the worker.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** The line that tells the platform the port; the function's own lines cannot start with it. */
+const LISTENING = "\u0001platform-listening ";
+
+const names: string[] = JSON.parse(Deno.env.get("PLATFORM_VARIABLES") ?? "[]");
+const variables: Record<string, string> = {};
+for (const name of names) {
+  const value = Deno.env.get(name);
+  if (value !== undefined) variables[name] = value;
+}
+Object.defineProperty(process, "env", { value: variables, configurable: true, writable: true, enumerable: true });
+Object.assign(Deno.env, {
+  get: (name: string) => Object.hasOwn(variables, name) ? variables[name] : undefined,
+  has: (name: string) => Object.hasOwn(variables, name),
+  toObject: () => ({ ...variables }),
+  set: () => undefined,
+  delete: () => undefined,
+});
+
+const exit = Deno.exit;
+Object.defineProperty(Deno, "exit", { value: () => undefined, configurable: true });
+
+let unfinished = 0;
+Object.assign(globalThis, {
+  EdgeRuntime: {
+    waitUntil(work: Promise<unknown>): void {
+      unfinished++;
+      Promise.resolve(work).catch((error) => console.error("waitUntil:", error)).finally(() => unfinished--);
+    },
+  },
+});
+
+async function obeyPlatform(): Promise<void> {
+  let rest = "";
+  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const [verb, reason] = line.split(" ");
+      if (verb === "beforeunload") dispatchEvent(new CustomEvent("beforeunload", { detail: { reason } }));
+      if (verb === "leave" && unfinished === 0) exit(0);
+    }
+  }
+  exit(0);
+}
+
+/** Serves a function's default export, which must have `fetch` as its own property, as the edge runtime demands. */
+export function serveFunction(served: unknown): void {
+  obeyPlatform();
+  if (typeof served !== "object" || served === null || !Object.hasOwn(served, "fetch")) {
+    throw new TypeError("The function's default export has no own property fetch.");
+  }
+  const handler = Object.entries(served).find(([name]) => name === "fetch")?.[1];
+  if (typeof handler !== "function") throw new TypeError("The function's default export has a fetch that is no function.");
+  Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: ({ port }) => console.log(LISTENING + port),
+    onError(error) {
+      console.error(error);
+      return new Response("Internal Server Error", { status: 500 });
+    },
+  }, (request) => handler.call(served, request));
+}

@@ -1,0 +1,240 @@
+/**
+ * The functions of a project, each in worker processes of its own: booted by the first request, booted again when dead,
+ * given the variables, files and hosts that they need and nothing else.
+ *
+ * @module
+ */
+
+import { join, toFileUrl } from "@std/path";
+import { parse } from "@std/toml";
+import { FunctionProcess, type WorkerLimits } from "./function_process.ts";
+import { exists, platformDirectory, repositoryRoot } from "./project.ts";
+import type { Reaper } from "./reaper.ts";
+
+const IDLE_TIMEOUT_MS = 150_000;
+const MEMORY_MB = 256;
+
+/** What all functions of a platform share. */
+export interface FunctionHostOptions {
+  /** The project: `supabase/functions`, `supabase/config.toml` and `shared` are inside. */
+  projectRoot: string;
+  /** Deno binary that runs the functions. */
+  denoPath: string;
+  /** Where that Deno keeps its compiled modules. */
+  denoDirectory: string;
+  /** The variables that a function sees, and no others. */
+  env: Record<string, string>;
+  /** `host:port` that a function may reach. */
+  allowNet: string[];
+  /** Directory for generated files, removed with the platform. */
+  workDirectory: string;
+  /** Life of a worker. */
+  limits: WorkerLimits;
+}
+
+/** A function's entry in `supabase/config.toml`, with the platform's defaults. */
+export interface FunctionConfig {
+  /** False: as if it did not exist. */
+  enabled: boolean;
+  /** Whether the gateway asks for a token or key. */
+  verify_jwt: boolean;
+}
+
+/** Runs the functions of one project. */
+export class FunctionHost {
+  readonly #reaper: Reaper;
+  readonly #options: FunctionHostOptions;
+  readonly #workers = new Map<string, FunctionProcess>();
+  readonly #booting = new Map<string, Promise<FunctionProcess>>();
+  readonly #all = new Set<FunctionProcess>();
+  readonly #logs = new Map<string, string[]>();
+  readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: 64 });
+  #stopped = false;
+
+  /** Starts nothing yet. */
+  constructor(reaper: Reaper, options: FunctionHostOptions) {
+    this.#reaper = reaper;
+    this.#options = options;
+  }
+
+  /** The slugs of the project's functions. */
+  get slugs(): string[] {
+    return listFunctions(this.#options.projectRoot);
+  }
+
+  /** The configuration of a function, or null when there is none of this name. */
+  config(slug: string): FunctionConfig | null {
+    if (!this.slugs.includes(slug)) return null;
+    const config = readFunctionConfig(this.#options.projectRoot, slug);
+    return config.enabled ? config : null;
+  }
+
+  /** Lines that a function printed so far, over all its workers. */
+  logs(slug: string): string[] {
+    const lines = this.#logs.get(slug) ?? [];
+    this.#logs.set(slug, lines);
+    return lines;
+  }
+
+  /** The worker that the next request would reach, or null. */
+  process(slug: string): { pid: number } | null {
+    const worker = this.#workers.get(slug);
+    return worker && !worker.retired ? { pid: worker.pid } : null;
+  }
+
+  /** Kills every worker of a function with SIGKILL; resolves when they are gone. */
+  async kill(slug: string): Promise<void> {
+    const worker = this.#workers.get(slug);
+    this.#workers.delete(slug);
+    worker?.kill("killed");
+    await worker?.ended;
+  }
+
+  /** Sends a request to a function's worker, booting one when there is none. `path` starts with `/<slug>`. */
+  async fetch(slug: string, path: string, request: Request, headers: Headers): Promise<Response> {
+    const body = request.body ? await request.arrayBuffer() : null;
+    const method = request.method;
+    for (let attempt = 0;; attempt++) {
+      const worker = await this.#worker(slug);
+      let port;
+      try {
+        port = await worker.port;
+      } catch {
+        return failure(503, "BOOT_ERROR", "Function failed to start (please check logs)");
+      }
+      worker.beginRequest();
+      const timeout = AbortSignal.timeout(IDLE_TIMEOUT_MS);
+      const signal = AbortSignal.any([timeout, request.signal]);
+      try {
+        return await fetch(`http://127.0.0.1:${port}${path}`, {
+          method,
+          headers,
+          body,
+          redirect: "manual",
+          client: this.#client,
+          signal,
+        });
+      } catch (error) {
+        if (timeout.aborted) return failure(504, "IDLE_TIMEOUT", "Function did not answer in time");
+        if (request.signal.aborted) return failure(499, "CLIENT_CLOSED_REQUEST", "The caller went away");
+        const refused = error instanceof TypeError && /refused/i.test(`${error.message} ${error.cause ?? ""}`);
+        if (refused && attempt === 0 && !this.#stopped) {
+          worker.retired = true;
+          continue;
+        }
+        await Promise.race([worker.ended, new Promise((resolve) => setTimeout(resolve, 200))]);
+        return worker.endedBy === "wall_clock" || worker.endedBy === "cpu"
+          ? failure(546, "WORKER_LIMIT", "Function failed due to not having enough compute resources (please check logs)")
+          : failure(500, "WORKER_ERROR", "Function exited due to an error (please check logs)");
+      }
+    }
+  }
+
+  /** Ends every worker. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const worker of this.#all) worker.kill("killed");
+    await Promise.all([...this.#all].map((worker) => worker.ended));
+    this.#client.close();
+  }
+
+  #worker(slug: string): Promise<FunctionProcess> {
+    const worker = this.#workers.get(slug);
+    if (worker && !worker.retired) return Promise.resolve(worker);
+    const booting = this.#booting.get(slug) ?? this.#boot(slug).finally(() => this.#booting.delete(slug));
+    this.#booting.set(slug, booting);
+    return booting;
+  }
+
+  async #boot(slug: string): Promise<FunctionProcess> {
+    if (this.#stopped) throw new Error("The platform has stopped.");
+    const { projectRoot, denoPath, denoDirectory, workDirectory, limits } = this.#options;
+    const folder = join(projectRoot, "supabase/functions", slug);
+    const variables: Record<string, string> = { ...this.#options.env, SB_EXECUTION_ID: crypto.randomUUID() };
+    const entry = join(workDirectory, `${slug}.entry.ts`);
+    const importMap = join(workDirectory, `${slug}.import_map.json`);
+    await Deno.writeTextFile(entry, entryModule(join(folder, "index.ts")));
+    await Deno.writeTextFile(importMap, JSON.stringify(readImportMap(folder)));
+    const readable = [folder, join(projectRoot, "shared"), join(repositoryRoot, "node_modules")];
+    const child = await this.#reaper.spawn({
+      command: [
+        denoPath,
+        "run",
+        "--quiet",
+        "--no-prompt",
+        "--no-lock",
+        "--no-remote",
+        "--no-check",
+        `--config=${join(repositoryRoot, "deno.json")}`,
+        `--import-map=${importMap}`,
+        `--v8-flags=--max-old-space-size=${MEMORY_MB}`,
+        `--allow-net=${["127.0.0.1:0", ...this.#options.allowNet].join(",")}`,
+        `--allow-env=${[...Object.keys(variables), "PLATFORM_VARIABLES"].join(",")}`,
+        `--allow-read=${readable.join(",")}`,
+        "--allow-sys=hostname",
+        entry,
+      ],
+      cwd: folder,
+      env: {
+        ...variables,
+        PLATFORM_VARIABLES: JSON.stringify(Object.keys(variables)),
+        DENO_DIR: denoDirectory,
+        DENO_NO_UPDATE_CHECK: "1",
+        NO_COLOR: "1",
+      },
+    });
+    const worker = new FunctionProcess(child, limits, this.logs(slug));
+    this.#all.add(worker);
+    worker.ended.then(() => this.#all.delete(worker));
+    this.#workers.set(slug, worker);
+    return worker;
+  }
+}
+
+/** The functions of a project: folders with an `index.ts`, as the CLI sees them. */
+export function listFunctions(projectRoot: string): string[] {
+  const directory = join(projectRoot, "supabase/functions");
+  if (!exists(directory)) return [];
+  return [...Deno.readDirSync(directory)]
+    .filter((entry) => entry.isDirectory && /^[A-Za-z]/.test(entry.name))
+    .map((entry) => entry.name)
+    .filter((name) => exists(join(directory, name, "index.ts")))
+    .sort();
+}
+
+/** What `supabase/config.toml` says of a function. */
+export function readFunctionConfig(projectRoot: string, slug: string): FunctionConfig {
+  const path = join(projectRoot, "supabase/config.toml");
+  const config: unknown = exists(path) ? parse(Deno.readTextFileSync(path)) : {};
+  const entry = field(field(config, "functions"), slug);
+  return { enabled: field(entry, "enabled") !== false, verify_jwt: field(entry, "verify_jwt") !== false };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined;
+}
+
+/** The function's own import map alone: what it forgets to name is missing here as it would be when deployed. */
+function readImportMap(folder: string): { imports: Record<string, string> } {
+  const path = join(folder, "deno.json");
+  const imports: Record<string, string> = {};
+  const config: unknown = exists(path) ? JSON.parse(Deno.readTextFileSync(path)) : {};
+  for (const [name, target] of Object.entries(field(config, "imports") ?? {})) {
+    const relative = String(target).startsWith(".");
+    imports[name] = relative ? new URL(String(target), toFileUrl(path)).href : String(target);
+  }
+  return { imports };
+}
+
+function entryModule(index: string): string {
+  return [
+    `import { serveFunction } from ${JSON.stringify(toFileUrl(join(platformDirectory, "function_prelude.ts")).href)};`,
+    `import * as served from ${JSON.stringify(toFileUrl(index).href)};`,
+    `serveFunction(Object.getOwnPropertyDescriptor(served, "default")?.value);`,
+    "",
+  ].join("\n");
+}
+
+function failure(status: number, code: string, message: string): Response {
+  return Response.json({ code, message }, { status });
+}

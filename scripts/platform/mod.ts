@@ -1,0 +1,255 @@
+/**
+ * The local platform: a real PostgreSQL, the real PostgREST, a gateway, the functions, and pg_cron, pg_net and Vault, from
+ * npm packages alone. `startPlatform()` gives a fresh one in about a second, with the project's migrations applied.
+ *
+ * Everything belongs to the process that started it: when that ends, in whatever way, nothing of the platform is left.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { cacheDirectory } from "./cache.ts";
+import { type CronRun, runJob } from "./cron_job.ts";
+import { type CronWorker, startCronWorker } from "./cron_worker.ts";
+import { FunctionHost } from "./functions.ts";
+import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
+import { type Installation, prepareInstallation, serverUser } from "./installation.ts";
+import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
+import { type NetWorker, startNetWorker } from "./net_worker.ts";
+import { startPostgrest } from "./postgrest.ts";
+import { findDeno, repositoryRoot } from "./project.ts";
+import { Reaper } from "./reaper.ts";
+import { type Server, type Sql, startServer } from "./server.ts";
+import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
+
+export type { Sql } from "./server.ts";
+export type { UserTokenOptions } from "./keys.ts";
+export type { CronRun } from "./cron_job.ts";
+export { cpuMilliseconds } from "./function_process.ts";
+export { runSupabaseCli } from "./cli.ts";
+export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
+
+/** How a platform is to be. */
+export interface PlatformOptions {
+  /** `META_GRAPH_URL` of the functions, and the only outside host that they reach. Default: Meta's own. */
+  graphUrl?: string;
+  /** Function secrets (`FB_ADS_*`, `META_*`). */
+  functionEnv?: Record<string, string>;
+  /** Vault secrets by name; `fb_ads_project_url` and `fb_ads_function_key` are the platform's own unless named here. */
+  vault?: Record<string, string>;
+  /** Deno that runs the functions. Default: `PLATFORM_DENO`, else the present one. */
+  denoPath?: string;
+  /** Milliseconds that a worker lives. Default 150,000, as on the free plan. */
+  wallClockMs?: number;
+  /** CPU milliseconds of one request, after which the worker is killed. Default: no limit. */
+  cpuMs?: number;
+  /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
+  schedule?: boolean;
+  /** Whether to apply the project's migrations. Default true. */
+  migrations?: boolean;
+  /** The project to run: `supabase/` and `shared/` are inside. Default: this repository. */
+  projectRoot?: string;
+  /** Directory of the PostgreSQL programs. Default: `PG_BIN`, else the server from npm. */
+  pgBin?: string;
+  /** Further `host:port` that functions may reach. */
+  allowNet?: string[];
+}
+
+/** A running platform. */
+export interface Platform extends AsyncDisposable {
+  /** `SUPABASE_URL`. */
+  apiUrl: string;
+  /** Base URL of the functions. */
+  functionsUrl: string;
+  /** Connection URL of the superuser. */
+  dbUrl: string;
+  /** Connection URL of the role `postgres`, which owns the host's tables and is no superuser. */
+  hostDbUrl: string;
+  /** The publishable key. */
+  publishableKey: string;
+  /** The secret key named `fb_ads`. */
+  secretKey: string;
+  /** The secret key named `default`. */
+  defaultSecretKey: string;
+  /** A client as the superuser. */
+  sql: Sql;
+  /** Major version of the server. */
+  pgMajor: number;
+  /** The extensions that are the real thing here, not stand-ins. */
+  realExtensions: ReadonlySet<string>;
+  /** Calls a function with the secret key `fb_ads`. An object is sent as JSON. */
+  invoke(slug: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
+  /** Kills a function's worker with SIGKILL; resolves when it is gone. The next request boots another. */
+  killFunction(slug: string): Promise<void>;
+  /** The function's worker, or null when none lives. */
+  functionProcess(slug: string): { pid: number } | null;
+  /** Lines that the function printed so far. */
+  functionLogs(slug: string): string[];
+  /** Runs a job's command once, as its user, in one transaction; rejects when the command fails. */
+  runCronJob(jobname: string): Promise<CronRun>;
+  /** A user's token, signed with a key of the platform's JWKS. */
+  userToken(options?: UserTokenOptions): Promise<string>;
+  /** Ends everything; resolves when nothing is left. */
+  stop(): Promise<void>;
+}
+
+/** Parts that were started, ended in the opposite order. */
+interface Parts {
+  reaper: Reaper;
+  server?: Server;
+  sql?: Sql;
+  gateway?: Gateway;
+  functions?: FunctionHost;
+  net?: NetWorker;
+  cron?: CronWorker;
+}
+
+/** Starts a platform. A failed start leaves nothing behind. */
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const parts: Parts = { reaper: new Reaper() };
+  try {
+    return await assemble(parts, options);
+  } catch (error) {
+    await stopParts(parts);
+    throw error;
+  }
+}
+
+async function assemble(parts: Parts, options: PlatformOptions): Promise<Platform> {
+  const { reaper } = parts;
+  const projectRoot = options.projectRoot ?? repositoryRoot;
+  const keys = await PlatformKeys.generate();
+  const installation = await prepareInstallation(reaper, options.pgBin);
+  const directory = await makeDirectory(reaper);
+  const server = await startDatabase(parts, directory, installation, projectRoot, options);
+  const sql = parts.sql = server.connect();
+
+  const upstreams: Upstreams = { keys };
+  const gateway = parts.gateway = await startGateway(upstreams);
+  const apiUrl = `http://127.0.0.1:${gateway.port}`;
+  const functions = parts.functions = upstreams.functions = new FunctionHost(
+    reaper,
+    functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
+  );
+  const vault: Record<string, string> = {
+    fb_ads_project_url: apiUrl,
+    fb_ads_function_key: keys.secret.fb_ads,
+    ...options.vault,
+  };
+  for (const [name, value] of Object.entries(vault)) await sql`select vault.create_secret(${value}, ${name})`;
+  upstreams.postgrestUrl = await startPostgrest(reaper, server.url("authenticator"), keys.postgrestSecret);
+  if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);
+  if (!installation.real.has("pg_cron") && options.schedule !== false) parts.cron = await startCronWorker(server);
+
+  const functionsUrl = `${apiUrl}/functions/v1`;
+  let stopped: Promise<void> | undefined;
+  const stop = () => stopped ??= stopParts(parts);
+  return {
+    apiUrl,
+    functionsUrl,
+    dbUrl: server.url("supabase_admin"),
+    hostDbUrl: server.url("postgres"),
+    publishableKey: keys.publishable.default ?? "",
+    secretKey: keys.secret.fb_ads,
+    defaultSecretKey: keys.secret.default,
+    sql,
+    pgMajor: installation.major,
+    realExtensions: installation.real,
+    invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.fb_ads, body, headers),
+    killFunction: (slug) => functions.kill(slug),
+    functionProcess: (slug) => functions.process(slug),
+    functionLogs: (slug) => functions.logs(slug),
+    runCronJob: (jobname) => runCronJob(server, sql, jobname),
+    userToken: (tokenOptions) => keys.userToken(tokenOptions),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function makeDirectory(reaper: Reaper): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "supabase-meta-ads-" });
+  await reaper.own(directory);
+  await Deno.chmod(directory, 0o711);
+  return directory;
+}
+
+async function startDatabase(
+  parts: Parts,
+  directory: string,
+  installation: Installation,
+  projectRoot: string,
+  options: PlatformOptions,
+): Promise<Server> {
+  const template = options.migrations === false
+    ? await baseTemplate(parts.reaper, installation)
+    : await migratedTemplate(parts.reaper, installation, projectRoot);
+  const dataDirectory = await copyData(template, directory);
+  return parts.server = await startServer(parts.reaper, {
+    installation,
+    dataDirectory,
+    password: template.password,
+    schedule: options.schedule !== false,
+  });
+}
+
+function functionOptions(
+  options: PlatformOptions,
+  keys: PlatformKeys,
+  apiUrl: string,
+  port: number,
+  projectRoot: string,
+  directory: string,
+) {
+  const graphUrl = options.graphUrl ?? options.functionEnv?.META_GRAPH_URL;
+  const graph = new URL(graphUrl ?? "https://graph.facebook.com");
+  const graphPort = graph.port || (graph.protocol === "https:" ? "443" : "80");
+  const denoPath = options.denoPath ?? findDeno();
+  return {
+    projectRoot,
+    denoPath,
+    denoDirectory: join(cacheDirectory(), "deno"),
+    env: {
+      ...options.functionEnv,
+      ...(graphUrl ? { META_GRAPH_URL: graphUrl } : {}),
+      SUPABASE_URL: apiUrl,
+      SUPABASE_PUBLISHABLE_KEYS: JSON.stringify(keys.publishable),
+      SUPABASE_SECRET_KEYS: JSON.stringify(keys.secret),
+      SUPABASE_JWKS: JSON.stringify(keys.jwks),
+      SB_REGION: "local",
+    },
+    allowNet: [`127.0.0.1:${port}`, `${graph.hostname}:${graphPort}`, ...(options.allowNet ?? [])],
+    workDirectory: directory,
+    limits: { wallClockMs: options.wallClockMs ?? 150_000, cpuMs: options.cpuMs },
+  };
+}
+
+async function invoke(
+  url: string,
+  key: string,
+  body: unknown,
+  headers: Record<string, string> | undefined,
+): Promise<Response> {
+  return await fetch(url, {
+    method: "POST",
+    headers: { apikey: key, "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body ?? {}),
+  });
+}
+
+async function runCronJob(server: Server, sql: Sql, jobname: string): Promise<CronRun> {
+  const [job] = await sql<{ jobid: string; command: string; database: string; username: string }[]>`
+    select jobid, command, database, username from cron.job where jobname = ${jobname}`;
+  if (!job) throw new Error(`There is no cron job named ${jobname}.`);
+  const run = await runJob(server, sql, job);
+  if (run.status === "failed") throw new Error(`The cron job ${jobname} failed: ${run.return_message}`);
+  return run;
+}
+
+async function stopParts(parts: Parts): Promise<void> {
+  await parts.cron?.stop();
+  await parts.functions?.stop();
+  await parts.net?.stop();
+  await parts.gateway?.stop();
+  await parts.sql?.end({ timeout: 1 });
+  await parts.reaper.end();
+}

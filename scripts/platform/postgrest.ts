@@ -1,0 +1,61 @@
+/**
+ * The real PostgREST, configured as on a hosted project: schema `public`, at most 1,000 rows, roles by token.
+ *
+ * @module
+ */
+
+import { findPostgrest, PlatformError } from "./project.ts";
+import { withFreePort } from "./ports.ts";
+import type { Reaper } from "./reaper.ts";
+
+const READY_WITHIN_MS = 30_000;
+
+/** Starts PostgREST and resolves to its URL when it has read the schema. */
+export async function startPostgrest(reaper: Reaper, databaseUrl: string, jwtSecret: string): Promise<string> {
+  return await withFreePort((port) => startOn(port, reaper, databaseUrl, jwtSecret));
+}
+
+async function startOn(port: number, reaper: Reaper, databaseUrl: string, jwtSecret: string): Promise<string> {
+  const child = await reaper.spawn({
+    command: [findPostgrest()],
+    cwd: "/",
+    env: {
+      PATH: "/usr/local/bin:/usr/bin:/bin",
+      LC_ALL: "C.UTF-8",
+      PGRST_DB_URI: databaseUrl,
+      PGRST_DB_SCHEMAS: "public",
+      PGRST_DB_EXTRA_SEARCH_PATH: "public,extensions",
+      PGRST_DB_ANON_ROLE: "anon",
+      PGRST_DB_MAX_ROWS: "1000",
+      PGRST_DB_POOL: "20",
+      PGRST_JWT_SECRET: jwtSecret,
+      PGRST_SERVER_HOST: "127.0.0.1",
+      PGRST_SERVER_PORT: String(port),
+      PGRST_LOG_LEVEL: "error",
+    },
+  });
+  const lines: string[] = [];
+  (async () => {
+    for await (const line of child.output) {
+      lines.push(line);
+      if (lines.length > 100) lines.shift();
+    }
+  })();
+  const failed = child.ended.then(() => {
+    throw new PlatformError(`PostgREST did not start:\n${lines.join("\n")}`);
+  });
+  failed.catch(() => undefined);
+  const url = `http://127.0.0.1:${port}`;
+  await Promise.race([waitUntilReady(url, lines), failed]);
+  return url;
+}
+
+async function waitUntilReady(url: string, lines: string[]): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (Date.now() < deadline) {
+    const status = await fetch(url, { method: "HEAD" }).then((response) => response.status, () => 0);
+    if (status === 200) return;
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  throw new PlatformError(`PostgREST was not ready in ${READY_WITHIN_MS} ms:\n${lines.join("\n")}`);
+}

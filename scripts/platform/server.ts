@@ -1,0 +1,123 @@
+/**
+ * One PostgreSQL server on a data directory: started, waited for, and never outliving the platform. Speed is bought with
+ * `fsync = off`, which a throw-away cluster may; everything else is as a server comes.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import postgres from "postgres";
+import { type Installation, serverUser } from "./installation.ts";
+import { PlatformError } from "./project.ts";
+import { withFreePort } from "./ports.ts";
+import type { Child, Reaper } from "./reaper.ts";
+
+/** A client of the `postgres` library. */
+export type Sql = ReturnType<typeof postgres>;
+
+/** A running server. */
+export interface Server {
+  /** Port on 127.0.0.1. */
+  port: number;
+  /** Connection URL of a role; works with the Supabase CLI too, which needs `sslmode=disable`. */
+  url(role: string): string;
+  /** A client as the superuser `supabase_admin`. */
+  connect(options?: Record<string, unknown>): Sql;
+  /** Shuts down in order, so that the data directory needs no recovery. */
+  shutDown(): Promise<void>;
+}
+
+/** How to start a server. */
+export interface ServerOptions {
+  /** The programs. */
+  installation: Installation;
+  /** Data directory, owned by {@linkcode serverUser}. */
+  dataDirectory: string;
+  /** Password of every role that logs in. */
+  password: string;
+  /** Whether the clock of a real pg_cron starts jobs. */
+  schedule: boolean;
+}
+
+/** Starts a server and resolves when it accepts connections. */
+export async function startServer(reaper: Reaper, options: ServerOptions): Promise<Server> {
+  return await withFreePort((port) => startOn(port, reaper, options));
+}
+
+async function startOn(port: number, reaper: Reaper, options: ServerOptions): Promise<Server> {
+  const { installation, dataDirectory, password } = options;
+  const settings = serverSettings(port, options);
+  const child = await reaper.spawn({
+    command: [
+      join(installation.bin, "postgres"),
+      "-D",
+      dataDirectory,
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    env: { ...installation.env, PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C.UTF-8", TZ: "UTC" },
+    cwd: dataDirectory,
+    user: serverUser(),
+    gentle: true,
+  });
+  await waitUntilReady(child);
+  const connect = (more: Record<string, unknown> = {}) =>
+    postgres({
+      host: "127.0.0.1",
+      port,
+      database: "postgres",
+      username: "supabase_admin",
+      password,
+      max: 4,
+      onnotice: () => undefined,
+      ...more,
+    });
+  return {
+    port,
+    url: (role) => `postgresql://${role}:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
+    connect,
+    async shutDown() {
+      child.kill("SIGINT");
+      await child.ended;
+    },
+  };
+}
+
+function serverSettings(port: number, { installation, dataDirectory, schedule }: ServerOptions): Record<string, string> {
+  const { real } = installation;
+  return {
+    port: String(port),
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: "",
+    fsync: "off",
+    jit: "off",
+    max_connections: "120",
+    max_worker_processes: "24",
+    timezone: "UTC",
+    log_timezone: "UTC",
+    ...(real.size > 0 ? { shared_preload_libraries: [...real].join(",") } : {}),
+    ...(real.has("pg_cron")
+      ? {
+        "cron.database_name": "postgres",
+        "cron.use_background_workers": "on",
+        ...(schedule ? {} : { "cron.max_running_jobs": "0" }),
+      }
+      : {}),
+    ...(real.has("pg_net") ? { "pg_net.database_name": "postgres" } : {}),
+    ...(real.has("supabase_vault") ? { "vault.getkey_script": join(dataDirectory, "vault_getkey") } : {}),
+  };
+}
+
+/** Reads the server's log until it accepts connections, and from then on only keeps the pipe empty. */
+async function waitUntilReady(child: Child): Promise<void> {
+  const lines: string[] = [];
+  const reader = child.output.getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) throw new PlatformError(`PostgreSQL did not start:\n${lines.slice(-20).join("\n")}`);
+    lines.push(value);
+    if (value.includes("database system is ready to accept connections")) break;
+  }
+  (async () => {
+    while (!(await reader.read()).done);
+  })();
+}

@@ -1,0 +1,201 @@
+/**
+ * Insights: daily figures per ad, read at once (small ranges) or as a report (see `reports.ts`). Every request asks for
+ * every status by name, because Meta otherwise leaves out archived and deleted ads and their spend with them. Days are
+ * the ad account's own.
+ * https://developers.facebook.com/docs/marketing-api/insights
+ *
+ * @module
+ */
+
+import { buildFields, type FieldList } from "./field_list.ts";
+import { type Filter, INSIGHT_AD_STATUSES } from "./filtering.ts";
+import type { GraphClient, GraphParams } from "./graph_client.ts";
+import { isObject, readCount, readDay, readDecimal, readId, readText } from "./graph_values.ts";
+import { decodePage, type DecodeRow, type ObjectPage } from "./object_page.ts";
+
+/** One ad on one day, as `ad_spend` stores it. */
+export interface InsightRow {
+  fb_account_id: string;
+  fb_campaign_id: string;
+  fb_adset_id: string;
+  fb_ad_id: string;
+  /** Meta's `date_start`: the ad account's local day. */
+  date: string;
+  /** Decimal string in major units, digit for digit as Meta sent it. */
+  spend: string;
+  impressions: number;
+  clicks: number;
+  /** Null where Meta sends none. Not additive over days or ads. */
+  reach: number | null;
+  inline_link_clicks: number | null;
+  /** As Meta sent it: an `action_type` may occur several times. */
+  actions: unknown[] | null;
+  action_values: unknown[] | null;
+  /** ISO 4217. */
+  currency: string | null;
+}
+
+/** What an ad account spent on one day, ads of every status together. */
+export interface AccountDayRow {
+  fb_account_id: string;
+  date: string;
+  spend: string;
+  impressions: number;
+  clicks: number;
+  currency: string | null;
+}
+
+/** What we read of an ad's day. */
+export const INSIGHT_FIELDS: FieldList = {
+  required: [
+    "account_id",
+    "campaign_id",
+    "adset_id",
+    "ad_id",
+    "date_start",
+    "date_stop",
+    "account_currency",
+    "spend",
+    "impressions",
+    "clicks",
+  ],
+  optional: ["reach", "inline_link_clicks", "actions", "action_values"],
+};
+
+/** What we read of an account's day. */
+export const ACCOUNT_DAY_FIELDS: FieldList = {
+  required: ["account_id", "date_start", "date_stop", "account_currency", "spend", "impressions", "clicks"],
+  optional: [],
+};
+
+/** Which insights: an account and a range of its days, both ends included. */
+export interface InsightRange {
+  /** Digits, without `act_`. */
+  fb_account_id: string;
+  /** First day, `YYYY-MM-DD`. */
+  since: string;
+  /** Last day, included. */
+  until: string;
+}
+
+/** Which insights of ads. */
+export interface AdInsightRange extends InsightRange {
+  /** Only these ads; all without it. */
+  fb_ad_ids?: readonly string[];
+  /** Fields that Meta has refused before. */
+  dropped_fields?: readonly string[];
+}
+
+/** Which page of a list of insights. */
+export interface InsightPageRequest {
+  after?: string | null;
+  limit: number;
+}
+
+/** What insights of every level have; the reason when it cannot be read. */
+function decodeFigures(value: Record<string, unknown>, fb_account_id: string): AccountDayRow | string {
+  const date = readDay(value.date_start);
+  if (date === null) return "date_start is no day";
+  if (value.date_stop !== undefined && value.date_stop !== date) return "covers more than one day";
+  const spend = readDecimal(value.spend);
+  if (spend === null) return "spend is missing or no exact amount";
+  // Meta leaves figures out that are zero.
+  const impressions = value.impressions === undefined ? 0 : readCount(value.impressions);
+  if (impressions === null) return "impressions is no count";
+  const clicks = value.clicks === undefined ? 0 : readCount(value.clicks);
+  if (clicks === null) return "clicks is no count";
+  return {
+    fb_account_id: readId(value.account_id) ?? fb_account_id,
+    date,
+    spend,
+    impressions,
+    clicks,
+    currency: readText(value.account_currency),
+  };
+}
+
+/**
+ * Makes the reader of an account's insights; it returns the reason when a row cannot be read.
+ *
+ * @param fb_account_id Whose insights were asked for.
+ */
+export function decodeInsight(fb_account_id: string): DecodeRow<InsightRow> {
+  return (value) => {
+    if (!isObject(value)) return "is not an object";
+    const fb_ad_id = readId(value.ad_id);
+    if (fb_ad_id === null) return "ad_id is missing or no id";
+    const fb_adset_id = readId(value.adset_id);
+    if (fb_adset_id === null) return "adset_id is missing or no id";
+    const fb_campaign_id = readId(value.campaign_id);
+    if (fb_campaign_id === null) return "campaign_id is missing or no id";
+    const figures = decodeFigures(value, fb_account_id);
+    if (typeof figures === "string") return figures;
+    const { reach, inline_link_clicks, actions, action_values } = value;
+    return {
+      fb_account_id: figures.fb_account_id,
+      fb_campaign_id,
+      fb_adset_id,
+      fb_ad_id,
+      date: figures.date,
+      spend: figures.spend,
+      impressions: figures.impressions,
+      clicks: figures.clicks,
+      reach: readCount(reach),
+      inline_link_clicks: readCount(inline_link_clicks),
+      actions: Array.isArray(actions) ? actions : null,
+      action_values: Array.isArray(action_values) ? action_values : null,
+      currency: figures.currency,
+    };
+  };
+}
+
+function decodeAccountDay(fb_account_id: string): DecodeRow<AccountDayRow> {
+  return (value) => isObject(value) ? decodeFigures(value, fb_account_id) : "is not an object";
+}
+
+/** The parameters of ad-level insights, the same for a read at once and for a report. */
+export function buildInsightParams(range: AdInsightRange): GraphParams {
+  const filtering: Filter[] = [{ field: "ad.effective_status", operator: "IN", value: INSIGHT_AD_STATUSES }];
+  if (range.fb_ad_ids !== undefined) filtering.push({ field: "ad.id", operator: "IN", value: range.fb_ad_ids });
+  return {
+    level: "ad",
+    time_increment: 1,
+    time_range: { since: range.since, until: range.until },
+    filtering,
+    fields: buildFields(INSIGHT_FIELDS, range.dropped_fields),
+  };
+}
+
+/** Reads a page of ad-level insights at once. @throws {GraphApiError} `sync_timeout` when a report must do it. */
+export async function fetchInsightsPage(
+  client: GraphClient,
+  range: AdInsightRange & InsightPageRequest,
+): Promise<ObjectPage<InsightRow>> {
+  const answer = await client.get(`act_${range.fb_account_id}/insights`, {
+    ...buildInsightParams(range),
+    limit: range.limit,
+    after: range.after,
+  });
+  return decodePage(answer, decodeInsight(range.fb_account_id), "ad_id");
+}
+
+/**
+ * Reads what an account spent, day by day: Meta's own total, which the sum over ads is compared with. No status filter:
+ * the total is of everything.
+ *
+ * @throws {GraphApiError}
+ */
+export async function fetchAccountDaysPage(
+  client: GraphClient,
+  range: InsightRange & InsightPageRequest,
+): Promise<ObjectPage<AccountDayRow>> {
+  const answer = await client.get(`act_${range.fb_account_id}/insights`, {
+    level: "account",
+    time_increment: 1,
+    time_range: { since: range.since, until: range.until },
+    fields: buildFields(ACCOUNT_DAY_FIELDS),
+    limit: range.limit,
+    after: range.after,
+  });
+  return decodePage(answer, decodeAccountDay(range.fb_account_id), "account_id");
+}

@@ -1,0 +1,66 @@
+/**
+ * What is known of a token without ever writing it down: a fingerprint to name it by, and what Meta says of it.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { GraphApiError, type UsageReading } from "../errors.ts";
+import { transportError } from "./graph_answer.ts";
+import type { GraphClient } from "./graph_client.ts";
+import { isObject } from "./graph_values.ts";
+
+/** Names a token in tables and logs: the first 16 hex digits of its SHA-256. */
+export function fingerprintToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex").slice(0, 16);
+}
+
+/** Whether a token lives. */
+export interface TokenProbe {
+  is_valid: boolean;
+  /** Our name of the reason when it does not, e.g. `token_expired`. */
+  reason: string | null;
+  usage: UsageReading[];
+}
+
+/** Asks Meta, at the price of one call, whether the client's token lives. @throws {GraphApiError} For any other failure. */
+export async function probeToken(client: GraphClient): Promise<TokenProbe> {
+  try {
+    const answer = await client.get("me", { fields: "id" });
+    return { is_valid: true, reason: null, usage: answer.usage };
+  } catch (error) {
+    if (!(error instanceof GraphApiError) || error.action !== "stop_token") throw error;
+    return { is_valid: false, reason: error.reason, usage: error.usage };
+  }
+}
+
+/** What Meta says of a token. */
+export interface TokenInfo {
+  is_valid: boolean;
+  /** Null for a token that does not expire. */
+  expires_at: Date | null;
+  /** Permissions, e.g. `ads_read`. */
+  scopes: string[];
+  usage: UsageReading[];
+}
+
+/**
+ * Reads what Meta says of the client's token. The token goes in the body of a form: as a parameter of the URL, which is
+ * how Meta's own documentation shows it, it would stand in every log on the way.
+ * https://developers.facebook.com/docs/graph-api/reference/debug_token
+ *
+ * @throws {GraphApiError}
+ */
+export async function fetchTokenInfo(client: GraphClient, token: string): Promise<TokenInfo> {
+  const { body, usage } = await client.post("debug_token", { input_token: token, method: "get" });
+  const { data } = body;
+  if (!isObject(data)) throw transportError("malformed_body", { http_status: 200, usage });
+  const expires = typeof data.expires_at === "number" ? data.expires_at : 0;
+  const scopes = Array.isArray(data.scopes) ? data.scopes.filter((scope) => typeof scope === "string") : [];
+  return {
+    is_valid: data.is_valid === true,
+    expires_at: expires > 0 ? new Date(expires * 1000) : null,
+    scopes,
+    usage,
+  };
+}

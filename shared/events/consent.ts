@@ -1,0 +1,70 @@
+/**
+ * Consent, as an event carries it and as a request of its own gives or withdraws it.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Note } from "../user_data/normalised.ts";
+import { isStorable } from "../user_data/unicode_text.ts";
+
+/** What a person decided. Withdrawn is denied from then on. */
+export type ConsentState = "granted" | "denied";
+
+/** A decision of a person or a browser. */
+export interface Consent {
+  readonly state: ConsentState;
+  /** Since when, in Unix seconds; absent means now. */
+  readonly since?: number | undefined;
+  /** Where it was given, such as `banner` or `checkout`. */
+  readonly source?: string | undefined;
+  /** The host's user id. */
+  readonly user_id?: string | undefined;
+  /** The browser's id (`fbp`, or one of the host's own). */
+  readonly browser_id?: string | undefined;
+}
+
+/** A decision, or what is wrong with it. */
+export type ReadConsent = { readonly consent: Consent } | { readonly problems: Note[] };
+
+const text = z.string().trim().min(1).max(256).refine(isStorable, "is not well-formed text");
+const state = z.enum(["granted", "denied", "withdrawn"]).transform((given): ConsentState =>
+  given === "granted" ? "granted" : "denied"
+);
+const CONSENT_SCHEMA = z.object({
+  state,
+  since: z.number().int("must be whole seconds since 1970").positive().max(100_000_000_000, "is in milliseconds")
+    .optional(),
+  source: text.optional(),
+  user_id: text.optional(),
+  browser_id: text.optional(),
+});
+
+/**
+ * Reads consent: `true`, `false`, `"granted"`, `"denied"`, `"withdrawn"`, or an object with `state` and, where known,
+ * `since`, `source`, `user_id`, `browser_id`. Anything unclear is a problem, never consent.
+ *
+ * @param now_ms A decision of the future is refused: it would win over every later one.
+ */
+export function readConsent(given: unknown, now_ms: number): ReadConsent {
+  if (typeof given === "boolean") return { consent: { state: given ? "granted" : "denied" } };
+  if (typeof given === "string") {
+    const read = state.safeParse(given);
+    return read.success
+      ? { consent: { state: read.data } }
+      : { problems: [{ path: "consent", message: "must be granted, denied or withdrawn" }] };
+  }
+  const read = CONSENT_SCHEMA.safeParse(given);
+  if (!read.success) {
+    return {
+      problems: read.error.issues.map((issue) => ({
+        path: ["consent", ...issue.path].join("."),
+        message: issue.message,
+      })),
+    };
+  }
+  if (read.data.since !== undefined && read.data.since * 1_000 > now_ms + 300_000) {
+    return { problems: [{ path: "consent.since", message: "is in the future" }] };
+  }
+  return { consent: read.data };
+}

@@ -1,0 +1,70 @@
+/**
+ * Keeps personal data out of the fields that go to Meta and into our tables in clear: page addresses and custom data.
+ * Shops put e-mail addresses, phone numbers and tokens into query strings; Meta forbids sending them.
+ *
+ * @module
+ */
+
+const EMAIL = /[^\s@/?&=#]+(?:@|%40)[^\s@/?&=#]+\.[a-z\u0080-\uffff]{2,}/i;
+const EMAILS = new RegExp(EMAIL.source, "gi");
+/** A number written as one dials it abroad, or as Indonesian and Philippine numbers begin. Ad ids are longer. */
+const PHONE = /^(?:[+ ][\d\s().-]{9,18}|(?:0|62|63)[\d\s().-]{8,14})$/;
+const TOKEN = /^eyJ[\w-]+\.[\w-]+|^EAA[\w-]{20,}/;
+const PERSONAL_NAMES = new Set(
+  `
+email e_mail mail useremail emailaddress em phone phonenumber mobile mobilenumber tel telephone whatsapp wa ph hp
+msisdn firstname lastname fullname givenname familyname surname name fname lname fn ln username dob birthday birthdate
+dateofbirth address street streetaddress password passwd pwd token accesstoken idtoken refreshtoken apikey secret jwt
+otp sessionid ssn nik ktp
+`.trim().split(/\s+/),
+);
+
+/** Tells whether a text contains an e-mail address. */
+export function containsEmail(text: string): boolean {
+  return (text.includes("@") || text.includes("%40")) && EMAIL.test(text);
+}
+
+/** Tells whether a field or query parameter is named like personal data or a credential. */
+export function isPersonalName(name: string): boolean {
+  return PERSONAL_NAMES.has(name.toLowerCase().replace(/[^a-z]/g, ""));
+}
+
+/** A page's address and whether something was taken out of it. */
+export interface CleanUrl {
+  readonly url: string;
+  readonly cleaned: boolean;
+}
+
+/**
+ * Takes personal data out of a page's address: user and password, and query parameters, path segments and fragments that
+ * are named or look like it. What stays is untouched, byte for byte. Undefined when it is no http(s) address.
+ */
+export function cleanUrl(text: string): CleanUrl | undefined {
+  if (!/^https?:\/\/[^/?#\s]/i.test(text) || /[\s\p{Cc}]/u.test(text) || !URL.canParse(text)) return undefined;
+  const [, scheme = "", authority = "", path = "", query, fragment] =
+    /^(https?:\/\/)([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
+  const kept = query?.split("&").filter((parameter) => !isPersonalParameter(parameter)).join("&");
+  const keptFragment = fragment !== undefined && fragment.split(/[&?]/).some(isPersonalParameter) ? "" : fragment;
+  const url = scheme + authority.slice(authority.lastIndexOf("@") + 1) + path.replace(EMAILS, "-") +
+    (kept === undefined || (kept === "" && query !== "") ? "" : `?${kept}`) +
+    (keptFragment === undefined || (keptFragment === "" && fragment !== "") ? "" : `#${keptFragment}`);
+  return { url, cleaned: url !== text };
+}
+
+function isPersonalParameter(parameter: string): boolean {
+  const equals = parameter.indexOf("=");
+  const name = decode(equals < 0 ? "" : parameter.slice(0, equals));
+  const value = decode(parameter.slice(equals + 1));
+  return isPersonalName(name) || containsEmail(value) || PHONE.test(value.trimEnd()) || TOKEN.test(value);
+}
+
+function decode(text: string): string {
+  const spaced = text.replaceAll("+", " ");
+  if (!spaced.includes("%")) return spaced;
+  try {
+    return decodeURIComponent(spaced);
+  } catch (error) {
+    if (error instanceof URIError) return spaced;
+    throw error;
+  }
+}

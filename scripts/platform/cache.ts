@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "node:path";
 import { exists, PlatformError } from "./project.ts";
 
 const KEPT_ENTRIES_PER_KIND = 6;
@@ -26,7 +26,11 @@ export function cacheDirectory(): string {
   ];
   for (const [index, candidate] of candidates.entries()) {
     if (!candidate) continue;
-    const directory = index === 0 ? candidate : index === 2 ? join(candidate, `${name}-${Deno.uid()}`) : join(candidate, name);
+    const directory = index === 0
+      ? candidate
+      : index === 2
+      ? join(candidate, `${name}-${Deno.uid()}`)
+      : join(candidate, name);
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
       Deno.removeSync(Deno.makeTempFileSync({ dir: directory, prefix: "probe-" }));

@@ -40,6 +40,11 @@ export async function runSupabaseCli(
 
 /** Applies the project's migrations as a host would: `supabase db push`. */
 export async function pushMigrations(projectRoot: string, databaseUrl: string): Promise<void> {
-  const { code, stdout, stderr } = await runSupabaseCli(projectRoot, ["db", "push", "--yes", `--remote=${databaseUrl}`]);
+  const { code, stdout, stderr } = await runSupabaseCli(projectRoot, [
+    "db",
+    "push",
+    "--yes",
+    `--remote=${databaseUrl}`,
+  ]);
   if (code !== 0) throw new PlatformError(`supabase db push failed (exit ${code}):\n${stdout}${stderr}`);
 }

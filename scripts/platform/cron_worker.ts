@@ -64,7 +64,7 @@ export async function startCronWorker(server: Server): Promise<CronWorker> {
   const runs = new Set<Promise<void>>();
   let jobs: Entry[] = [];
   let stopped = false;
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let lastMinute = Math.floor(Date.now() / 60_000);
 
   async function load(): Promise<void> {

@@ -60,7 +60,9 @@ export function serveFunction(served: unknown): void {
     throw new TypeError("The function's default export has no own property fetch.");
   }
   const handler = Object.entries(served).find(([name]) => name === "fetch")?.[1];
-  if (typeof handler !== "function") throw new TypeError("The function's default export has a fetch that is no function.");
+  if (typeof handler !== "function") {
+    throw new TypeError("The function's default export has a fetch that is no function.");
+  }
   Deno.serve({
     hostname: "127.0.0.1",
     port: 0,

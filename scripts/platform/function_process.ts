@@ -36,7 +36,7 @@ export class FunctionProcess {
 
   readonly #child: Child;
   readonly #port: Promise<number>;
-  readonly #timers: number[] = [];
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #limits: WorkerLimits;
   #cpuAtRequest = 0;
   #warnedOfCpu = false;
@@ -65,7 +65,9 @@ export class FunctionProcess {
       setTimeout(() => this.#warn("wall_clock"), limits.wallClockMs * 0.9),
       setTimeout(() => this.kill("wall_clock"), limits.wallClockMs),
     );
-    if (limits.cpuMs !== undefined) this.#timers.push(setInterval(() => this.#lookAtCpu(limits.cpuMs ?? 0), CPU_LOOK_MS));
+    if (limits.cpuMs !== undefined) {
+      this.#timers.push(setInterval(() => this.#lookAtCpu(limits.cpuMs ?? 0), CPU_LOOK_MS));
+    }
   }
 
   /** The port that the worker serves on; rejects when it ended before. */

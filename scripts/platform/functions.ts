@@ -5,7 +5,8 @@
  * @module
  */
 
-import { join, toFileUrl } from "@std/path";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parse } from "@std/toml";
 import { FunctionProcess, type WorkerLimits } from "./function_process.ts";
 import { exists, platformDirectory, repositoryRoot } from "./project.ts";
@@ -104,7 +105,6 @@ export class FunctionHost {
       }
       worker.beginRequest();
       const timeout = AbortSignal.timeout(IDLE_TIMEOUT_MS);
-      const signal = AbortSignal.any([timeout, request.signal]);
       try {
         return await fetch(`http://127.0.0.1:${port}${path}`, {
           method,
@@ -112,11 +112,10 @@ export class FunctionHost {
           body,
           redirect: "manual",
           client: this.#client,
-          signal,
+          signal: timeout,
         });
       } catch (error) {
         if (timeout.aborted) return failure(504, "IDLE_TIMEOUT", "Function did not answer in time");
-        if (request.signal.aborted) return failure(499, "CLIENT_CLOSED_REQUEST", "The caller went away");
         const refused = error instanceof TypeError && /refused/i.test(`${error.message} ${error.cause ?? ""}`);
         if (refused && attempt === 0 && !this.#stopped) {
           worker.retired = true;
@@ -124,7 +123,11 @@ export class FunctionHost {
         }
         await Promise.race([worker.ended, new Promise((resolve) => setTimeout(resolve, 200))]);
         return worker.endedBy === "wall_clock" || worker.endedBy === "cpu"
-          ? failure(546, "WORKER_LIMIT", "Function failed due to not having enough compute resources (please check logs)")
+          ? failure(
+            546,
+            "WORKER_LIMIT",
+            "Function failed due to not having enough compute resources (please check logs)",
+          )
           : failure(500, "WORKER_ERROR", "Function exited due to an error (please check logs)");
       }
     }
@@ -221,15 +224,17 @@ function readImportMap(folder: string): { imports: Record<string, string> } {
   const config: unknown = exists(path) ? JSON.parse(Deno.readTextFileSync(path)) : {};
   for (const [name, target] of Object.entries(field(config, "imports") ?? {})) {
     const relative = String(target).startsWith(".");
-    imports[name] = relative ? new URL(String(target), toFileUrl(path)).href : String(target);
+    imports[name] = relative ? new URL(String(target), pathToFileURL(path)).href : String(target);
   }
   return { imports };
 }
 
 function entryModule(index: string): string {
   return [
-    `import { serveFunction } from ${JSON.stringify(toFileUrl(join(platformDirectory, "function_prelude.ts")).href)};`,
-    `import * as served from ${JSON.stringify(toFileUrl(index).href)};`,
+    `import { serveFunction } from ${
+      JSON.stringify(pathToFileURL(join(platformDirectory, "function_prelude.ts")).href)
+    };`,
+    `import * as served from ${JSON.stringify(pathToFileURL(index).href)};`,
     `serveFunction(Object.getOwnPropertyDescriptor(served, "default")?.value);`,
     "",
   ].join("\n");

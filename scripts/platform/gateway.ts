@@ -74,7 +74,12 @@ async function answer(
   return Response.json({ message: "no Route matched with those values" }, { status: 404 });
 }
 
-async function answerRest(request: Request, url: URL, upstreams: Upstreams, client: Deno.HttpClient): Promise<Response> {
+async function answerRest(
+  request: Request,
+  url: URL,
+  upstreams: Upstreams,
+  client: Deno.HttpClient,
+): Promise<Response> {
   const { keys, postgrestUrl } = upstreams;
   if (!postgrestUrl) return Response.json({ message: "The Data API is not ready." }, { status: 503 });
   if (request.method === "OPTIONS") return new Response(null, { status: 200, headers: CORS_HEADERS });
@@ -103,7 +108,6 @@ async function answerRest(request: Request, url: URL, upstreams: Upstreams, clie
     headers,
     body: request.body,
     redirect: "manual",
-    signal: request.signal,
     client,
   });
   return withCors(request, response);
@@ -140,7 +144,12 @@ async function answerFunction(
   headers.set("x-forwarded-for", forwarded ? `${forwarded}, ${caller.hostname}` : caller.hostname);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", "http");
-  const response = await functions.fetch(slug, url.pathname.slice("/functions/v1".length) + url.search, request, headers);
+  const response = await functions.fetch(
+    slug,
+    url.pathname.slice("/functions/v1".length) + url.search,
+    request,
+    headers,
+  );
   const answered = new Response(response.body, response);
   answered.headers.set("x-sb-edge-region", "local");
   return answered;
@@ -162,7 +171,9 @@ function bearer(request: Request): string | null {
 /** Headers of one hop stay behind; a compressed answer would be unpacked on the way and no longer fit its headers. */
 function forwardedHeaders(given: Headers): Headers {
   const headers = new Headers(given);
-  for (const name of ["host", "connection", "keep-alive", "transfer-encoding", "upgrade", "te", "content-length", "expect"]) {
+  for (
+    const name of ["host", "connection", "keep-alive", "transfer-encoding", "upgrade", "te", "content-length", "expect"]
+  ) {
     headers.delete(name);
   }
   headers.set("accept-encoding", "identity");

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname, join } from "@std/path";
+import { dirname, join } from "node:path";
 import { cached, hashOf } from "./cache.ts";
 import { exists, findEmbeddedPostgres, platformDirectory, PlatformError } from "./project.ts";
 import type { Reaper } from "./reaper.ts";
@@ -97,8 +97,10 @@ function relocatableLayout(bin: string, share: string, library: string) {
   while (paths.every((path) => path[shared] !== undefined && path[shared] === paths[0]?.[shared])) shared++;
   const [binTo, shareTo, libraryTo] = paths.map((path) => path.slice(shared).join("/"));
   if (!binTo || !shareTo || !libraryTo) {
-    throw new PlatformError(`The installation of PG_BIN (${bin}) has a layout that cannot be copied; add the real ` +
-      `extensions (${PLATFORM_EXTENSIONS.join(", ")}) to it, or leave PG_BIN unset.`);
+    throw new PlatformError(
+      `The installation of PG_BIN (${bin}) has a layout that cannot be copied; add the real ` +
+        `extensions (${PLATFORM_EXTENSIONS.join(", ")}) to it, or leave PG_BIN unset.`,
+    );
   }
   return {
     bin: { from: bin, to: binTo },

@@ -30,7 +30,7 @@ export class PlatformKeys {
     fb_ads: randomKey("sb_secret_"),
   };
   /** Public keys of the users' tokens, as `SUPABASE_JWKS` holds them. */
-  readonly jwks: { keys: JsonWebKey[] };
+  readonly jwks: { keys: Record<string, string | undefined>[] };
   /** All keys that PostgREST accepts, in its own form. */
   readonly postgrestSecret: string;
 
@@ -79,8 +79,11 @@ export class PlatformKeys {
     const known = this.#roleTokens.get(role);
     if (known && known.renewAt > Date.now()) return known.token;
     const now = Math.floor(Date.now() / 1000);
-    const token = await sign({ alg: "HS256", typ: "JWT" }, { role, iat: now, exp: now + ROLE_TOKEN_SECONDS }, (data) =>
-      crypto.subtle.sign("HMAC", this.#roleKey, data));
+    const token = await sign(
+      { alg: "HS256", typ: "JWT" },
+      { role, iat: now, exp: now + ROLE_TOKEN_SECONDS },
+      (data) => crypto.subtle.sign("HMAC", this.#roleKey, data),
+    );
     this.#roleTokens.set(role, { token, renewAt: Date.now() + ROLE_TOKEN_SECONDS * 500 });
     return token;
   }
@@ -99,8 +102,11 @@ export class PlatformKeys {
       session_id: crypto.randomUUID(),
       is_anonymous: false,
     };
-    return await sign({ alg: "ES256", typ: "JWT", kid: this.#keyId }, claims, (data) =>
-      crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, this.#userKeys.privateKey, data));
+    return await sign(
+      { alg: "ES256", typ: "JWT", kid: this.#keyId },
+      claims,
+      (data) => crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, this.#userKeys.privateKey, data),
+    );
   }
 
   /** Whether a token is one of {@linkcode PlatformKeys.userToken} and has not expired. */

@@ -7,13 +7,13 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "node:path";
 import { cacheDirectory } from "./cache.ts";
 import { type CronRun, runJob } from "./cron_job.ts";
 import { type CronWorker, startCronWorker } from "./cron_worker.ts";
 import { FunctionHost } from "./functions.ts";
 import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
-import { type Installation, prepareInstallation, serverUser } from "./installation.ts";
+import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";

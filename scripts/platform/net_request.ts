@@ -150,7 +150,9 @@ function curlMessage(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const text = `${code} ${error instanceof Error ? error.message : ""}`;
   if (/ENOTFOUND|EAI_|getaddrinfo|dns/i.test(text)) return "Couldn't resolve host name";
-  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|refused|unreachable/i.test(text)) return "Couldn't connect to server";
+  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|refused|unreachable/i.test(text)) {
+    return "Couldn't connect to server";
+  }
   if (/ECONNRESET|EPIPE|socket hang up|hang up|closed|reset|UNEXPECTED|incomplete/i.test(text)) {
     return "Server returned nothing (no headers, no data)";
   }

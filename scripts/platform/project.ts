@@ -5,13 +5,14 @@
  * @module
  */
 
-import { fromFileUrl, join } from "@std/path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** The repository's root directory. */
-export const repositoryRoot: string = fromFileUrl(new URL("../..", import.meta.url)).replace(/\/$/, "");
+export const repositoryRoot: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /** The directory of this platform's own files. */
-export const platformDirectory: string = fromFileUrl(new URL(".", import.meta.url)).replace(/\/$/, "");
+export const platformDirectory: string = fileURLToPath(new URL(".", import.meta.url)).replace(/\/$/, "");
 
 /** Thrown when the machine or the installation lacks something that the platform needs; the message says what to do. */
 export class PlatformError extends Error {
@@ -35,8 +36,10 @@ function findInNodeModules(candidates: string[], missing: string): string {
     const path = join(repositoryRoot, "node_modules", candidate);
     if (exists(path)) return path;
   }
-  throw new PlatformError(`${missing} Run "npm install" first; where npm has no build for this machine (${target}), ` +
-    `use "supabase start" instead, which needs Docker.`);
+  throw new PlatformError(
+    `${missing} Run "npm install" first; where npm has no build for this machine (${target}), ` +
+      `use "supabase start" instead, which needs Docker.`,
+  );
 }
 
 const architecture = Deno.build.arch === "aarch64" ? "arm64" : "x64";

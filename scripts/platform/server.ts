@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "node:path";
 import postgres from "postgres";
 import { type Installation, serverUser } from "./installation.ts";
 import { PlatformError } from "./project.ts";
@@ -82,7 +82,10 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
   };
 }
 
-function serverSettings(port: number, { installation, dataDirectory, schedule }: ServerOptions): Record<string, string> {
+function serverSettings(
+  port: number,
+  { installation, dataDirectory, schedule }: ServerOptions,
+): Record<string, string> {
   const { real } = installation;
   return {
     port: String(port),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "node:path";
 import { cached, hashOf } from "./cache.ts";
 import { pushMigrations } from "./cli.ts";
 import { type Installation, serverUser } from "./installation.ts";

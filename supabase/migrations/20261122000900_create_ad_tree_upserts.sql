@@ -226,8 +226,8 @@ as $$
       coalesce(i.status, a.status) as status,
       coalesce(i.effective_status, a.effective_status) as effective_status,
       case when 'creative' = any (dropped) then a.creative_id else i.creative_id end as creative_id,
-      case when 'creative' = any (dropped) then a.creative_summary else i.creative_summary end as creative_summary,
-      case when 'creative' = any (dropped) then a.url_tags else i.url_tags end as url_tags
+      case when dropped && array['creative', 'name', 'title', 'body', 'object_type', 'call_to_action_type'] then a.creative_summary else i.creative_summary end as creative_summary,
+      case when dropped && array['creative', 'url_tags'] then a.url_tags else i.url_tags end as url_tags
     from incoming as i
     left join public.ad_adsets as s on s.fb_adset_id = i.fb_adset_id
     left join public.ad_ads as a on a.fb_ad_id = i.fb_ad_id

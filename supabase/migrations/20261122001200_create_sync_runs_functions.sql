@@ -94,9 +94,7 @@ as $$
   from jsonb_array_elements_text(request -> 'account_ids') with ordinality as named (fb_account_id, position)
   left join public.ad_accounts as account on account.fb_account_id = named.fb_account_id
   where jsonb_typeof(request -> 'account_ids') = 'array'
-    and not coalesce(account.enabled, false)
-    -- An account that the configuration names is known before it was ever read.
-    and not (account.id is null and coalesce(request -> 'configured' -> 'ids', '[]') ? named.fb_account_id);
+    and not coalesce(account.enabled, false);
 $$;
 
 revoke execute on function fb_ads.refused_accounts(jsonb) from public, anon, authenticated;
@@ -117,16 +115,17 @@ declare
   has_slot boolean;
   started fb_ads.sync_runs;
 begin
+  -- An account that the configuration names is known before it was ever read.
+  perform fb_ads.upsert_accounts((
+    select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
+    from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
+    where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id)
+  ));
   if jsonb_typeof(request -> 'account_ids') = 'array' then
     refused := fb_ads.refused_accounts(request);
     if jsonb_array_length(refused) > 0 then
       return jsonb_build_object('run_id', null, 'slot', false, 'refused', refused);
     end if;
-    perform fb_ads.upsert_accounts((
-      select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
-      from jsonb_array_elements_text(request -> 'account_ids') as named (fb_account_id)
-      where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id)
-    ));
     account_ids := fb_ads.account_ids_of(request -> 'account_ids');
   end if;
 

@@ -67,7 +67,8 @@ begin
     finished_at = case when given_up then now() end,
     lease_id = null,
     lease_until = null,
-    attempts = j.attempts + case when outcome in ('retry', 'restart') then 1 else 0 end,
+    -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the job.
+    attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
     not_before = case
       when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts))
       else j.not_before
@@ -87,6 +88,10 @@ begin
     perform fb_ads.stop_token((select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error);
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
+  end if;
+  if given_up and job.kind = 'accounts' then
+    -- A token that may not list its accounts may still read those that are named.
+    perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
   end if;
   if jsonb_typeof(request -> 'usage') = 'array' then
     perform fb_ads.store_usage(request -> 'usage');

@@ -1,0 +1,64 @@
+/**
+ * The one way to Postgres: named functions in schema `public`, called through the Data API with the rights of
+ * `service_role`. One call is one transaction over a set of rows. Nothing else in the project knows supabase-js.
+ * https://supabase.com/docs/reference/javascript/rpc
+ *
+ * @module
+ */
+
+import type { AdminClient } from "../edge/auth.ts";
+import { DatabaseError } from "../errors.ts";
+
+/** Calls the project's SQL functions. */
+export interface Database {
+  /**
+   * Calls `public.<operation>(request jsonb)` and returns its JSON, undecoded.
+   *
+   * @throws {DatabaseError} `database_conflict` (a lost lease), `database_unavailable` (no answer, or not now: the
+   * outcome is unknown), `database_rejected` (our fault)
+   */
+  call(operation: string, request: Record<string, unknown>): Promise<unknown>;
+  /** Reads one Vault secret of this suite; null when it is not stored. */
+  readSecret(name: string): Promise<string | null>;
+}
+
+/** SQLSTATE of a write whose lease is another's by now; PostgREST answers it with HTTP 409. */
+export const LEASE_LOST = "PT409";
+
+// Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
+const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
+
+interface RpcFailure {
+  code?: string | null;
+}
+
+function databaseError(operation: string, failure: RpcFailure, status: number): DatabaseError {
+  const sqlstate = typeof failure.code === "string" && failure.code !== "" ? failure.code : null;
+  if (sqlstate !== null && /^PT409|^23505/.test(sqlstate)) {
+    return new DatabaseError("database_conflict", operation, sqlstate, { retryable: false });
+  }
+  const passes = sqlstate === null ? status === 0 || status >= 500 : PASSING.test(sqlstate);
+  return new DatabaseError(passes ? "database_unavailable" : "database_rejected", operation, sqlstate);
+}
+
+/** Binds the door to the client of one request. */
+export function createDatabase(admin: AdminClient): Database {
+  async function invoke(operation: string, parameters: Record<string, unknown>): Promise<unknown> {
+    const { data, error, status } = await admin.rpc(operation, parameters);
+    // Postgres's own message may quote a row, so only codes are kept.
+    if (error !== null) throw databaseError(operation, error, status);
+    return data;
+  }
+  return {
+    call: (operation, request) => invoke(operation, { request }),
+    async readSecret(name) {
+      const secret = await invoke("fb_read_secret", { name });
+      return typeof secret === "string" && secret !== "" ? secret : null;
+    },
+  };
+}
+
+/** Whether a write was refused because the job belongs to another worker by now. */
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof DatabaseError && error.sqlstate === LEASE_LOST;
+}

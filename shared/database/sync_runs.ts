@@ -1,0 +1,74 @@
+/**
+ * The beginning and the end of one invocation of a sync: what is planned, whether there is a slot, what came of it.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { JobError } from "./sync_jobs.ts";
+import type { Database } from "./rpc.ts";
+
+/** What an invocation asks for. */
+export interface StartRequest {
+  function_slug: string;
+  token_fingerprint: string;
+  /** When the request came in; a plan made since then serves it too. */
+  arrived_at: string;
+  /** What `FB_ADS_ACCOUNT_IDS` says. */
+  configured: { mode: "none" | "all" | "list"; ids: string[] };
+  account_ids?: string[] | undefined;
+  full?: boolean | undefined;
+  /** Only go on with what is planned. */
+  resume?: boolean | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+const StartSchema = z.object({
+  run_id: z.string().nullable(),
+  slot: z.boolean(),
+  refused: z.array(z.object({ fb_account_id: z.string(), reason: z.enum(["unknown", "disabled"]) })),
+  jobs_left: z.number().int().optional(),
+  settings: z.object({
+    accounts_in_flight: z.number().int(),
+    metadata_page_size_max: z.number().int(),
+    usage_brake_percent: z.number(),
+  }).optional(),
+});
+
+/** A started invocation, or the accounts for which it was refused. */
+export type StartedRun = z.infer<typeof StartSchema>;
+
+const JobCountsSchema = z.object({ done: z.number().int(), left: z.number().int(), failed: z.number().int() });
+
+/** Jobs of an invocation: brought to their end, still open, given up. */
+export type JobCounts = z.infer<typeof JobCountsSchema>;
+
+/** What an invocation did. */
+export interface RunSummary {
+  run_id: string;
+  account_ids?: string[];
+  rows: Record<string, number>;
+  graph_calls: number;
+  warnings: RunWarning[];
+  error: Pick<JobError, "code" | "message"> | null;
+}
+
+/** Something a person should know but need not act on at once. */
+export interface RunWarning {
+  code: string;
+  message: string;
+  fb_account_id?: string;
+  /** Ids, fields or other plain facts; never personal data. */
+  facts?: Record<string, unknown>;
+}
+
+/** Plans the jobs and takes a slot; with refused accounts nothing is started. */
+export async function startSyncRun(database: Database, request: StartRequest): Promise<StartedRun> {
+  return StartSchema.parse(await database.call("fb_start_sync_run", { ...request }));
+}
+
+/** Ends an invocation and gives its slot back. */
+export async function finishSyncRun(database: Database, summary: RunSummary): Promise<JobCounts> {
+  return JobCountsSchema.parse(await database.call("fb_finish_sync_run", { ...summary }));
+}

@@ -1,0 +1,124 @@
+/**
+ * What becomes of a job when Meta refuses a page: go on with less on the same cursor, or give the job back. The table
+ * of errors says what an error means (`meta/graph_errors.ts`); here stands what that means for a job of the queue.
+ *
+ * @module
+ */
+
+import type { JobError, Release, SyncJob } from "../database/sync_jobs.ts";
+import { AppError, DatabaseError, type GraphAction, GraphApiError } from "../errors.ts";
+import { parkUntil } from "../meta/park.ts";
+import { buildUsageRows } from "./usage.ts";
+
+/** Where a job stands between two pages. */
+export interface PageState {
+  cursor: string | null;
+  page_size: number;
+  /** Fields that Meta has refused. */
+  dropped_fields: string[];
+  /** Pages since the size last changed. */
+  good_pages: number;
+}
+
+/** Go on at once from another state, or give the job back. */
+export type FailureDecision =
+  | { again: PageState; warning: string | null }
+  | { release: Release };
+
+/** What a decision needs beside the error. */
+export interface FailureContext {
+  now: Date;
+  /** Uniform in [0, 1). */
+  random: () => number;
+  /** The dropped fields after this refusal; null when nothing is left to drop. */
+  nextDroppedFields: (dropped_fields: string[], field: string | null) => string[] | null;
+}
+
+/** Keeps of an error what may be stored. */
+export function buildJobError(error: unknown): JobError {
+  const graph = error instanceof GraphApiError ? error : null;
+  const app = error instanceof AppError ? error : null;
+  return {
+    code: app?.code ?? "internal",
+    reason: graph?.reason ?? (error instanceof DatabaseError ? error.sqlstate ?? "no_answer" : "unexpected"),
+    // An unexpected error's text may hold anything, so only our own texts are kept.
+    message: app?.message ?? "An unexpected error; the log of the run has it.",
+    meta_code: graph?.meta_code ?? null,
+    error_subcode: graph?.error_subcode ?? null,
+    fbtrace_id: graph?.fbtrace_id ?? null,
+  };
+}
+
+const SHRINKS: ReadonlySet<GraphAction> = new Set<GraphAction>(["shrink", "retry_then_shrink", "split"]);
+
+function halve(state: PageState): PageState | null {
+  if (state.page_size <= 1) return null;
+  return { ...state, page_size: Math.floor(state.page_size / 2), good_pages: 0 };
+}
+
+function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext): Release {
+  const until = parkUntil(error, context.now, { attempts: job.attempts, random: context.random });
+  const seconds = until === null ? 60 : Math.ceil((until.getTime() - context.now.getTime()) / 1000);
+  const stored = buildJobError(error);
+  const is_account = error.action === "park_account" && job.fb_account_id !== null;
+  const use_case = error.action === "park_insights_app"
+    ? "ads_insights"
+    : error.use_case === "any"
+    ? ""
+    : `ads_${error.use_case}`;
+  return {
+    outcome: "park",
+    error: stored,
+    park: { scope: is_account ? "account" : "app", use_case, seconds, error: stored },
+  };
+}
+
+/** Decides about a refused page; retries in place are over by then. */
+export function decideFailure(
+  failure: unknown,
+  job: SyncJob,
+  state: PageState,
+  context: FailureContext,
+): FailureDecision {
+  const error = buildJobError(failure);
+  if (!(failure instanceof GraphApiError)) return { release: { outcome: "retry", error } };
+  const kept = { error, page_size: state.page_size, usage: buildUsageRows(failure.usage) };
+
+  if (SHRINKS.has(failure.action)) {
+    const smaller = halve(state);
+    return smaller === null ? { release: { outcome: "retry", ...kept } } : { again: smaller, warning: null };
+  }
+  switch (failure.action) {
+    case "drop_field": {
+      const dropped_fields = context.nextDroppedFields(state.dropped_fields, failure.field);
+      if (dropped_fields === null) return { release: { outcome: "stop_account", ...kept } };
+      return { again: { ...state, dropped_fields }, warning: "field_refused" };
+    }
+    case "park_account":
+    case "park_app":
+    case "park_insights_app":
+      return { release: { ...buildPark(failure, job, context), usage: kept.usage, page_size: state.page_size } };
+    case "stop_token":
+      return { release: { outcome: "stop_token", ...kept } };
+    case "stop_account":
+      return { release: { outcome: "stop_account", ...kept } };
+    case "restart_list":
+      return { release: { outcome: "restart", ...kept } };
+    case "clamp":
+    case "fail":
+      return { release: { outcome: "fail", ...kept } };
+    default:
+      return { release: { outcome: "retry", ...kept } };
+  }
+}
+
+/** Size of the next page after a good one: grows by half after every fourth good page, up to `max`. */
+export function growPageSize(state: PageState, max: number): PageState {
+  const good_pages = state.good_pages + 1;
+  if (good_pages < 4 || state.page_size >= max) return { ...state, good_pages };
+  return {
+    ...state,
+    page_size: Math.min(max, Math.max(state.page_size + 1, Math.floor(state.page_size * 1.5))),
+    good_pages: 0,
+  };
+}

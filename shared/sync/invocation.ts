@@ -1,0 +1,163 @@
+/**
+ * One invocation of a sync from the request to the answer: token, plan, slot, lanes, summary. Both syncs go through
+ * here; what differs is which jobs they plan (in SQL) and how they work on one.
+ *
+ * @module
+ */
+
+import { createDatabase, type Database } from "../database/rpc.ts";
+import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun } from "../database/sync_runs.ts";
+import type { Answer } from "../edge/answer.ts";
+import type { Call } from "../edge/serve.ts";
+import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
+import { createGraphClient } from "../meta/graph_client.ts";
+import { fingerprintToken } from "../meta/tokens.ts";
+import { buildJobError } from "./failure.ts";
+import { runLanes, type WorkOnJob } from "./lanes.ts";
+import { SyncSession } from "./session.ts";
+
+/** Body of a sync request. */
+export interface SyncBody {
+  account_ids?: string[] | undefined;
+  full?: boolean | undefined;
+  resume?: boolean | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+/** What makes a sync. */
+export interface SyncDefinition {
+  function_slug: string;
+  work: WorkOnJob;
+  /** Sums of the answer from the counts by kind of job. */
+  countRows: (rows: Record<string, number>) => Record<string, number>;
+}
+
+/** Name of the Vault secret with the Marketing API token. */
+const TOKEN_SECRET = "meta_marketing_api_token";
+
+function refuseAccounts(started: StartedRun, account_ids: string[]): never {
+  const reasons = new Map(started.refused.map((refused) => [refused.fb_account_id, refused.reason]));
+  const details = account_ids.flatMap((fb_account_id, index) => {
+    const reason = reasons.get(fb_account_id);
+    if (reason === undefined) return [];
+    const message = reason === "unknown"
+      ? "is no ad account that is known here"
+      : "is an ad account that is not enabled (FB_ADS_ACCOUNT_IDS names those that are)";
+    return [{ path: `account_ids.${index}`, message }];
+  });
+  throw new RequestError("unknown_account", "Some ad accounts cannot be synced; nothing was started.", { details });
+}
+
+async function readToken(database: Database): Promise<string> {
+  const token = await database.readSecret(TOKEN_SECRET);
+  if (token !== null) return token;
+  throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
+}
+
+/**
+ * Answers a sync request. With `Prefer: respond-async` the answer is 202 as soon as the run has begun; else it comes
+ * when the work or the budget is at its end. Called twice, the second call finds the first one's jobs and helps.
+ *
+ * @throws {RequestError} `unknown_account` before anything is started
+ * @throws {ConfigError} without a token in Vault
+ * @throws {GraphApiError} when Meta refused the token and nothing at all could be done
+ */
+export async function answerSync(call: Call<SyncBody>, definition: SyncDefinition): Promise<Answer> {
+  const arrived_at = call.clock.now().toISOString();
+  const database = createDatabase(call.admin);
+  const token = await readToken(database);
+  const { function_slug } = definition;
+  const token_fingerprint = fingerprintToken(token);
+  const account_ids = call.body.account_ids;
+  const scope = account_ids === undefined ? {} : { account_ids };
+
+  const started = await startSyncRun(database, {
+    ...call.body,
+    function_slug,
+    token_fingerprint,
+    arrived_at,
+    configured: call.config.account_ids,
+  });
+  if (started.run_id === null) refuseAccounts(started, account_ids ?? []);
+  const run_id = started.run_id;
+  const log = call.log.with({ run_id });
+
+  if (!started.slot || started.settings === undefined) {
+    log.info("no free slot", { jobs_left: started.jobs_left });
+    const jobs: JobCounts = { done: 0, left: started.jobs_left ?? 0, failed: 0 };
+    return call.respond_async
+      ? { status: 202, body: { run_id } }
+      : { status: 200, body: { run_id, jobs, rows: definition.countRows({}), graph_calls: 0 } };
+  }
+
+  let graph_calls = 0;
+  let refusal: GraphApiError | null = null;
+  const graph = createGraphClient({
+    fetch: call.fetch,
+    token,
+    api_version: call.config.api_version,
+    graph_url: call.config.graph_url,
+    clock: call.clock,
+    on_call: (made) => {
+      graph_calls += 1;
+      call.budget.count({ calls: 1, bytes: made.bytes });
+      if (made.error !== null) {
+        const { path, http_status, duration_ms } = made;
+        log.warn("graph call refused", { path, http_status, duration_ms, ...buildJobError(made.error) });
+        if (made.error.action === "stop_token") refusal = made.error;
+      }
+    },
+  });
+  const session = new SyncSession({
+    scope: { run_id, function_slug, token_fingerprint, ...scope },
+    settings: started.settings,
+    configured: call.config.account_ids,
+    database,
+    graph,
+    clock: call.clock,
+    budget: call.budget,
+    log,
+    random: Math.random,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  });
+
+  async function workAndFinish(): Promise<{ jobs: JobCounts; rows: Record<string, number> }> {
+    let failure: unknown = null;
+    try {
+      await runLanes(session, definition.work);
+    } catch (error) {
+      failure = error;
+    }
+    const stopped = session.stopped();
+    const error = failure !== null ? buildJobError(failure) : refusal !== null ? buildJobError(refusal) : null;
+    const rows = definition.countRows(session.rows);
+    const jobs = await finishSyncRun(database, {
+      run_id,
+      ...scope,
+      rows,
+      graph_calls,
+      warnings: session.warnings,
+      error,
+    });
+    const { wall_ms, cpu_ms } = call.budget.used();
+    log.info("run ended", {
+      jobs,
+      rows,
+      graph_calls,
+      stopped,
+      wall_ms: Math.round(wall_ms),
+      cpu_ms: Math.round(cpu_ms),
+    });
+    if (failure !== null) throw failure;
+    return { jobs, rows };
+  }
+
+  if (call.respond_async) {
+    call.background(workAndFinish);
+    return { status: 202, body: { run_id } };
+  }
+  const { jobs, rows } = await workAndFinish();
+  if (refusal !== null && jobs.done === 0) throw refusal;
+  return { status: 200, body: { run_id, jobs, rows, graph_calls } };
+}

@@ -1,0 +1,107 @@
+/**
+ * Reading objects by id, a slice of ids at a time: what a complete list did not show, and what an insight or a sale
+ * speaks of before any list did. `GET /?ids=` is gone since v26.0, so each id is one call.
+ *
+ * @module
+ */
+
+import { storeAdTreeObjects } from "../database/ad_tree.ts";
+import type { SyncJob } from "../database/sync_jobs.ts";
+import { GraphApiError, type UsageReading } from "../errors.ts";
+import { AD_FIELDS, fetchAd } from "../meta/ads.ts";
+import { ADSET_FIELDS, fetchAdset } from "../meta/adsets.ts";
+import { CAMPAIGN_FIELDS, fetchCampaign } from "../meta/campaigns.ts";
+import { nextDroppedFields } from "../meta/field_list.ts";
+import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
+import type { PageState } from "./failure.ts";
+import { accountOf, currencyOf, warnOfPage } from "./metadata.ts";
+import { type LoopPage, readPages } from "./page_loop.ts";
+import type { SyncSession } from "./session.ts";
+
+/** Ids a slice: what is read again at most when the worker is killed. */
+const IDS_PER_SLICE = 20;
+
+interface ObjectSlice extends LoopPage {
+  rows: object[];
+  skipped: SkippedObject[];
+  missing_ids: string[];
+}
+
+const FIELDS = { campaign: CAMPAIGN_FIELDS, adset: ADSET_FIELDS, ad: AD_FIELDS } as const;
+
+async function fetchObject(
+  session: SyncSession,
+  job: SyncJob,
+  id: string,
+  state: PageState,
+): Promise<ObjectAnswer<object>> {
+  const options = { fb_account_id: accountOf(job), dropped_fields: state.dropped_fields };
+  switch (job.object_level) {
+    case "campaign":
+      return await fetchCampaign(session.graph, id, options);
+    case "adset":
+      return await fetchAdset(session.graph, id, { ...options, currency: currencyOf(job) });
+    default:
+      return await fetchAd(session.graph, id, options);
+  }
+}
+
+/** Meta's answer to an id that does not exist (any more). */
+function isMissing(error: unknown): boolean {
+  return error instanceof GraphApiError && error.meta_code === 100 && error.error_subcode === 33;
+}
+
+async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], state: PageState): Promise<ObjectSlice> {
+  const begin = state.cursor === null ? 0 : Number(state.cursor);
+  const slice = ids.slice(begin, begin + state.page_size);
+  const rows: object[] = [];
+  const skipped: SkippedObject[] = [];
+  const missing_ids: string[] = [];
+  let usage: UsageReading[] = [];
+  let bytes = 0;
+  for (const id of slice) {
+    try {
+      const answer = await fetchObject(session, job, id, state);
+      if (answer.row !== null) rows.push(answer.row);
+      if (answer.skipped !== null) skipped.push(answer.skipped);
+      usage = answer.usage;
+      bytes += answer.bytes;
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      missing_ids.push(id);
+    }
+  }
+  const end = begin + slice.length;
+  return {
+    rows,
+    skipped,
+    missing_ids,
+    usage,
+    bytes,
+    row_count: slice.length,
+    after: end < ids.length ? String(end) : null,
+  };
+}
+
+/** Works on a job that names objects by id. Ids that Meta does not know become `DELETED`; their rows stay. */
+export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+  const ids = job.object_ids ?? [];
+  const level = job.object_level ?? "ad";
+  return readPages(session, job, {
+    use_case: "ads_management",
+    page_size: IDS_PER_SLICE,
+    page_size_max: IDS_PER_SLICE,
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(FIELDS[level], dropped_fields, field),
+    fetch: (state) => fetchSlice(session, job, ids, state),
+    store(page, checkpoint) {
+      warnOfPage(session, job, page);
+      return storeAdTreeObjects(session.database, job, {
+        ...checkpoint,
+        campaigns: level === "campaign" ? page.rows : [],
+        adsets: level === "adset" ? page.rows : [],
+        ads: level === "ad" ? page.rows : [],
+        missing_ids: page.missing_ids,
+      });
+    },
+  });
+}

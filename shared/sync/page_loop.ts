@@ -1,0 +1,182 @@
+/**
+ * Reading a job page by page: fetch, store rows and cursor in one transaction, and while one page is being written the
+ * next one is already asked for. One request of an account is in flight at a time. The loop may be killed at any line:
+ * what is stored is the truth, and the next worker begins at the stored cursor.
+ *
+ * @module
+ */
+
+import { isLeaseLost } from "../database/rpc.ts";
+import { type Park, type Release, releaseSyncJob, type SyncJob, type UsageRow } from "../database/sync_jobs.ts";
+import type { UsageReading } from "../errors.ts";
+import { retryInPlace } from "../meta/retry.ts";
+import { buildJobError, decideFailure, growPageSize, type PageState } from "./failure.ts";
+import type { SyncSession } from "./session.ts";
+import { buildUsageRows, decidePark } from "./usage.ts";
+
+/** What the loop must know of any page. */
+export interface LoopPage {
+  /** Cursor of the next page; null at the end. */
+  after: string | null;
+  usage: UsageReading[];
+  bytes: number;
+  row_count: number;
+}
+
+/** What is stored beside a page's rows. */
+export interface LoopCheckpoint {
+  next_cursor: string | null;
+  done: boolean;
+  page_size: number;
+  row_count: number;
+  params: Record<string, unknown>;
+  usage: UsageRow[];
+  park: Park | null;
+}
+
+/** What storing a page came to. */
+export interface LoopStored {
+  state: "running" | "done" | "parked" | "restarted";
+  /** The next job of the account, already held. */
+  next_job: SyncJob | null;
+}
+
+/** One kind of paged work. */
+export interface PagedWork<Page extends LoopPage> {
+  use_case: "ads_management" | "ads_insights";
+  /** Largest page that the loop grows to. */
+  page_size_max: number;
+  /** Size of a page where the job has none yet. */
+  page_size: number;
+  fetch: (state: PageState) => Promise<Page>;
+  store: (page: Page, checkpoint: LoopCheckpoint, state: PageState) => Promise<LoopStored>;
+  /** The dropped fields after a refusal; null when nothing is left to drop. */
+  nextDroppedFields: (dropped_fields: string[], field: string | null) => string[] | null;
+  /** What to do with an error before the common rules; null leaves it to them. */
+  onFailure?: (error: unknown, state: PageState) => Release | null;
+}
+
+type Settled<Value> = { ok: true; value: Value } | { ok: false; error: unknown };
+
+function settle<Value>(promise: Promise<Value>): Promise<Settled<Value>> {
+  return promise.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
+}
+
+function droppedFields(job: SyncJob): string[] {
+  const stored = job.params.dropped_fields;
+  return Array.isArray(stored) ? stored.filter((field) => typeof field === "string") : [];
+}
+
+/** Gives a job back; a job that is another's by now needs no giving back. */
+export async function release(session: SyncSession, job: SyncJob, how: Release): Promise<void> {
+  try {
+    const state = await releaseSyncJob(session.database, job, how);
+    if (how.error !== undefined) {
+      session.log.warn("job given back", {
+        job_id: job.id,
+        kind: job.kind,
+        fb_account_id: job.fb_account_id,
+        outcome: how.outcome,
+        state,
+        ...how.error,
+      });
+    }
+  } catch (error) {
+    if (!isLeaseLost(error)) throw error;
+  }
+}
+
+/**
+ * Works on a job until it is done, parked, given back, or the budget is spent. Returns the account's next job when
+ * storing the last page already claimed it.
+ */
+export async function readPages<Page extends LoopPage>(
+  session: SyncSession,
+  job: SyncJob,
+  work: PagedWork<Page>,
+): Promise<SyncJob | null> {
+  const first = (): PageState => ({
+    cursor: job.cursor,
+    page_size: Math.min(job.page_size ?? work.page_size, work.page_size_max),
+    dropped_fields: droppedFields(job),
+    good_pages: 0,
+  });
+  const ask = (from: PageState) =>
+    settle(retryInPlace(() => work.fetch(from), {
+      random: session.random,
+      sleep: session.sleep,
+      give_up: () => session.stopped() !== false,
+    }));
+
+  let state = first();
+  let ahead: Promise<Settled<Page>> | null = null;
+  for (;;) {
+    if (session.stopped() !== false) {
+      await ahead;
+      await release(session, job, { outcome: "yield", page_size: state.page_size });
+      return null;
+    }
+    const answer: Settled<Page> = await (ahead ?? ask(state));
+    ahead = null;
+
+    if (!answer.ok) {
+      const own = work.onFailure?.(answer.error, state) ?? null;
+      const decision = own === null
+        ? decideFailure(answer.error, job, state, {
+          now: session.clock.now(),
+          random: session.random,
+          nextDroppedFields: work.nextDroppedFields,
+        })
+        : { release: own };
+      if ("again" in decision) {
+        if (decision.warning !== null) {
+          session.warn({
+            code: decision.warning,
+            message: "Meta refused a field; it is read without.",
+            fb_account_id: job.fb_account_id,
+            facts: { kind: job.kind, dropped_fields: decision.again.dropped_fields },
+          });
+        }
+        state = decision.again;
+        continue;
+      }
+      if (buildJobError(answer.error).code === "internal") {
+        session.log.error("unexpected failure", { error: answer.error, job_id: job.id });
+      }
+      if (decision.release.outcome === "stop_token") session.stop("token_stopped");
+      await release(session, job, decision.release);
+      return null;
+    }
+
+    const page = answer.value;
+    const park = decidePark(page.usage, {
+      fb_account_id: job.fb_account_id,
+      use_case: work.use_case,
+      now: session.clock.now(),
+      threshold: session.settings.usage_brake_percent,
+    });
+    const next = { ...growPageSize(state, work.page_size_max), cursor: page.after };
+    session.countRows(job, page);
+    if (page.after !== null && park === null && session.stopped() === false) ahead = ask(next);
+
+    const stored = await settle(work.store(page, {
+      next_cursor: page.after,
+      done: page.after === null,
+      page_size: next.page_size,
+      row_count: page.row_count,
+      params: { ...job.params, dropped_fields: state.dropped_fields },
+      usage: buildUsageRows(page.usage),
+      park,
+    }, state));
+    session.progressed();
+    if (!stored.ok) {
+      await ahead;
+      if (isLeaseLost(stored.error)) return null;
+      await release(session, job, { outcome: "retry", error: buildJobError(stored.error) });
+      return null;
+    }
+    if (stored.value.state === "done") return stored.value.next_job;
+    if (stored.value.state === "parked") return null;
+    state = stored.value.state === "restarted" ? { ...next, cursor: null } : next;
+  }
+}

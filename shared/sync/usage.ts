@@ -1,0 +1,70 @@
+/**
+ * From Meta's usage headers to what the database keeps and to the brake: which quota to leave alone before Meta blocks
+ * it. Meta calls made while blocked prolong the block, so stopping early is cheaper than being stopped.
+ *
+ * @module
+ */
+
+import type { Park, UsageRow } from "../database/sync_jobs.ts";
+import type { UsageReading } from "../errors.ts";
+import { decideBrakes } from "../meta/usage_headers.ts";
+
+/** Key of the one app whose tokens we use, in `fb_ads.rate_limits`. */
+const APP_KEY = "default";
+
+/** Turns readings into rows of `fb_ads.rate_limits`; readings without an owner are left out. */
+export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
+  return readings.flatMap((reading): UsageRow[] => {
+    const isApp = reading.scope === "app" || reading.scope === "insights_app";
+    const key = isApp ? APP_KEY : reading.key;
+    if (key === null) return [];
+    return [{
+      scope: isApp ? "app" : "account",
+      key,
+      use_case: useCaseOf(reading),
+      usage_percent: reading.pct,
+      regain_seconds: reading.regain_seconds,
+      access_tier: reading.tier ?? null,
+    }];
+  });
+}
+
+function useCaseOf(reading: UsageReading): string {
+  if (reading.scope === "business_use_case") return reading.type ?? "";
+  return reading.scope === "insights_app" || reading.scope === "insights_account" ? "ads_insights" : "";
+}
+
+/** Options of `decidePark`. */
+export interface BrakeScope {
+  /** The account that was asked about; null for the discovery of accounts. */
+  fb_account_id: string | null;
+  /** The use case that the call spent. */
+  use_case: "ads_management" | "ads_insights";
+  now: Date;
+  /** Percent from which on to stay away. */
+  threshold: number;
+}
+
+/**
+ * Whether to park after a good answer, and how long. Headers speak of other use cases, and sometimes of other accounts,
+ * too: only what this very call spends counts. A key that is no account of ours may be the business that owns it.
+ */
+export function decidePark(readings: readonly UsageReading[], scope: BrakeScope): Park | null {
+  const names_account = readings.some((reading) => reading.key !== null && reading.key === scope.fb_account_id);
+  const relevant = readings.filter((reading) => {
+    const use_case = useCaseOf(reading);
+    if (use_case !== "" && use_case !== scope.use_case) return false;
+    if (reading.scope === "app" || reading.scope === "insights_app") return true;
+    if (scope.fb_account_id === null) return false;
+    return !names_account || reading.key === null || reading.key === scope.fb_account_id;
+  });
+  const parks = decideBrakes(relevant, scope.now, { threshold: scope.threshold }).map((brake): Park => ({
+    scope: brake.reading.scope === "app" || brake.reading.scope === "insights_app" ? "app" : "account",
+    use_case: useCaseOf(brake.reading),
+    seconds: Math.ceil((brake.until.getTime() - scope.now.getTime()) / 1000),
+    error: null,
+  }));
+  // An app-wide limit outweighs an account's; among equals the longest counts.
+  parks.sort((a, b) => Number(b.scope === "app") - Number(a.scope === "app") || b.seconds - a.seconds);
+  return parks[0] ?? null;
+}

@@ -1,0 +1,28 @@
+/**
+ * `fb-sync-metadata`: reads ad accounts, campaigns, ad sets and ads from the Marketing API into `ad_accounts`,
+ * `ad_campaigns`, `ad_adsets` and `ad_ads`. Called nightly by pg_cron, by the tick while work is left, and by hand.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Answer } from "../../../shared/edge/answer.ts";
+import type { Call } from "../../../shared/edge/serve.ts";
+import { answerSync } from "../../../shared/sync/invocation.ts";
+import { workOnMetadata } from "../../../shared/sync/metadata.ts";
+
+/** `account_ids`: Meta's digits; `full`: begin half-read lists anew; `resume`: the tick's, plans nothing. */
+export const BodySchema = z.strictObject({
+  account_ids: z.array(z.string().regex(/^[0-9]{1,20}$/, "must be digits, without act_")).min(1).max(1_000).optional(),
+  full: z.boolean().optional(),
+  resume: z.boolean().optional(),
+});
+
+/** Answers one request; called twice, the second call helps the first. */
+export function handleSyncMetadata(call: Call<z.infer<typeof BodySchema>>): Promise<Answer> {
+  return answerSync(call, {
+    function_slug: "fb-sync-metadata",
+    work: workOnMetadata,
+    countRows: (rows) => ({ campaigns: rows.campaigns ?? 0, adsets: rows.adsets ?? 0, ads: rows.ads ?? 0 }),
+  });
+}

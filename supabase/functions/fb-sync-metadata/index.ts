@@ -1,0 +1,15 @@
+/**
+ * Wires `fb-sync-metadata` to the runtime; see `handler.ts`.
+ *
+ * @module
+ */
+
+import { createFunction } from "../../../shared/edge/serve.ts";
+import { BodySchema, handleSyncMetadata } from "./handler.ts";
+
+export default createFunction({
+  slug: "fb-sync-metadata",
+  callers: "secret",
+  bodySchema: BodySchema,
+  run: handleSyncMetadata,
+});

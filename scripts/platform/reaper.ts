@@ -13,10 +13,10 @@ trap '' INT TERM HUP
 gentle= hard= directories=
 while IFS=' ' read -r verb argument; do
   case $verb in
-    gentle) gentle="$gentle $argument" ;;
-    hard) hard="$hard $argument" ;;
-    gone) gentle=" $gentle "; gentle="\${gentle%% $argument *} \${gentle#* $argument }"
-          hard=" $hard "; hard="\${hard%% $argument *} \${hard#* $argument }" ;;
+    gentle) gentle="$gentle $argument " ;;
+    hard) hard="$hard $argument " ;;
+    gone) case $gentle in *" $argument "*) gentle="\${gentle%% $argument *} \${gentle#* $argument }" ;; esac
+          case $hard in *" $argument "*) hard="\${hard%% $argument *} \${hard#* $argument }" ;; esac ;;
     directory) directories="$directories
 $argument" ;;
   esac

@@ -141,14 +141,17 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
     event_time,
     event_id: event_id ?? (options.newEventId ?? crypto.randomUUID.bind(crypto))(),
     user_data,
-    content: {
-      ...fields,
-      action_source,
-      event_source_url,
-      referrer_url,
-      custom_data: given.custom_data,
-      attribution_data: fields.attribution_data && readPlainValues(fields.attribution_data, "attribution_data", notes),
-    },
+    opt_out: fields.opt_out,
+    data_processing_options: fields.data_processing_options,
+    data_processing_options_country: fields.data_processing_options_country,
+    data_processing_options_state: fields.data_processing_options_state,
+    original_event_data: fields.original_event_data,
+    customer_segmentation: fields.customer_segmentation,
+    action_source,
+    event_source_url,
+    referrer_url,
+    custom_data: given.custom_data,
+    attribution_data: fields.attribution_data && readPlainValues(fields.attribution_data, "attribution_data", notes),
   });
   const state = consent !== undefined && "consent" in consent ? consent.consent : undefined;
   return { ok: true, event, consent: state, test_event_code: fields.test_event_code, click, notes };

@@ -100,6 +100,14 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
   });
 }
 
+/** An escaped NUL that is not itself behind an escaped backslash. */
+const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
+
+/** Parses JSON without the one character that Postgres refuses in text and in `jsonb`. */
+function parseJson(text: string): unknown {
+  return JSON.parse(text.includes("\\u0000") ? text.replace(ESCAPED_NUL, "$1") : text);
+}
+
 /** A decoded answer: the body, or the error that it is. */
 export type DecodedAnswer =
   | { body: Record<string, unknown>; error: null }
@@ -110,7 +118,7 @@ export function decodeGraphAnswer(text: string, facts: AnswerFacts): DecodedAnsw
   const status = facts.http_status ?? 0;
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseJson(text);
   } catch {
     const reason = status >= 300 && status < 400
       ? "redirect"

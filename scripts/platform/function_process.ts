@@ -8,7 +8,6 @@
 import type { Child } from "./reaper.ts";
 
 const LISTENING = "\u0001platform-listening ";
-const KEPT_LOG_LINES = 20_000;
 const CLOCK_TICK_MS = 10;
 const CPU_LOOK_MS = 25;
 
@@ -42,7 +41,7 @@ export class FunctionProcess {
   #warnedOfCpu = false;
 
   /** Takes over a child that was just started; its lines go to `log`. */
-  constructor(child: Child, limits: WorkerLimits, log: string[]) {
+  constructor(child: Child, limits: WorkerLimits, log: (line: string) => void) {
     this.#child = child;
     this.#limits = limits;
     this.pid = child.pid;
@@ -53,7 +52,7 @@ export class FunctionProcess {
     const read = (async () => {
       for await (const line of child.output) {
         if (line.startsWith(LISTENING)) listening(Number(line.slice(LISTENING.length)));
-        else if (log.push(line) > KEPT_LOG_LINES) log.shift();
+        else log(line);
       }
     })();
     this.ended = Promise.all([child.ended, read]).then(() => {

@@ -14,6 +14,7 @@ import type { Reaper } from "./reaper.ts";
 
 const IDLE_TIMEOUT_MS = 150_000;
 const MEMORY_MB = 256;
+const KEPT_LOG_LINES = 20_000;
 
 /** What all functions of a platform share. */
 export interface FunctionHostOptions {
@@ -31,6 +32,8 @@ export interface FunctionHostOptions {
   workDirectory: string;
   /** Life of a worker. */
   limits: WorkerLimits;
+  /** Told of every line that a function prints. */
+  onLog?: ((slug: string, line: string) => void) | undefined;
 }
 
 /** A function's entry in `supabase/config.toml`, with the platform's defaults. */
@@ -133,6 +136,12 @@ export class FunctionHost {
     }
   }
 
+  #log(slug: string, line: string): void {
+    const lines = this.logs(slug);
+    if (lines.push(line) > KEPT_LOG_LINES) lines.shift();
+    this.#options.onLog?.(slug, line);
+  }
+
   /** Ends every worker. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -186,7 +195,7 @@ export class FunctionHost {
         NO_COLOR: "1",
       },
     });
-    const worker = new FunctionProcess(child, limits, this.logs(slug));
+    const worker = new FunctionProcess(child, limits, (line) => this.#log(slug, line));
     this.#all.add(worker);
     worker.ended.then(() => this.#all.delete(worker));
     this.#workers.set(slug, worker);

@@ -17,7 +17,7 @@ import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";
-import { findDeno, repositoryRoot } from "./project.ts";
+import { findDeno, PlatformError, repositoryRoot } from "./project.ts";
 import { Reaper } from "./reaper.ts";
 import { type Server, type Sql, startServer } from "./server.ts";
 import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
@@ -53,6 +53,8 @@ export interface PlatformOptions {
   pgBin?: string;
   /** Further `host:port` that functions may reach. */
   allowNet?: string[];
+  /** Told of every line that a function prints. */
+  onFunctionLog?: (slug: string, line: string) => void;
 }
 
 /** A running platform. */
@@ -201,7 +203,7 @@ function functionOptions(
   directory: string,
 ) {
   const graphUrl = options.graphUrl ?? options.functionEnv?.META_GRAPH_URL;
-  const graph = new URL(graphUrl ?? "https://graph.facebook.com");
+  const graph = graphHost(graphUrl ?? "https://graph.facebook.com");
   const graphPort = graph.port || (graph.protocol === "https:" ? "443" : "80");
   const denoPath = options.denoPath ?? findDeno();
   return {
@@ -219,8 +221,14 @@ function functionOptions(
     },
     allowNet: [`127.0.0.1:${port}`, `${graph.hostname}:${graphPort}`, ...(options.allowNet ?? [])],
     workDirectory: directory,
+    onLog: options.onFunctionLog,
     limits: { wallClockMs: options.wallClockMs ?? 150_000, cpuMs: options.cpuMs },
   };
+}
+
+function graphHost(url: string): URL {
+  if (!URL.canParse(url)) throw new PlatformError(`META_GRAPH_URL is "${url}", which is no URL.`);
+  return new URL(url);
 }
 
 async function invoke(

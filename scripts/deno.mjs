@@ -1,0 +1,39 @@
+// Runs Deno with the arguments given. npm's own wrapper cannot pass a signal on and outlives a killed parent; this one
+// does the first and not the second, and finds the binary also when install scripts are switched off.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PARENT_LOOK_MS = 300;
+const PATIENCE_MS = 15_000;
+
+const modules = join(dirname(dirname(fileURLToPath(import.meta.url))), "node_modules");
+const platform = `${process.platform}-${process.arch}${process.platform === "linux" ? "-glibc" : ""}`;
+const binary = [join(modules, "deno/deno"), join(modules, "@deno", platform, "deno")].find((path) => existsSync(path));
+if (!binary) {
+  console.error(`npm has no Deno for this machine (${platform}), or "npm install" has not run.`);
+  process.exit(1);
+}
+
+const child = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
+let stopping = false;
+
+function stop(signal) {
+  child.kill(signal);
+  if (stopping) return;
+  stopping = true;
+  setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS).unref();
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(signal));
+
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || stop("SIGTERM"), PARENT_LOOK_MS).unref();
+
+child.on("error", (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
+child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" || signal === "SIGTERM" ? 130 : 1)));

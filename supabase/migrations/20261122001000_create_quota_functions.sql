@@ -89,7 +89,7 @@ $$;
 revoke execute on function fb_ads.store_usage(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.store_usage(jsonb) to service_role;
 comment on function fb_ads.store_usage(jsonb) is
-  'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of each; a tree without such a row is a quota never heard of.';
+  'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of each.';
 
 create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
 returns timestamptz
@@ -99,26 +99,26 @@ security invoker
 set search_path = ''
 as $$
 declare
-  until timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
+  ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
   insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_until)
-  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), until)
+  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), ends_at)
   on conflict on constraint rate_limits_pkey do update set
     parked_until = greatest(quota.parked_until, excluded.parked_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
   set
-    not_before = until,
-    last_error = coalesce(error, job.last_error)
+    not_before = ends_at,
+    last_error = coalesce(park_sync_jobs.error, job.last_error)
   where job.state = 'pending'
-    and job.not_before < until
+    and job.not_before < ends_at
     and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
     and (
       park_sync_jobs.scope = 'app'
       or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
     );
-  return until;
+  return ends_at;
 end;
 $$;
 

@@ -5,6 +5,7 @@
 
 import type { CapiStore } from "./capi/capi_store.ts";
 import type { EmulatorClock } from "./clock.ts";
+import type { Outcome } from "./endpoint.ts";
 import type { FaultBook, ReportOutcome } from "./faults.ts";
 import type { GraphCall } from "./graph_call.ts";
 import type { ReportBook } from "./insights/report_book.ts";
@@ -45,6 +46,8 @@ export interface Visit {
   route: Route;
   /** Who calls. */
   token: Token;
+  /** Answers another call in the same way, for batches. */
+  dispatch: (call: GraphCall) => Promise<Outcome>;
   /** How a report made by this call is to go, when a fault says so. */
   reportOutcome?: ReportOutcome;
   /** Most rows that a fault leaves of a page. */

@@ -6,7 +6,7 @@
 import { CapiStore } from "./capi/capi_store.ts";
 import { EmulatorClock } from "./clock.ts";
 import type { GraphContext } from "./context.ts";
-import { answerCall, bodyText } from "./endpoint.ts";
+import { answerCall } from "./endpoint.ts";
 import { FaultBook } from "./faults.ts";
 import { readCall } from "./graph_call.ts";
 import { listen } from "./http_listener.ts";
@@ -54,7 +54,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
   const settings = defaultSettings();
   const tokens = new TokenBook();
   tokens.add(capiToken, { name: "capi", accounts: [], scopes: ["ads_management"] });
-  tokens.add(token, { name: "marketing", scopes: ["ads_read", "ads_management", "business_management"] });
+  tokens.add(token, { name: "marketing", pixels: [], scopes: ["ads_read", "ads_management", "business_management"] });
   const context: GraphContext = {
     world: options.world ?? smallWorld(new Date(clock.now())),
     clock,
@@ -68,8 +68,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
   };
   const listener = await listen(options.port ?? 0, async (request) => {
     const outcome = await answerCall(context, readCall(request));
-    const { status } = outcome.answer;
-    return { status, headers: outcome.headers, body: bodyText(outcome.answer), wire: outcome.wire };
+    return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
   });
   const close = (): Promise<void> => listener.close();
   return Object.assign(context, { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close });

@@ -6,19 +6,22 @@
 
 import { mix } from "./random.ts";
 import type { GraphErrorBody } from "./graph_error.ts";
+import type { JsonRecord, JsonValue } from "./json_value.ts";
 
 /** What a fault does. */
 export type FaultAction =
   /** Answers a catalogued error (`"80000/2446079"`, `"1/reduce"`) or one spelt out; `status: 200` hides it in a 200. */
   | { kind: "error"; error: string | (Partial<GraphErrorBody> & { code: number; message: string }); status?: number }
+  /** Answers this JSON (default status 200); `after_effect` first does what was asked. */
+  | { kind: "body"; body: JsonValue; status?: number; after_effect?: boolean }
   /** Cuts the true answer's JSON to this share of its length (default 0.5) and sends it whole, with status 200. */
   | { kind: "truncate"; keep?: number }
   /** Answers an HTML page (default status 502). */
-  | { kind: "html"; status?: number }
+  | { kind: "html"; status?: number; after_effect?: boolean }
   /** Answers this text (default `Service Unavailable` with status 200). */
   | { kind: "text"; status?: number; body?: string }
   /** Answers nothing at all in the body (default status 200). */
-  | { kind: "empty"; status?: number }
+  | { kind: "empty"; status?: number; after_effect?: boolean }
   /** Closes the connection before a byte; `after_effect` first does what was asked. */
   | { kind: "reset"; after_effect?: boolean }
   /** Closes the connection in the middle of the true answer. */
@@ -114,11 +117,14 @@ export interface FaultSubject {
   attempt: number;
   /** The `limit` parameter. */
   limit: number;
-  /** All parameters as JSON text. */
-  paramsText: string;
+  /** All parameters. */
+  params: JsonRecord;
   /** True in a batch. */
   batched: boolean;
 }
+
+/** Actions that change the true answer and leave room for others. */
+const ADDING: ReadonlySet<FaultAction["kind"]> = new Set(["slow", "headers", "report", "short_page"]);
 
 interface Armed {
   id: string;
@@ -156,15 +162,15 @@ export class FaultBook {
   }
 
   /**
-   * Returns the actions for a call, in the order of the rules. `slow` and `headers` add up; of all others only the
-   * first acts, and later ones keep their count.
+   * Returns the actions for a call, in the order of the rules. Those that only change the true answer
+   * add up; of all others the first acts, and later ones keep their count.
    */
   actionsFor(subject: FaultSubject): { id: string; action: FaultAction }[] {
     const actions: { id: string; action: FaultAction }[] = [];
     let decided = false;
     for (const armed of this.#rules) {
       const { rule } = armed;
-      const adds = rule.action.kind === "slow" || rule.action.kind === "headers";
+      const adds = ADDING.has(rule.action.kind);
       if (decided && !adds) continue;
       if (rule.times !== undefined && armed.acted >= rule.times) continue;
       if (!meets(rule.match ?? {}, subject)) continue;
@@ -196,6 +202,8 @@ function meets(match: FaultMatch, subject: FaultSubject): boolean {
   if (match.page !== undefined && !oneOf(match.page, subject.page)) return false;
   if (match.attempt !== undefined && !oneOf(match.attempt, subject.attempt)) return false;
   if (match.min_limit !== undefined && subject.limit < match.min_limit) return false;
-  if (match.params_contain !== undefined && !subject.paramsText.includes(match.params_contain)) return false;
+  if (match.params_contain !== undefined && !JSON.stringify(subject.params).includes(match.params_contain)) {
+    return false;
+  }
   return match.batched === undefined || match.batched === subject.batched;
 }

@@ -101,7 +101,7 @@ gt gtm guatemala republicofguatemala
 gu gum guam
 gw gnb guineabissau republicofguineabissau
 gy guy guyana republicofguyana
-hk hkg hongkong hongkongspecialadministrativeregionofchina hongkongsar hongkongchina
+hk hkg hongkong hongkongspecialadministrativeregionofchina hongkongsar hongkongchina hongkongsarchina hongkongspecialadministrativeregion
 hm hmd heardislandandmcdonaldislands heardandmcdonaldislands
 hn hnd honduras republicofhonduras
 hr hrv croatia republicofcroatia
@@ -154,7 +154,7 @@ mk mkd northmacedonia republicofnorthmacedonia macedonia fyrom macedoniatheforme
 ml mli mali republicofmali
 mm mmr myanmar republicofmyanmar myanmarburma burma
 mn mng mongolia
-mo mac macao macaospecialadministrativeregionofchina macau macausar macaochina
+mo mac macao macaospecialadministrativeregionofchina macau macausar macaochina macaosarchina
 mp mnp northernmarianaislands commonwealthofthenorthernmarianaislands
 mq mtq martinique
 mr mrt mauritania islamicrepublicofmauritania

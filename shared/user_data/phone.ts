@@ -67,6 +67,8 @@ function possibleDigits(number: string, country: CountryCode | undefined): strin
   const digits = parsed.number.slice(1);
   if (digits.length > MAX_DIGITS) return undefined;
   // Place holders such as 0000000000: possible by their length alone, and shared by strangers.
-  if (/^(?:0|(\d)\1*$)/.test(parsed.nationalNumber) && !parsed.isValid()) return undefined;
+  if (/^(\d)\1*$/.test(parsed.nationalNumber)) return undefined;
+  // A zero in front belongs to the number in Italy and a few other countries alone.
+  if (parsed.nationalNumber.startsWith("0") && !parsed.isValid()) return undefined;
   return digits;
 }

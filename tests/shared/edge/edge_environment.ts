@@ -1,0 +1,50 @@
+/**
+ * The platform's variables of an invented project, and user tokens signed for it.
+ *
+ * @module
+ */
+
+import { createHmac } from "node:crypto";
+import { Buffer } from "node:buffer";
+
+/** Secret key named `fb_ads`. */
+export const SECRET = "sb_secret_fbads_0123456789abcdef";
+/** Secret key of another component. */
+export const OTHER_SECRET = "sb_secret_other_0123456789abcdef";
+/** Publishable key of a web app. */
+export const PUBLISHABLE = "sb_publishable_web_0123456789abcdef";
+
+const SIGNING_KEY = "test-signing-key-of-at-least-32-bytes!";
+
+function base64url(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** A user's token; expired when `expires_in` is negative. */
+export function signUserToken(claims: Record<string, unknown>, expires_in = 3600, key = SIGNING_KEY): string {
+  const now = Math.floor(Date.now() / 1000);
+  const head = base64url({ alg: "HS256", kid: "k1", typ: "JWT" });
+  const body = base64url({
+    role: "authenticated",
+    aud: "authenticated",
+    iat: now - 10,
+    exp: now + expires_in,
+    ...claims,
+  });
+  return `${head}.${body}.${createHmac("sha256", key).update(`${head}.${body}`).digest("base64url")}`;
+}
+
+/** The variables, with those of a test on top; null takes one away. */
+export function environment(more: Record<string, string | null> = {}): (name: string) => string | undefined {
+  const variables: Record<string, string | null> = {
+    SUPABASE_URL: "http://127.0.0.1:54321",
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: OTHER_SECRET, fb_ads: SECRET }),
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ web: PUBLISHABLE }),
+    SUPABASE_JWKS: JSON.stringify({
+      keys: [{ kty: "oct", alg: "HS256", kid: "k1", k: Buffer.from(SIGNING_KEY).toString("base64url") }],
+    }),
+    FB_ADS_ALLOWED_ORIGINS: "https://shop.example",
+    ...more,
+  };
+  return (name) => variables[name] ?? undefined;
+}

@@ -28,6 +28,10 @@ export const LEASE_LOST = "PT409";
 // Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
 const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
 
+// Rolled back as a whole to let another transaction pass: the same call may be made again at once.
+const ROLLED_BACK = /^40(001|P01)$/;
+const TRIES = 4;
+
 interface RpcFailure {
   code?: string | null;
 }
@@ -44,10 +48,13 @@ function databaseError(operation: string, failure: RpcFailure, status: number): 
 /** Binds the door to the client of one request. */
 export function createDatabase(admin: AdminClient): Database {
   async function invoke(operation: string, parameters: Record<string, unknown>): Promise<unknown> {
-    const { data, error, status } = await admin.rpc(operation, parameters);
-    // Postgres's own message may quote a row, so only codes are kept.
-    if (error !== null) throw databaseError(operation, error, status);
-    return data;
+    for (let attempt = 1;; attempt += 1) {
+      const { data, error, status } = await admin.rpc(operation, parameters);
+      if (error === null) return data;
+      if (attempt < TRIES && typeof error.code === "string" && ROLLED_BACK.test(error.code)) continue;
+      // Postgres's own message may quote a row, so only codes are kept.
+      throw databaseError(operation, error, status);
+    }
   }
   return {
     call: (operation, request) => invoke(operation, { request }),

@@ -174,15 +174,16 @@ begin
   where j.id = job.id
   returning j.* into advanced;
 
+  -- Shared rows are locked in one order everywhere: quotas by key, then the run.
+  if jsonb_typeof(page -> 'usage') = 'array' then
+    perform fb_ads.store_usage(page -> 'usage');
+  end if;
+  perform fb_ads.clear_stops(job);
   if ended then
     update fb_ads.sync_runs as run
     set jobs_done = run.jobs_done + 1, lease_until = now() + interval '10 seconds'
     where run.id = job.run_id;
   end if;
-  if jsonb_typeof(page -> 'usage') = 'array' then
-    perform fb_ads.store_usage(page -> 'usage');
-  end if;
-  perform fb_ads.clear_stops(job);
   return advanced;
 end;
 $$;

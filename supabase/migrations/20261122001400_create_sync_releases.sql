@@ -80,6 +80,10 @@ begin
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
 
+  -- Shared rows are locked in one order everywhere: quotas by key, then the run.
+  if jsonb_typeof(request -> 'usage') = 'array' then
+    perform fb_ads.store_usage(request -> 'usage');
+  end if;
   if outcome = 'restart' then
     delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
   elsif outcome = 'park' then
@@ -92,9 +96,6 @@ begin
   if given_up and job.kind = 'accounts' then
     -- A token that may not list its accounts may still read those that are named.
     perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
-  end if;
-  if jsonb_typeof(request -> 'usage') = 'array' then
-    perform fb_ads.store_usage(request -> 'usage');
   end if;
 
   update fb_ads.sync_runs as run

@@ -4,6 +4,7 @@
  */
 
 import { CapiStore } from "./capi/capi_store.ts";
+import { answerControl, isControl } from "./control/control.ts";
 import { EmulatorClock } from "./clock.ts";
 import type { GraphContext } from "./context.ts";
 import { answerCall } from "./endpoint.ts";
@@ -67,6 +68,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
     capi: new CapiStore(),
   };
   const listener = await listen(options.port ?? 0, async (request) => {
+    if (isControl(request)) return answerControl(context, request);
     const outcome = await answerCall(context, readCall(request));
     return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
   });

@@ -10,4 +10,5 @@ export type { LedgerEntry } from "./ledger.ts";
 export type { HeaderMode, Settings } from "./settings.ts";
 export { type AccountPlan, AdAccount } from "./world/account.ts";
 export { bigAccountWorld, currenciesWorld, manyAccountsWorld, planAccount, smallWorld } from "./world/presets.ts";
+export { type TrueRow, trueRows, trueSpend } from "./world/truth.ts";
 export { World } from "./world/world.ts";

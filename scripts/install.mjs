@@ -11,7 +11,7 @@ const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
 function isInstalled([name, wanted]) {
   const path = join(root, "node_modules", name, "package.json");
-  return existsSync(path) && readJson(path).version === wanted.replace(/^npm:.*@/, "");
+  return existsSync(path) && readJson(path).version.replace(/^v/, "") === wanted.replace(/^npm:.*@/, "");
 }
 
 const { devDependencies } = readJson(join(root, "package.json"));

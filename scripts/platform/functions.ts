@@ -9,11 +9,14 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse } from "@std/toml";
 import { FunctionProcess, type WorkerLimits } from "./function_process.ts";
+import { pause } from "./pause.ts";
 import { exists, platformDirectory, repositoryRoot } from "./project.ts";
 import type { Reaper } from "./reaper.ts";
 
 const IDLE_TIMEOUT_MS = 150_000;
 const MEMORY_MB = 256;
+/** A connection that breaks is seen before the end of the process that held it. */
+const END_SEEN_WITHIN_MS = 1_000;
 const KEPT_LOG_LINES = 20_000;
 
 /** What all functions of a platform share. */
@@ -98,41 +101,28 @@ export class FunctionHost {
   async fetch(slug: string, path: string, request: Request, headers: Headers): Promise<Response> {
     const body = request.body ? await request.arrayBuffer() : null;
     const method = request.method;
-    for (let attempt = 0;; attempt++) {
-      const worker = await this.#worker(slug);
-      let port;
-      try {
-        port = await worker.port;
-      } catch {
-        return failure(503, "BOOT_ERROR", "Function failed to start (please check logs)");
-      }
-      worker.beginRequest();
-      const timeout = AbortSignal.timeout(IDLE_TIMEOUT_MS);
-      try {
-        return await fetch(`http://127.0.0.1:${port}${path}`, {
-          method,
-          headers,
-          body,
-          redirect: "manual",
-          client: this.#client,
-          signal: timeout,
-        });
-      } catch (error) {
-        if (timeout.aborted) return failure(504, "IDLE_TIMEOUT", "Function did not answer in time");
-        const refused = error instanceof TypeError && /refused/i.test(`${error.message} ${error.cause ?? ""}`);
-        if (refused && attempt === 0 && !this.#stopped) {
-          worker.retired = true;
-          continue;
-        }
-        await Promise.race([worker.ended, new Promise((resolve) => setTimeout(resolve, 200))]);
-        return worker.endedBy === "wall_clock" || worker.endedBy === "cpu"
-          ? failure(
-            546,
-            "WORKER_LIMIT",
-            "Function failed due to not having enough compute resources (please check logs)",
-          )
-          : failure(500, "WORKER_ERROR", "Function exited due to an error (please check logs)");
-      }
+    const worker = await this.#worker(slug);
+    const port = await worker.port.catch(() => null);
+    if (port === null) return failure(503, "BOOT_ERROR", "Function failed to start (please check logs)");
+    worker.beginRequest();
+    const timeout = AbortSignal.timeout(IDLE_TIMEOUT_MS);
+    try {
+      return await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: request.method,
+        headers,
+        body,
+        redirect: "manual",
+        client: this.#client,
+        signal: timeout,
+      });
+    } catch {
+      if (timeout.aborted) return failure(504, "IDLE_TIMEOUT", "Function did not answer in time");
+      const patience = new AbortController();
+      await Promise.race([worker.ended, pause(END_SEEN_WITHIN_MS, patience.signal)]);
+      patience.abort();
+      return worker.endedBy === "wall_clock" || worker.endedBy === "cpu"
+        ? failure(546, "WORKER_LIMIT", "Function failed due to not having enough compute resources (please check logs)")
+        : failure(500, "WORKER_ERROR", "Function exited due to an error (please check logs)");
     }
   }
 
@@ -150,12 +140,12 @@ export class FunctionHost {
     this.#client.close();
   }
 
-  #worker(slug: string): Promise<FunctionProcess> {
+  async #worker(slug: string): Promise<FunctionProcess> {
     const worker = this.#workers.get(slug);
-    if (worker && !worker.retired) return Promise.resolve(worker);
+    if (worker && await worker.isServing()) return worker;
     const booting = this.#booting.get(slug) ?? this.#boot(slug).finally(() => this.#booting.delete(slug));
     this.#booting.set(slug, booting);
-    return booting;
+    return await booting;
   }
 
   async #boot(slug: string): Promise<FunctionProcess> {

@@ -6,6 +6,7 @@
  */
 
 import { type NetRequest, type NetResponse, sendNetRequest } from "./net_request.ts";
+import { pause } from "./pause.ts";
 import type { Server } from "./server.ts";
 
 const BATCH_SIZE = 200;
@@ -76,18 +77,4 @@ export async function startNetWorker(server: Server): Promise<NetWorker> {
       await sql.end({ timeout: 1 });
     },
   };
-}
-
-/** Waits, or less when the signal says so; leaves no timer behind. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

@@ -39,6 +39,7 @@ export class AppError extends Error {
   /** Seconds after which another try makes sense. */
   readonly retry_after_seconds: number | undefined;
 
+  /** Makes the error. */
   constructor(code: string, status: number, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
@@ -52,6 +53,7 @@ export class AppError extends Error {
 
 /** Configuration is missing or malformed; lists all wrong names at once, never their values. */
 export class ConfigError extends AppError {
+  /** Makes the error. */
   constructor(details: FieldProblem[], options: { cause?: unknown } = {}) {
     const names = details.map((problem) => `${problem.path} ${problem.message}`).join("; ");
     super("config_invalid", 500, `Configuration is not usable: ${names}`, { ...options, details });
@@ -60,6 +62,7 @@ export class ConfigError extends AppError {
 
 /** The caller is not, or not sufficiently, authenticated. Says nothing about what would have been accepted. */
 export class AuthError extends AppError {
+  /** Makes the error. */
   constructor(
     code: "unauthorized" | "forbidden" | "origin_not_allowed" = "unauthorized",
     message = "This request is not authenticated.",
@@ -69,7 +72,17 @@ export class AuthError extends AppError {
   }
 }
 
-const REQUEST_STATUS = {
+/** Names of what can be wrong with a request. */
+export type RequestErrorCode =
+  | "invalid_json"
+  | "invalid_field"
+  | "unknown_account"
+  | "method_not_allowed"
+  | "conflict"
+  | "body_too_large"
+  | "too_many_requests";
+
+const REQUEST_STATUS: Record<RequestErrorCode, number> = {
   invalid_json: 400,
   invalid_field: 400,
   unknown_account: 400,
@@ -77,13 +90,11 @@ const REQUEST_STATUS = {
   conflict: 409,
   body_too_large: 413,
   too_many_requests: 429,
-} as const;
-
-/** Names of what can be wrong with a request. */
-export type RequestErrorCode = keyof typeof REQUEST_STATUS;
+};
 
 /** The request itself is wrong; `details` names every wrong field by path. */
 export class RequestError extends AppError {
+  /** Makes the error. */
   constructor(
     code: RequestErrorCode,
     message: string,
@@ -204,6 +215,7 @@ export class GraphApiError extends AppError implements GraphFailure {
   readonly data_index: number | null;
   readonly usage: UsageReading[];
 
+  /** Makes the error. */
   constructor(code: GraphErrorCode, message: string, failure: GraphFailure, options: AppErrorOptions = {}) {
     super(code, GRAPH_STATUS[code], message, options);
     this.meta_code = failure.meta_code;
@@ -230,6 +242,7 @@ export class DatabaseError extends AppError {
   /** SQLSTATE or PostgREST's code; null when there was no answer. */
   readonly sqlstate: string | null;
 
+  /** Makes the error. */
   constructor(
     code: keyof typeof DATABASE_STATUS,
     operation: string,

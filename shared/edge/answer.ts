@@ -9,9 +9,11 @@ import type { Log } from "./log.ts";
 
 /** What a function answers with. */
 export interface Answer {
+  /** HTTP status. */
   status: number;
   /** Sent as JSON. */
   body: unknown;
+  /** Headers beside those of every answer. */
   headers?: Record<string, string>;
 }
 
@@ -22,7 +24,9 @@ export function answerJson(answer: Answer, headers: Record<string, string>): Res
 
 /** Circumstances of an error. */
 export interface ErrorContext {
+  /** Names this request in the answer and in the log. */
   request_id: string;
+  /** Where the rest of the story goes. */
   log: Log;
   /** Headers that every answer to this request carries. */
   headers: Record<string, string>;

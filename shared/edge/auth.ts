@@ -28,8 +28,11 @@ export interface Identity {
 
 /** The keys that callers are checked against. */
 export interface AuthEnvironment {
+  /** The project's URL. */
   url: string;
+  /** Keys of web apps by name. */
   publishableKeys: Record<string, string>;
+  /** Keys with the rights of `service_role` by name. */
   secretKeys: Record<string, string>;
 }
 
@@ -115,8 +118,11 @@ async function findUser(
 
 /** Options of `authenticate`. */
 export interface AuthenticateOptions {
+  /** Who may call. */
   callers: Callers;
+  /** The keys to compare with. */
   env: AuthEnvironment;
+  /** Looks a variable up by name, for the signing keys. */
   get: (name: string) => string | undefined;
   /** Carries the database client's requests. */
   fetch?: typeof fetch;

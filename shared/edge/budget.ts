@@ -38,6 +38,7 @@ export interface Budget {
 
 /** All numbers of a budget; the defaults fit the free plan. */
 export interface BudgetOptions {
+  /** Tells the time. */
   clock: Clock;
   /** When this isolate was born, in milliseconds of the epoch. */
   isolate_started_ms?: number;
@@ -49,6 +50,8 @@ export interface BudgetOptions {
   cpu_stop_ms?: number;
   /** CPU that a request has used before it is counted: authentication and reading the body. @default 15 */
   cpu_start_ms?: number;
+  /** CPU of loading the function, counted to requests that come within a second of the isolate's birth. @default 150 */
+  cpu_boot_ms?: number;
   /** CPU of one request to Meta or the database. @default 1.5 */
   cpu_ms_per_call?: number;
   /** CPU of decoding, batching and handing on one row. @default 0.012 */
@@ -84,6 +87,7 @@ export function createBudget(options: BudgetOptions): Budget {
     wall_stop_ms = 100_000,
     cpu_stop_ms = 1_500,
     cpu_start_ms = 15,
+    cpu_boot_ms = 150,
     cpu_ms_per_call = 1.5,
     cpu_ms_per_row = 0.012,
     cpu_ms_per_megabyte = 12,
@@ -95,7 +99,7 @@ export function createBudget(options: BudgetOptions): Budget {
   // An isolate older than its limit shows that this runtime has none: then a request has the time of a new isolate.
   const age_ms = started_ms - isolate_started_ms;
   const origin_ms = age_ms >= 0 && age_ms < wall_limit_ms ? isolate_started_ms : started_ms;
-  let cpu_ms = cpu_start_ms;
+  let cpu_ms = cpu_start_ms + (age_ms >= 0 && age_ms < 1_000 ? cpu_boot_ms : 0);
 
   const wallLeft = () => Math.max(0, origin_ms + wall_stop_ms - clock.now().getTime());
   const cpuLeft = () => Math.max(0, cpu_stop_ms - cpu_ms);

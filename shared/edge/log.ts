@@ -15,9 +15,13 @@ export type LogFields = Record<string, unknown>;
 
 /** Writes lines; `with` gives a logger whose every line carries further fields. */
 export interface Log {
+  /** For whoever looks closely. */
   debug(message: string, fields?: LogFields): void;
+  /** The normal course of things. */
   info(message: string, fields?: LogFields): void;
+  /** Odd, but the work goes on. */
   warn(message: string, fields?: LogFields): void;
+  /** Work failed. */
   error(message: string, fields?: LogFields): void;
   /** A logger that adds `fields` to each of its lines. */
   with(fields: LogFields): Log;

@@ -21,12 +21,17 @@ import { checkBody, DEFAULT_MAX_BODY_BYTES, readJsonBody } from "./request_body.
 
 /** One authenticated request with a checked body, and everything that the function needs of the runtime. */
 export interface Call<Body> extends Identity {
+  /** The checked body. */
   body: Body;
+  /** The functions' configuration. */
   config: Config;
+  /** Tells the time. */
   clock: Clock;
+  /** How much longer this request may work. */
   budget: Budget;
   /** Adds the function's slug and the request's id to every line. */
   log: Log;
+  /** Names this request in the answer and in the log. */
   request_id: string;
   /** The caller asked with `Prefer: respond-async` not to be kept waiting. */
   respond_async: boolean;
@@ -42,9 +47,13 @@ export interface Call<Body> extends Identity {
 
 /** What the runtime supplies; tests supply their own. */
 export interface Runtime {
+  /** Looks a variable up by name. */
   get: (name: string) => string | undefined;
+  /** Tells the time. */
   clock: Clock;
+  /** Carries requests to Meta and to the database. */
   fetch: typeof fetch;
+  /** Where finished lines go; the console without it. */
   log_sink?: LogSink;
   /** Numbers of the work budget. */
   budget: Omit<BudgetOptions, "clock">;
@@ -54,6 +63,7 @@ export interface Runtime {
 export interface FunctionOptions<Body> {
   /** Name of the function's folder. */
   slug: string;
+  /** Who may call. */
   callers: Callers;
   /** Browsers call it: preflights are answered, and web apps must come from an allowed origin. @default false */
   browsers?: boolean;
@@ -67,6 +77,7 @@ export interface FunctionOptions<Body> {
 
 /** A function as the platform serves it: `fetch` is an own property and takes the request alone. */
 export interface EdgeFunction {
+  /** Answers one request; never throws. */
   fetch: (request: Request) => Promise<Response>;
 }
 

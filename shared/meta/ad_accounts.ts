@@ -14,6 +14,7 @@ import { decodeObject, decodePage, type ObjectAnswer, type ObjectPage } from "./
 export interface AdAccountRow {
   /** Digits, without `act_`. */
   fb_account_id: string;
+  /** As its owner named it, in any script. */
   name: string | null;
   /** ISO 4217. */
   currency: string | null;

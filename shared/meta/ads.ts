@@ -14,13 +14,21 @@ import { decodeObject, decodePage, type ObjectAnswer, type ObjectPage, type Page
 
 /** An ad as `ad_ads` stores it. */
 export interface AdRow {
+  /** Meta's id of the ad. */
   fb_ad_id: string;
+  /** Meta's id of the ad set. */
   fb_adset_id: string;
+  /** Meta's id of the campaign. */
   fb_campaign_id: string;
+  /** As the advertiser named it, in any script. */
   name: string | null;
+  /** What the advertiser set; Meta adds values without asking. */
   status: string | null;
+  /** What Meta makes of it, parents included. */
   effective_status: string | null;
+  /** Meta's id of the creative. */
   creative_id: string | null;
+  /** One line of at most 500 characters. */
   creative_summary: string | null;
   /** Parameters that Meta appends to the ad's links: they say whether clicks can be joined to the ad. */
   url_tags: string | null;

@@ -23,14 +23,21 @@ import { buildTargetingSummary } from "./targeting_summary.ts";
 
 /** An ad set as `ad_adsets` stores it. */
 export interface AdsetRow {
+  /** Meta's id of the ad set. */
   fb_adset_id: string;
+  /** Meta's id of the campaign. */
   fb_campaign_id: string;
+  /** As the advertiser named it, in any script. */
   name: string | null;
+  /** What the advertiser set; Meta adds values without asking. */
   status: string | null;
+  /** What Meta makes of it, parents included. */
   effective_status: string | null;
   /** Decimal string, major units; null where the campaign has the budget. */
   daily_budget: string | null;
+  /** Decimal string, major units; for the whole run of the ad set. */
   lifetime_budget: string | null;
+  /** One line of at most 500 characters. */
   targeting_summary: string | null;
   /** ISO 8601 with offset. */
   start_time: string | null;

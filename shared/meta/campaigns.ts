@@ -13,13 +13,19 @@ import { decodeObject, decodePage, type ObjectAnswer, type ObjectPage, type Page
 
 /** A campaign as `ad_campaigns` stores it. */
 export interface CampaignRow {
+  /** Meta's id of the campaign. */
   fb_campaign_id: string;
+  /** As the advertiser named it, in any script. */
   name: string | null;
+  /** Meta's word for what the campaign is to bring. */
   objective: string | null;
+  /** What the advertiser set; Meta adds values without asking. */
   status: string | null;
+  /** What Meta makes of it, parents included. */
   effective_status: string | null;
   /** ISO 8601 with offset. */
   start_time: string | null;
+  /** Null while no end is set. */
   stop_time: string | null;
 }
 

@@ -39,8 +39,11 @@ export const INSIGHT_AD_STATUSES = [...AD_STATUSES, "DELETED"] as const;
 
 /** One condition of a `filtering` parameter. */
 export interface Filter {
+  /** Meta's field, with its level in front, e.g. `ad.id`. */
   field: string;
+  /** How the field is compared. */
   operator: "IN" | "GREATER_THAN";
+  /** What it is compared with. */
   value: readonly string[] | number;
 }
 

@@ -10,10 +10,13 @@ import { findGraphError, findNamedField, findNamedIndex, type GraphTarget, TRANS
 
 /** Circumstances of an answer. */
 export interface AnswerFacts {
+  /** Null when there was no answer. */
   http_status: number | null;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
   /** The `fields` parameter of the call. */
   fields: string;
+  /** What the path named. */
   target: GraphTarget;
 }
 

@@ -29,16 +29,21 @@ export interface GraphAnswer {
 
 /** What is known of one call, for counting and logging; carries no token, no parameters and no body. */
 export interface GraphCall {
+  /** How it was called. */
   method: "GET" | "POST" | "DELETE";
   /** Path without version and query, e.g. `act_1001/ads`. */
   path: string;
+  /** When it was sent. */
   started_at: Date;
   /** Duration in milliseconds, by the clock. */
   duration_ms: number;
   /** Null when there was no answer. */
   http_status: number | null;
+  /** Size of the answer. */
   bytes: number;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
+  /** Why it failed; null when it went well. */
   error: GraphApiError | null;
 }
 
@@ -56,24 +61,27 @@ export interface GraphCallOptions {
 
 /** A client bound to one token. */
 export interface GraphClient {
-  /** @throws {GraphApiError} */
+  /** Reads. @throws {GraphApiError} */
   get(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
   /** Sends the parameters as a form. @throws {GraphApiError} */
   post(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
   /** Sends a JSON body as it stands. @throws {GraphApiError} */
   postJson(path: string, body: unknown, options?: GraphCallOptions): Promise<GraphAnswer>;
-  /** @throws {GraphApiError} */
+  /** Deletes. @throws {GraphApiError} */
   delete(path: string, params?: GraphParams, options?: GraphCallOptions): Promise<GraphAnswer>;
 }
 
 /** What a client is made of. */
 export interface GraphClientOptions {
+  /** Carries the requests. */
   fetch: typeof fetch;
+  /** Sent in the `Authorization` header and nowhere else. */
   token: string;
   /** E.g. `v26.0`. */
   api_version: string;
   /** Without a trailing slash. */
   graph_url: string;
+  /** Tells the time. */
   clock: Clock;
   /** Time for one call, answer included. @default 60_000 */
   timeout_ms?: number;

@@ -18,10 +18,13 @@ export interface GraphErrorRow {
   name: string;
   /** One readable line for the operator; never Meta's text. */
   meaning: string;
+  /** What to do about it. */
   action: GraphAction;
+  /** Our code of the error. */
   code: GraphErrorCode;
   /** The same call may succeed later without anyone changing it. */
   retryable: boolean;
+  /** Which quota a `park_*` action concerns. */
   use_case: UseCase;
   /** Least seconds to stay away, for `park_*`. */
   min_park_seconds: number;
@@ -29,11 +32,15 @@ export interface GraphErrorRow {
 
 /** The parts of Meta's error that the table looks at. */
 export interface GraphErrorFacts {
+  /** Meta's code; null when it sent none. */
   code: number | null;
+  /** Meta's `error_subcode`. */
   subcode: number | null;
   /** Only read where Meta gives one code to different things; see `TEXT_RULES`. */
   message: string;
+  /** Meta's own opinion; only heard about unknown codes. */
   is_transient: boolean;
+  /** What the path named. */
   target: GraphTarget;
 }
 

@@ -15,21 +15,29 @@ import { decodePage, type DecodeRow, type ObjectPage } from "./object_page.ts";
 
 /** One ad on one day, as `ad_spend` stores it. */
 export interface InsightRow {
+  /** Digits, without `act_`. */
   fb_account_id: string;
+  /** Meta's id of the campaign. */
   fb_campaign_id: string;
+  /** Meta's id of the ad set. */
   fb_adset_id: string;
+  /** Meta's id of the ad. */
   fb_ad_id: string;
   /** Meta's `date_start`: the ad account's local day. */
   date: string;
   /** Decimal string in major units, digit for digit as Meta sent it. */
   spend: string;
+  /** Times shown. */
   impressions: number;
+  /** Clicks of every kind. */
   clicks: number;
   /** Null where Meta sends none. Not additive over days or ads. */
   reach: number | null;
+  /** Clicks on links in the ad. */
   inline_link_clicks: number | null;
   /** As Meta sent it: an `action_type` may occur several times. */
   actions: unknown[] | null;
+  /** Values of the actions, likewise. */
   action_values: unknown[] | null;
   /** ISO 4217. */
   currency: string | null;
@@ -37,11 +45,17 @@ export interface InsightRow {
 
 /** What an ad account spent on one day, ads of every status together. */
 export interface AccountDayRow {
+  /** Digits, without `act_`. */
   fb_account_id: string;
+  /** The ad account's local day. */
   date: string;
+  /** Decimal string in major units. */
   spend: string;
+  /** Times shown. */
   impressions: number;
+  /** Clicks of every kind. */
   clicks: number;
+  /** ISO 4217. */
   currency: string | null;
 }
 
@@ -88,7 +102,9 @@ export interface AdInsightRange extends InsightRange {
 
 /** Which page of a list of insights. */
 export interface InsightPageRequest {
+  /** Cursor of the page; the first without it. */
   after?: string | null;
+  /** Rows a page at most. */
   limit: number;
 }
 

@@ -21,13 +21,17 @@ export interface SkippedObject {
 
 /** One page of a list. */
 export interface ObjectPage<Row> {
+  /** What could be read, in Meta's order. */
   rows: Row[];
+  /** What could not be read, and why. */
   skipped: SkippedObject[];
   /** Cursor of the next page; null at the end of the list. Meant to be used soon: Meta does not keep it for long. */
   after: string | null;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
   /** Size of the answer. */
   bytes: number;
+  /** Meta's warning about the version of the call. */
   api_version_warning?: string;
 }
 
@@ -35,9 +39,13 @@ export interface ObjectPage<Row> {
 export interface ObjectAnswer<Row> {
   /** Null when it could not be read; then `skipped` says why. */
   row: Row | null;
+  /** What could not be read, and why. */
   skipped: SkippedObject | null;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
+  /** Size of the answer. */
   bytes: number;
+  /** Meta's warning about the version of the call. */
   api_version_warning?: string;
 }
 

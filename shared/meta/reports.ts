@@ -21,13 +21,17 @@ import { decodePage, type ObjectPage } from "./object_page.ts";
 
 /** A report that was started. */
 export interface StartedReport {
+  /** Store it before anything else: it is the only way back to the report. */
   report_run_id: string;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
+  /** Size of the answer. */
   bytes: number;
 }
 
 /** How far a report is. `failed` and `skipped` are final for this id. */
 export interface ReportStatus {
+  /** Where the report stands. */
   state: "running" | "done" | "failed" | "skipped";
   /** 0 to 100; moves while Meta works. */
   percent: number;
@@ -37,9 +41,13 @@ export interface ReportStatus {
   action: GraphAction | null;
   /** Our name of the failure. */
   reason: string | null;
+  /** Meta's code of the failure; may be negative. */
   error_code: number | null;
+  /** Meta's subcode of the failure. */
   error_subcode: number | null;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
+  /** Size of the answer. */
   bytes: number;
 }
 

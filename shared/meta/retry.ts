@@ -17,6 +17,7 @@ export interface RetryOptions {
   actions?: readonly GraphAction[];
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Waits; tests pass a wait of their own. */
   sleep: (ms: number) => Promise<void>;
   /** Stop trying, e.g. because the budget is spent. */
   give_up?: () => boolean;

@@ -17,9 +17,11 @@ export function fingerprintToken(token: string): string {
 
 /** Whether a token lives. */
 export interface TokenProbe {
+  /** Whether Meta takes the token. */
   is_valid: boolean;
   /** Our name of the reason when it does not, e.g. `token_expired`. */
   reason: string | null;
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
 }
 
@@ -36,11 +38,13 @@ export async function probeToken(client: GraphClient): Promise<TokenProbe> {
 
 /** What Meta says of a token. */
 export interface TokenInfo {
+  /** Whether Meta takes the token. */
   is_valid: boolean;
   /** Null for a token that does not expire. */
   expires_at: Date | null;
   /** Permissions, e.g. `ads_read`. */
   scopes: string[];
+  /** What the usage headers of the answer say. */
   usage: UsageReading[];
 }
 

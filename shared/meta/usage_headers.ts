@@ -125,6 +125,7 @@ export interface BrakeOptions {
 
 /** A limit that is nearly or wholly used up. */
 export interface Brake {
+  /** The reading that calls for it. */
   reading: UsageReading;
   /** No call under this limit before then. */
   until: Date;

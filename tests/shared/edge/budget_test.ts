@@ -13,6 +13,7 @@ function setUp(age_ms: number, options: Partial<BudgetOptions> = {}) {
     unload,
     stopwatch: () => watch_ms,
     cpu_start_ms: 0,
+    cpu_boot_ms: 0,
     ...options,
   });
   return { budget, unload, pass: (ms: number) => now_ms += ms, burn: (ms: number) => watch_ms += ms };
@@ -44,6 +45,11 @@ Deno.test("createBudget() estimates CPU from calls, rows and bytes", () => {
   assertEquals([budget.used().cpu_ms, budget.left().cpu_ms], [100, 1_400]);
   budget.count({ rows: 140_000 });
   assertEquals([budget.exhausted(), budget.left().cpu_ms], ["cpu", 0]);
+});
+
+Deno.test("createBudget() counts the loading of the function to the requests that waited for it", () => {
+  assertEquals(setUp(999, { cpu_boot_ms: 150 }).budget.used().cpu_ms, 150);
+  assertEquals(setUp(1_000, { cpu_boot_ms: 150 }).budget.used().cpu_ms, 0);
 });
 
 Deno.test("measure() adds the time that synchronous work took, also when it throws", () => {

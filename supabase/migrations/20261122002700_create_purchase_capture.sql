@@ -1,0 +1,98 @@
+-- The trigger function on a host table: writes the keys of what a statement completed, and nudges capi-event once.
+-- Why one function is generated for each table: with its columns written out, its plans are cached; an update that completes
+-- nothing then costs microseconds.
+-- It can never fail the host's statement: every error ends as a warning, a lock of ours is waited for 50 ms, and what is lost here
+-- the sweep finds.
+
+create function fb_ads.capture_function_body(attached fb_ads.attached_tables)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select format(
+    $body$
+begin
+  begin
+    if tg_op = 'INSERT' then
+      if not exists (select from new_rows as sale where lower(sale.%1$I::text) = any (%2$L::text[])) then
+        return null;
+      end if;
+      insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+      select 'Purchase', %4$L || sale.%3$I::text, %5$s, %4$L || sale.%3$I::text
+      from new_rows as sale
+      where lower(sale.%1$I::text) = any (%2$L::text[]) and %5$s >= %6$L::timestamptz
+      on conflict (event_name, event_id) do nothing;
+    else
+      -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
+      if not exists (
+        select from new_rows as sale
+        where lower(sale.%1$I::text) = any (%2$L::text[])
+          and sale.%3$I not in (select was.%3$I from old_rows as was where lower(was.%1$I::text) = any (%2$L::text[]))
+      ) then
+        return null;
+      end if;
+      insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+      select 'Purchase', %4$L || sale.%3$I::text, %5$s, %4$L || sale.%3$I::text
+      from new_rows as sale
+      where lower(sale.%1$I::text) = any (%2$L::text[]) and %5$s >= %6$L::timestamptz
+        and sale.%3$I not in (select was.%3$I from old_rows as was where lower(was.%1$I::text) = any (%2$L::text[]))
+      on conflict (event_name, event_id) do nothing;
+    end if;
+  exception when others then
+    raise warning 'fb_ads: completed transactions were not noted (%%); the sweep will find them', sqlstate;
+    return null;
+  end;
+  if found then
+    begin
+      perform fb_ads.invoke_edge_function('capi-event', '{"dispatch": true}');
+    exception when others then
+      raise warning 'fb_ads: capi-event was not called (%%); the tick will call it', sqlstate;
+    end;
+  end if;
+  return null;
+end;
+$body$,
+    attached.status_column,
+    attached.completed_statuses,
+    attached.key_column,
+    attached.ref_prefix,
+    case
+      when attached.completed_at_column is null then 'now()'
+      else format('coalesce(sale.%I::timestamptz, now())', attached.completed_at_column)
+    end,
+    attached.attached_at
+  );
+$$;
+
+revoke execute on function fb_ads.capture_function_body(fb_ads.attached_tables) from public, anon, authenticated;
+comment on function fb_ads.capture_function_body(fb_ads.attached_tables) is
+  'Source of the trigger function for one attached table. Called by fb_ads.make_capture_function.';
+
+create function fb_ads.make_capture_function(attached fb_ads.attached_tables)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  execute format(
+    'create or replace function fb_ads.%I() returns trigger language plpgsql volatile security definer set search_path = '''' set lock_timeout = ''50ms'' as %L',
+    attached.capture_function,
+    fb_ads.capture_function_body(attached)
+  );
+  execute format('revoke execute on function fb_ads.%I() from public, anon, authenticated', attached.capture_function);
+  execute format(
+    'comment on function fb_ads.%I() is %L',
+    attached.capture_function,
+    'Notes which transactions of ' || attached.host_table
+      || ' a statement completed. Definer: whoever pays may not write here. Never fails the statement.'
+  );
+end;
+$$;
+
+revoke execute on function fb_ads.make_capture_function(fb_ads.attached_tables) from public, anon, authenticated;
+comment on function fb_ads.make_capture_function(fb_ads.attached_tables) is
+  'Makes, or makes anew, the trigger function of one attached table. Called by fb_ads.attach_transactions.';

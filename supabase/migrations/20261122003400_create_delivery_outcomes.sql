@@ -1,0 +1,141 @@
+-- What came of an attempt, for a whole batch in one call.
+-- Why the lease is asked for in the same statement: a sender that was slower than its lease must not overwrite what another found out.
+
+create function fb_ads.retry_delay(attempts integer)
+returns interval
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select least(3600, 15 * power(2, least(greatest(attempts, 1) - 1, 10))) * (0.5 + random()) * interval '1 second';
+$$;
+
+revoke execute on function fb_ads.retry_delay(integer) from public, anon, authenticated;
+grant execute on function fb_ads.retry_delay(integer) to service_role;
+comment on function fb_ads.retry_delay(integer) is
+  'How long to wait after so many attempts: 15 s, 30 s, 1 min, ... to 1 h, each times 0.5 to 1.5, so that events that failed together do not come back together.';
+
+create function fb_ads.record_pixels(pixels jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  given record;
+begin
+  for given in
+    select *
+    from jsonb_to_recordset(pixels) as told (
+      pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer, fbtrace_id text, reason text
+    )
+    order by told.pixel_id
+  loop
+    if given.change = 'open' then
+      update fb_ads.pixels as pixel
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null, parked_count = 0,
+        code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
+      where pixel.pixel_id = given.pixel_id and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
+      if found then
+        update fb_ads.event_deliveries as delivery
+        set state = 'pending', next_attempt_at = now()
+        where delivery.pixel_id = given.pixel_id and delivery.state = 'blocked';
+      end if;
+    elsif given.change = 'block' then
+      insert into fb_ads.pixels as pixel (
+        pixel_id, state, blocked_at, blocked_token, probed_at, code, subcode, fbtrace_id, reason
+      )
+      values (
+        given.pixel_id, 'blocked', now(), coalesce(given.token_fingerprint, ''), now(), given.code, given.subcode, given.fbtrace_id,
+        given.reason
+      )
+      on conflict (pixel_id) do update
+      set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
+        probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
+        reason = excluded.reason, updated_at = now();
+      update fb_ads.event_deliveries as delivery
+      set state = 'blocked', code = given.code, subcode = given.subcode, fbtrace_id = given.fbtrace_id, reason = given.reason
+      where delivery.pixel_id = given.pixel_id and delivery.state = 'pending';
+    elsif given.change = 'park' then
+      insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
+      values (
+        given.pixel_id, now() + greatest(given.seconds, 60) * interval '1 second', 1, given.code, given.subcode, given.fbtrace_id, given.reason
+      )
+      on conflict (pixel_id) do update
+      set parked_until = now() + least(3600, greatest(coalesce(given.seconds, 0), 60 * power(2, least(pixel.parked_count, 6))))
+          * interval '1 second',
+        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
+        reason = excluded.reason, updated_at = now();
+    end if;
+  end loop;
+end;
+$$;
+
+revoke execute on function fb_ads.record_pixels(jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.record_pixels(jsonb) to service_role;
+comment on function fb_ads.record_pixels(jsonb) is
+  'Keeps what an answer of Meta''s said of whole pixels: open (it took events), block (token or permission dead), park (throttled: 1 min, 2, 4, ... to 1 h, or what Meta asks for).';
+
+create function public.fb_record_deliveries(request jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  lease uuid := (request ->> 'lease_id')::uuid;
+  recorded bigint;
+  settled bigint[];
+begin
+  with given as (
+    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, event_row.id as event_row_id
+    from jsonb_to_recordset(request -> 'outcomes') as said (
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, event_row_ids bigint[]
+    )
+    cross join unnest(said.event_row_ids) as event_row (id)
+  ),
+  written as (
+    update fb_ads.event_deliveries as delivery
+    set
+      state = case
+        when given.outcome in ('sent', 'dead', 'expired', 'blocked') then given.outcome
+        else 'pending'
+      end,
+      sent_at = case given.outcome when 'sent' then now() end,
+      attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
+      first_unknown_at = case given.outcome
+        when 'unknown' then coalesce(delivery.first_unknown_at, delivery.attempted_at)
+        else delivery.first_unknown_at
+      end,
+      next_attempt_at = case
+        when given.outcome in ('unknown', 'later') then now() + fb_ads.retry_delay(delivery.attempts)
+        else now()
+      end,
+      code = given.code, subcode = given.subcode,
+      fbtrace_id = coalesce(given.fbtrace_id, delivery.fbtrace_id),
+      reason = case given.outcome when 'released' then delivery.reason else given.reason end,
+      lease_id = null, lease_until = null
+    from given
+    where delivery.event_row_id = given.event_row_id and delivery.pixel_id = given.pixel_id
+      and delivery.state = 'sending' and delivery.lease_id = lease
+    returning delivery.event_row_id, delivery.state
+  )
+  select count(*), array_agg(written.event_row_id) filter (where written.state in ('sent', 'expired'))
+  into recorded, settled
+  from written;
+
+  perform fb_ads.record_pixels(coalesce(request -> 'pixels', '[]'));
+  if settled is not null then
+    perform fb_ads.finish_events(settled);
+  end if;
+  return jsonb_build_object('recorded', recorded);
+end;
+$$;
+
+revoke execute on function public.fb_record_deliveries(jsonb) from public, anon, authenticated;
+grant execute on function public.fb_record_deliveries(jsonb) to service_role;
+comment on function public.fb_record_deliveries(jsonb) is
+  'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, reason?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), blocked, dead or expired. Deliveries whose lease is another''s by now are left alone. Returns {recorded}.';

@@ -124,7 +124,8 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
       problems.push({ path: "user_data.client_user_agent", message: "is required for website events" });
     }
   }
-  if (!wrong.has("user_data") && !hasEnoughCustomerInformation(user_data)) {
+  const named = problems.some(({ path }) => path === "user_data");
+  if (!named && !hasEnoughCustomerInformation(user_data)) {
     problems.push({
       path: "user_data",
       message: "does not tell enough about the customer for Meta to match the event",

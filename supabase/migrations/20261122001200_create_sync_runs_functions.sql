@@ -9,14 +9,15 @@ security invoker
 set search_path = ''
 as $$
   select run.finished_at is null
-    and (
-      run.lease_until > now()
-      or exists (
-        select
-        from fb_ads.sync_jobs as job
+    and case
+      when exists (
+        select from fb_ads.sync_jobs as job
         where job.run_id = run.id and job.state = 'running' and job.lease_until > now()
-      )
-    );
+      ) then true
+      -- Whoever let a lease run out is dead, however short ago it gave a sign of life.
+      when exists (select from fb_ads.sync_jobs as job where job.run_id = run.id and job.state = 'running') then false
+      else run.lease_until > now()
+    end;
 $$;
 
 revoke execute on function fb_ads.is_live_run(fb_ads.sync_runs) from public, anon, authenticated;
@@ -149,7 +150,7 @@ begin
   values (
     slug,
     request ->> 'token_fingerprint',
-    now() + interval '10 seconds',
+    now() + interval '5 seconds',
     case when not has_slot then now() end,
     case when not has_slot then fb_ads.open_job_count(slug, account_ids) end,
     case when not has_slot then '{"code": "no_free_slot", "message": "Two invocations are at work; they or the next tick do this one''s jobs."}'::jsonb end
@@ -164,6 +165,8 @@ begin
       select jsonb_build_object(
         'accounts_in_flight', settings.accounts_in_flight,
         'metadata_page_size_max', settings.metadata_page_size_max,
+        'insights_page_size', settings.insights_page_size,
+        'insights_page_size_max', settings.insights_page_size_max,
         'usage_brake_percent', settings.usage_brake_percent
       )
       from fb_ads.settings as settings
@@ -175,7 +178,7 @@ $$;
 revoke execute on function public.fb_start_sync_run(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_start_sync_run(jsonb) to service_role;
 comment on function public.fb_start_sync_run(jsonb) is
-  'Begins an invocation: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
+  'Begins an invocation: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
 
 create function public.fb_finish_sync_run(request jsonb)
 returns jsonb

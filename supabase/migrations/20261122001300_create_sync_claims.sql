@@ -36,9 +36,15 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  update fb_ads.sync_jobs
-  set state = 'pending', lease_id = null, lease_until = null
-  where state = 'running' and lease_until <= now();
+  with reaped as (
+    update fb_ads.sync_jobs
+    set state = 'pending', lease_id = null, lease_until = null
+    where state = 'running' and lease_until <= now()
+    returning run_id
+  )
+  update fb_ads.sync_runs as run
+  set lease_until = now()
+  where run.finished_at is null and run.id in (select reaped.run_id from reaped);
 $$;
 
 revoke execute on function fb_ads.reap_sync_jobs() from public, anon, authenticated;
@@ -181,7 +187,7 @@ begin
   perform fb_ads.clear_stops(job);
   if ended then
     update fb_ads.sync_runs as run
-    set jobs_done = run.jobs_done + 1, lease_until = now() + interval '10 seconds'
+    set jobs_done = run.jobs_done + 1, lease_until = now() + interval '5 seconds'
     where run.id = job.run_id;
   end if;
   return advanced;

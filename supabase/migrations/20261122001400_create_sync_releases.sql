@@ -99,7 +99,7 @@ begin
   end if;
 
   update fb_ads.sync_runs as run
-  set jobs_failed = run.jobs_failed + given_up::integer, lease_until = now() + interval '10 seconds'
+  set jobs_failed = run.jobs_failed + given_up::integer, lease_until = now() + interval '5 seconds'
   where run.id = job.run_id;
   return jsonb_build_object('state', case when given_up then 'failed' else 'pending' end);
 end;

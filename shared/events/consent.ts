@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { containsEmail } from "./personal_text.ts";
 import type { Note } from "../user_data/normalised.ts";
 import { isStorable } from "../user_data/unicode_text.ts";
 
@@ -35,7 +36,7 @@ const CONSENT_SCHEMA = z.object({
   state,
   since: z.number().int("must be whole seconds since 1970").positive().max(100_000_000_000, "is in milliseconds")
     .optional(),
-  source: text.optional(),
+  source: text.refine((source) => !containsEmail(source), "must not contain an e-mail address").optional(),
   user_id: text.optional(),
   browser_id: text.optional(),
 });

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { containsEmail } from "./personal_text.ts";
+
 /** Meta's standard events. */
 export const STANDARD_EVENTS = [
   "AddPaymentInfo",
@@ -36,6 +38,7 @@ const STANDARD_BY_LOWER_CASE = new Map(STANDARD_EVENTS.map((name): [string, stri
 export function checkEventName(name: string): string | undefined {
   if (name.trim() === "") return "is required";
   if (name !== name.trim() || /\p{Cc}/u.test(name)) return "must not begin or end with a space or contain controls";
+  if (containsEmail(name)) return "must not contain an e-mail address";
   if (name.length > MAX_LENGTH) return `must not be longer than ${MAX_LENGTH} characters`;
   const standard = STANDARD_BY_LOWER_CASE.get(name.toLowerCase().replace(/[\s_-]/g, ""));
   if (standard !== undefined && standard !== name) {

@@ -17,7 +17,7 @@ const MAX_URL_LENGTH = 8_000;
 /** Long enough for any scheme of ids, short enough for an index. */
 export const MAX_EVENT_ID_LENGTH = 256;
 
-const text = z.string().max(256);
+const text = z.string().max(256).refine((id) => !containsEmail(id), "must not contain an e-mail address");
 const object = z.record(z.string(), z.unknown(), { error: "must be an object" });
 const seconds = z.number({ error: "must be a number of seconds since 1970" });
 const event_id = z.string({ error: "must be a text" }).max(MAX_EVENT_ID_LENGTH).regex(/\S/, "must not be blank")
@@ -46,7 +46,7 @@ export const EVENT_SCHEMA = z.object({
   original_event_data: z.object({
     event_name: text.optional(),
     event_time: seconds.int().positive().max(100_000_000_000, "is in milliseconds").optional(),
-    order_id: text.refine((id) => !containsEmail(id), "must not contain an e-mail address").optional(),
+    order_id: text.optional(),
     event_id: event_id.optional(),
   }).optional(),
   attribution_data: object.optional(),

@@ -19,14 +19,17 @@ otp sessionid ssn nik ktp
 `.trim().split(/\s+/),
 );
 
+const PERSONAL_ENDINGS = /(?:email|emailaddress|phone|phonenumber|firstname|lastname|fullname|password|token)$/;
+
 /** Tells whether a text contains an e-mail address. */
 export function containsEmail(text: string): boolean {
   return (text.includes("@") || text.includes("%40")) && EMAIL.test(text);
 }
 
-/** Tells whether a field or query parameter is named like personal data or a credential. */
+/** Tells whether a field or query parameter is named like personal data or a credential (`email`, `billing_phone`). */
 export function isPersonalName(name: string): boolean {
-  return PERSONAL_NAMES.has(name.toLowerCase().replace(/[^a-z]/g, ""));
+  const letters = name.toLowerCase().replace(/[^a-z]/g, "");
+  return PERSONAL_NAMES.has(letters) || PERSONAL_ENDINGS.test(letters);
 }
 
 /** A page's address and whether something was taken out of it. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { containsEmail } from "../events/personal_text.ts";
 import { findCountry, findCountryOrDigest } from "./country.ts";
 import { passDigest, recogniseDigest, sha256 } from "./digest.ts";
 import {
@@ -153,6 +154,10 @@ function readClearField(field: ClearField, given: unknown, notes: Note[]): strin
   const text = readText(Array.isArray(given) && given.length === 1 ? given[0] : given, limit);
   if (typeof text !== "string") {
     if (text !== undefined) notes.push({ path, message: text.refused });
+    return undefined;
+  }
+  if (containsEmail(text)) {
+    notes.push({ path, message: "contains an e-mail address and was left out" });
     return undefined;
   }
   const check = CLEAR_FIELD_CHECKS[field];

@@ -74,11 +74,12 @@ Deno.test("validateEvent() leaves personal data out of custom_data and passes pl
   assert(result.ok);
   assertEquals(result.event.custom_data, {
     ...{ value: 1, currency: "IDR", contents: [{ id: "a", quantity: 1 }] },
-    ...{ course: "canva-101", seats: 2, gift: true, tags: ["a", 1], customer_phone: "0812" },
+    ...{ course: "canva-101", seats: 2, gift: true, tags: ["a", 1] },
   });
   assertEquals(result.notes.map((note) => note.path).sort(), [
     "custom_data",
     "custom_data.contents[0].colour",
+    "custom_data.customer_phone",
     "custom_data.email",
     "custom_data.nested",
     "custom_data.note",

@@ -33,5 +33,7 @@ export function mixText(seed: number, text: string): number {
 
 /** Picks one of a non-empty list. */
 export function pick<Item>(items: readonly [Item, ...Item[]], number: number): Item {
-  return items[number % items.length] ?? items[0];
+  const item = items[number % items.length];
+  // Not `??`: null is an item like any other.
+  return item === undefined ? items[0] : item;
 }

@@ -36,9 +36,9 @@ function adOf(node: AdTreeNode | null): AdNode | undefined {
 function windowed(total: number, windows: string[], write: (part: number) => string): JsonRecord {
   const share: Record<string, [number, number]> = {
     "1d_click": [6, 10],
-    "7d_click": [9, 10],
-    "28d_click": [11, 10],
-    "1d_view": [1, 10],
+    "7d_click": [11, 12],
+    "28d_click": [13, 12],
+    "1d_view": [1, 12],
     "1d_ev": [1, 20],
   };
   const parts: JsonRecord = { value: write(total) };

@@ -98,8 +98,7 @@ export function pollReport(report: Report, settings: Settings["reports"], now: n
   return state;
 }
 
-/** Returns the state of a run without counting a poll. */
-export function stateOf(report: Report, settings: Settings["reports"], now: number): ReportState {
+function stateOf(report: Report, settings: Settings["reports"], now: number): ReportState {
   const { outcome } = report;
   const byClock = settings.duration_ms > 0 && outcome.polls === undefined;
   const needed = outcome.polls ?? settings.polls;

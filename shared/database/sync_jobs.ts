@@ -10,7 +10,17 @@ import type { Database } from "./rpc.ts";
 
 const SyncJobSchema = z.object({
   id: z.number().int(),
-  kind: z.enum(["accounts", "account", "campaigns", "adsets", "ads", "objects", "insights", "reconciliation"]),
+  kind: z.enum([
+    "accounts",
+    "account",
+    "campaigns",
+    "adsets",
+    "ads",
+    "objects",
+    "insights",
+    "reconciliation",
+    "missing_objects",
+  ]),
   lease_id: z.string(),
   /** Digits of the ad account; null for the discovery of accounts. */
   fb_account_id: z.string().nullable(),

@@ -20,6 +20,8 @@ export interface StartRequest {
   full?: boolean | undefined;
   /** Only go on with what is planned. */
   resume?: boolean | undefined;
+  /** Only today and yesterday. */
+  refresh?: boolean | undefined;
   since?: string | undefined;
   until?: string | undefined;
 }
@@ -32,6 +34,8 @@ const StartSchema = z.object({
   settings: z.object({
     accounts_in_flight: z.number().int(),
     metadata_page_size_max: z.number().int(),
+    insights_page_size: z.number().int(),
+    insights_page_size_max: z.number().int(),
     usage_brake_percent: z.number(),
   }).optional(),
 });

@@ -21,6 +21,7 @@ export interface SyncBody {
   account_ids?: string[] | undefined;
   full?: boolean | undefined;
   resume?: boolean | undefined;
+  refresh?: boolean | undefined;
   since?: string | undefined;
   until?: string | undefined;
 }

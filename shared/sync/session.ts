@@ -16,6 +16,8 @@ import type { GraphClient } from "../meta/graph_client.ts";
 export interface SyncSettings {
   accounts_in_flight: number;
   metadata_page_size_max: number;
+  insights_page_size: number;
+  insights_page_size_max: number;
   usage_brake_percent: number;
 }
 

@@ -62,13 +62,13 @@ create table fb_ads.sync_jobs (
   last_error jsonb,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
-  constraint kind_is_known check (kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation')),
+  constraint kind_is_known check (kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects')),
   constraint state_is_known check (state in ('pending', 'running', 'done', 'failed')),
   constraint running_has_a_lease check ((state = 'running') = (lease_id is not null and lease_until is not null)),
   constraint ended_has_a_finish check ((state in ('done', 'failed')) = (finished_at is not null)),
   constraint account_is_named check (account_id is not null or kind = 'accounts'),
   constraint range_is_ordered check (since is null or until is null or since <= until),
-  constraint objects_have_ids check (kind <> 'objects' or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)),
+  constraint objects_have_ids check (kind not in ('objects', 'missing_objects') or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)),
   constraint page_size_is_positive check (page_size > 0)
 );
 
@@ -84,7 +84,7 @@ create index sync_jobs_finished_at_idx on fb_ads.sync_jobs (finished_at) where s
 comment on table fb_ads.sync_jobs is 'Work queue of both syncs. A job is claimed with a lease, and every write carries it: a worker whose lease was given to another is refused.';
 comment on column fb_ads.sync_jobs.id is 'Key; a lower one is older.';
 comment on column fb_ads.sync_jobs.account_id is 'The ad account to read; null for the discovery of accounts. One job an account runs at a time, whichever sync it is of.';
-comment on column fb_ads.sync_jobs.kind is 'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: daily figures of a range; reconciliation: totals to compare with.';
+comment on column fb_ads.sync_jobs.kind is 'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: daily figures of a range; reconciliation: totals to compare with; missing_objects: objects that an insight spoke of before any list did.';
 comment on column fb_ads.sync_jobs.priority is 'Lower is sooner.';
 comment on column fb_ads.sync_jobs.since is 'First day of the range, in the account''s time zone.';
 comment on column fb_ads.sync_jobs.until is 'Last day of the range, inclusive.';

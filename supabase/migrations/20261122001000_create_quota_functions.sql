@@ -10,7 +10,7 @@ set search_path = ''
 as $$
   select case function_slug
     when 'fb-sync-metadata' then array['accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects']
-    when 'fb-sync-insights' then array['insights', 'reconciliation']
+    when 'fb-sync-insights' then array['insights', 'reconciliation', 'missing_objects']
   end;
 $$;
 
@@ -26,8 +26,8 @@ security invoker
 set search_path = ''
 as $$
   select case use_case
-    when 'ads_management' then fb_ads.sync_kinds('fb-sync-metadata')
-    when 'ads_insights' then fb_ads.sync_kinds('fb-sync-insights')
+    when 'ads_management' then fb_ads.sync_kinds('fb-sync-metadata') || array['missing_objects']
+    when 'ads_insights' then array['insights', 'reconciliation']
     else fb_ads.sync_kinds('fb-sync-metadata') || fb_ads.sync_kinds('fb-sync-insights')
   end;
 $$;

@@ -93,6 +93,9 @@ begin
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
   end if;
+  if given_up and job.kind = 'insights' and outcome <> 'stop_account' then
+    perform fb_ads.end_insights_plan(job);
+  end if;
   if given_up and job.kind = 'accounts' then
     -- A token that may not list its accounts may still read those that are named.
     perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));

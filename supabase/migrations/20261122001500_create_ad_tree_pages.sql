@@ -199,7 +199,7 @@ begin
   end if;
   return jsonb_build_object(
     'state', case when advanced.state = 'done' then 'done' when park is not null then 'parked' else 'running' end,
-    'next_job', case when advanced.state = 'done' and park is null then fb_ads.next_list(job) end
+    'next_job', case when advanced.state = 'done' and park is null and job.kind = 'objects' then fb_ads.next_list(job) end
   );
 end;
 $$;

@@ -1,0 +1,39 @@
+/**
+ * The days of a job, as the plan wrote them: the ad account's own days, both ends included.
+ *
+ * @module
+ */
+
+import type { SyncJob } from "../database/sync_jobs.ts";
+
+/** First and last day, `YYYY-MM-DD`. */
+export interface Days {
+  since: string;
+  until: string;
+}
+
+/** The range of a job that has one. */
+export function daysOf(job: SyncJob): Days {
+  const { since, until } = job;
+  if (since === null || until === null) throw new TypeError(`a job of kind ${job.kind} has a range of days`);
+  return { since, until };
+}
+
+const DAY_MS = 86_400_000;
+
+/** Whether a text is a day of the calendar: `2026-02-30` is none. */
+export function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const time = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === text;
+}
+
+/** The latest calendar day anywhere on earth at an instant: in UTC+14 the next day has begun at 10:00 UTC. */
+export function latestDay(now: Date): string {
+  return new Date(now.getTime() + 14 * 3_600_000).toISOString().slice(0, 10);
+}
+
+/** How many days a range has. */
+export function countDays({ since, until }: Days): number {
+  return Math.round((Date.parse(`${until}T00:00:00Z`) - Date.parse(`${since}T00:00:00Z`)) / DAY_MS) + 1;
+}

@@ -1,0 +1,15 @@
+/**
+ * Wires `fb-sync-insights` to the runtime; see `handler.ts`.
+ *
+ * @module
+ */
+
+import { createFunction } from "../../../shared/edge/serve.ts";
+import { BodySchema, handleSyncInsights } from "./handler.ts";
+
+export default createFunction({
+  slug: "fb-sync-insights",
+  callers: "secret",
+  bodySchema: BodySchema,
+  run: handleSyncInsights,
+});

@@ -227,7 +227,8 @@ const TEXT_RULES: readonly { code: number; pattern: RegExp; row: GraphErrorRow }
   },
   {
     code: 100,
-    pattern: /non-?exist(?:ing|ent) field|not valid for fields param|unknown fields?:|unsupported field/i,
+    // Meta words this in many ways; a needless try without the optional fields costs less than a stopped account.
+    pattern: /\bfields?\b/i,
     row: rejected("unknown_field", "Meta does not know a field any more", "drop_field"),
   },
   { code: 190, pattern: /permission\(?s?\)? must be granted/i, row: PERMISSION },

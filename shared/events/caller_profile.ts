@@ -9,6 +9,7 @@ import { ACTION_SOURCES, type ActionSource } from "./server_event.ts";
 
 /** What one kind of caller may send. */
 export interface CallerProfile {
+  /** What such a caller is called in messages. */
   readonly name: "browser" | "server";
   /** Events that this caller never sends; the settings' list of allowed events narrows it further. */
   readonly refused_events: readonly string[];
@@ -16,6 +17,7 @@ export interface CallerProfile {
   readonly refused_fields: readonly string[];
   /** Fields of `user_data` that are ignored with a note; the handler supplies what it knows in their place. */
   readonly ignored_user_data: readonly string[];
+  /** The only values of `action_source` taken. */
   readonly action_sources: readonly ActionSource[];
   /** Taken where the caller names no `action_source`. */
   readonly default_action_source: ActionSource | undefined;

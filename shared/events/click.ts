@@ -12,6 +12,7 @@ import type { ServerEvent } from "./server_event.ts";
 
 /** A click id and when it was seen. */
 export interface Click {
+  /** The id as it came, case kept. */
   readonly fbclid: string;
   /** Milliseconds since 1970: as the caller says, else when the event happened. */
   readonly seen_at_ms: number;

@@ -14,6 +14,7 @@ export type ConsentState = "granted" | "denied";
 
 /** A decision of a person or a browser. */
 export interface Consent {
+  /** What was decided. */
   readonly state: ConsentState;
   /** Since when, in Unix seconds; absent means now. */
   readonly since?: number | undefined;

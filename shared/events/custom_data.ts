@@ -78,7 +78,9 @@ const CUSTOM_DATA_SCHEMA = z.object({
 export interface ReadCustomData {
   /** Undefined when nothing is in it. */
   readonly custom_data: Record<string, unknown> | undefined;
+  /** What is wrong; the event is refused for it. */
   readonly problems: Note[];
+  /** What was left out. */
   readonly notes: Note[];
   /** Fields that were given, but wrong: they are not missing as well. */
   readonly wrong: ReadonlySet<string>;

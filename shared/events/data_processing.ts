@@ -9,8 +9,11 @@ import type { Note } from "../user_data/normalised.ts";
 
 /** The fields of an event that limit the use of its data. */
 export interface DataProcessing {
+  /** Empty, or `LDU`. */
   readonly data_processing_options?: readonly string[] | undefined;
+  /** 1 the United States, 0 to be found by the address. */
   readonly data_processing_options_country?: number | undefined;
+  /** 1000 to 1013, or 0 to be found by the address. */
   readonly data_processing_options_state?: number | undefined;
 }
 

@@ -10,8 +10,11 @@ import type { Note } from "../user_data/normalised.ts";
 
 /** The good fields of an object, what was wrong with the others, and which those were. */
 export interface ReadObject<T> {
+  /** The fields that are right. */
   readonly fields: T;
+  /** What is wrong with the others. */
   readonly problems: Note[];
+  /** The names of the others. */
   readonly wrong: ReadonlySet<string>;
 }
 

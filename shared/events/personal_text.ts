@@ -34,7 +34,9 @@ export function isPersonalName(name: string): boolean {
 
 /** A page's address and whether something was taken out of it. */
 export interface CleanUrl {
+  /** The address without personal data. */
   readonly url: string;
+  /** Whether anything was taken out. */
   readonly cleaned: boolean;
 }
 

@@ -44,6 +44,7 @@ export type PurchaseRow = z.infer<typeof PURCHASE_ROW_SCHEMA>;
 
 /** What the rules must know beside the sale. */
 export interface BuildPurchaseOptions {
+  /** The time of building, in milliseconds. */
   readonly now_ms: number;
   /** `FB_ADS_DEFAULT_COUNTRY`. */
   readonly default_country?: string | undefined;

@@ -26,34 +26,51 @@ export type ActionSource = (typeof ACTION_SOURCES)[number];
 
 /** The earlier event that a delayed or appended one belongs to. */
 export interface OriginalEventData {
+  /** Its name. */
   readonly event_name?: string | undefined;
   /** Unix seconds. */
   readonly event_time?: number | undefined;
+  /** Its `custom_data.order_id`. */
   readonly order_id?: string | undefined;
+  /** Its id. */
   readonly event_id?: string | undefined;
 }
 
 /** Everything of a server event but its key, its time and the person. */
 export interface ServerEventContent {
+  /** Where it took place. */
   readonly action_source: ActionSource;
+  /** The page; required for `website`. */
   readonly event_source_url?: string | undefined;
+  /** The page before it. */
   readonly referrer_url?: string | undefined;
+  /** What was bought or looked at. */
   readonly custom_data?: Readonly<Record<string, unknown>> | undefined;
+  /** True: for attribution alone, not for delivery. */
   readonly opt_out?: boolean | undefined;
+  /** Limited Data Use. */
   readonly data_processing_options?: readonly string[] | undefined;
+  /** 1 the United States, 0 to be found by the address. */
   readonly data_processing_options_country?: number | undefined;
+  /** 1000 to 1013, or 0 to be found by the address. */
   readonly data_processing_options_state?: number | undefined;
+  /** The earlier event that this one belongs to. */
   readonly original_event_data?: OriginalEventData | undefined;
+  /** For `AppendAttribution` alone. */
   readonly attribution_data?: Readonly<Record<string, unknown>> | undefined;
+  /** New or existing customer, in Meta's words. */
   readonly customer_segmentation?: string | undefined;
 }
 
 /** A server event as Meta takes it. */
 export interface ServerEvent extends ServerEventContent {
+  /** Standard or custom name, case-sensitive. */
   readonly event_name: string;
   /** Unix seconds. */
   readonly event_time: number;
+  /** With `event_name` the key of de-duplication. */
   readonly event_id: string;
+  /** The person, hashed. */
   readonly user_data: UserData;
 }
 

@@ -24,7 +24,9 @@ import { findUnstorable, joinPath } from "./storable.ts";
 
 /** What the server knows itself and a browser cannot be asked. */
 export interface KnownOfCaller {
+  /** The address that the request came from. */
   readonly client_ip_address?: string | undefined;
+  /** The browser, from its header. */
   readonly client_user_agent?: string | undefined;
   /** The user id of a verified JWT, in clear. */
   readonly external_id?: string | undefined;
@@ -34,7 +36,9 @@ export interface KnownOfCaller {
 
 /** Under which conditions events are taken. */
 export interface ValidateEventOptions {
+  /** The time of the request, in milliseconds. */
   readonly now_ms: number;
+  /** Who is calling. */
   readonly profile: CallerProfile;
   /** The only event names taken, where the settings name some. */
   readonly allowed_events?: readonly string[] | undefined;
@@ -48,21 +52,31 @@ export interface ValidateEventOptions {
 
 /** An event that can be stored and sent. */
 export interface AcceptedEvent {
+  /** Taken. */
   readonly ok: true;
+  /** The event as Meta takes it. */
   readonly event: ServerEvent;
+  /** The consent that it carries. */
   readonly consent: Consent | undefined;
+  /** The test code that it carries. */
   readonly test_event_code: string | undefined;
+  /** The ad click that it belongs to. */
   readonly click: Click | undefined;
+  /** What was left out or changed. */
   readonly notes: Note[];
 }
 
 /** An event that is refused, with everything that is wrong with it. */
 export interface RefusedEvent {
+  /** Refused. */
   readonly ok: false;
   /** Where it was a text, so that the answer can name the event. */
   readonly event_id: string | undefined;
+  /** Its name, where that was good. */
   readonly event_name: string | undefined;
+  /** Everything that is wrong, by path. */
   readonly problems: Note[];
+  /** What was left out or changed. */
   readonly notes: Note[];
 }
 

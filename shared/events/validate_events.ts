@@ -15,7 +15,7 @@ export const MAX_EVENTS = 1_000;
 /** One outcome for every event in the order given, or what is wrong with the body as a whole. */
 export type ValidatedEvents = { readonly events: ValidatedEvent[] } | { readonly problems: Note[] };
 
-/** Validates the events of a request's body. */
+/** Validates the events of a request's body. A `test_event_code` beside the list, as Meta has it, holds for all of them. */
 export function validateEvents(body: unknown, options: ValidateEventOptions): ValidatedEvents {
   if (!isObject(body)) return { problems: [{ path: "", message: "the body must be an event or {events: [...]}" }] };
   if (!("events" in body)) return { events: [validateEvent(body, options)] };
@@ -24,7 +24,12 @@ export function validateEvents(body: unknown, options: ValidateEventOptions): Va
   if (body.events.length > MAX_EVENTS) {
     return { problems: [{ path: "events", message: `must not hold more than ${MAX_EVENTS} events` }] };
   }
-  return { events: body.events.map((event: unknown) => validateEvent(event, options)) };
+  const { test_event_code } = body;
+  return {
+    events: body.events.map((event: unknown) =>
+      validateEvent(test_event_code !== undefined && isObject(event) ? { test_event_code, ...event } : event, options)
+    ),
+  };
 }
 
 /** Puts the place of an event in its batch before the paths of its problems: `events[3].event_time`. */

@@ -9,7 +9,8 @@ import type { NormaliseContext, Normalised } from "./normalised.ts";
 import { lettersAndDigits, lettersOnly, plainLetters } from "./unicode_text.ts";
 import { US_STATE_BY_CODE_OR_NAME } from "./us_states.ts";
 
-type AddressContext = Pick<NormaliseContext, "country">;
+/** What the rules of an address must know. */
+export type AddressContext = Pick<NormaliseContext, "country">;
 
 /** The countries whose post is the United States Postal Service's. */
 const ZIP_CODE_COUNTRIES = new Set(["us", "pr", "gu", "vi", "as", "mp", "um"]);

@@ -36,7 +36,9 @@ export interface BuildUserDataOptions {
 
 /** The outcome: fields in a fixed order, so that equal input gives equal text. */
 export interface BuiltUserData {
+  /** The valid fields. */
   readonly user_data: UserData;
+  /** The fields that were left out, and why. */
   readonly notes: Note[];
 }
 

@@ -11,6 +11,7 @@ export type Normalised = { readonly value: string } | { readonly refused: string
 export interface Note {
   /** Path inside the event, such as `user_data.em[1]`. */
   readonly path: string;
+  /** What was wrong, without the value. */
   readonly message: string;
 }
 

@@ -44,6 +44,13 @@ Deno.test("validateEvents() refuses bodies that hold no batch", () => {
   assert("events" in full && full.events.every((one) => one.ok));
 });
 
+Deno.test("validateEvents() gives the batch's test code to its events", () => {
+  const events = [samplePurchase(), samplePurchase({ test_event_code: "OWN" })];
+  const result = validateEvents({ events, test_event_code: "ALL" }, server);
+  assert("events" in result);
+  assertEquals(result.events.map((event) => event.ok && event.test_event_code), ["ALL", "OWN"]);
+});
+
 const FIELDS = [
   ...[
     "event_name",

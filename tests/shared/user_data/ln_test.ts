@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertDigests, assertRefused } from "./assert_user_data.ts";
+import { assertDigests } from "./assert_user_data.ts";
 
 Deno.test("buildUserData() hashes last names like first names", () => {
   assertDigests("ln", {}, [

@@ -12,6 +12,12 @@ import { type FieldProblem, RequestError } from "../errors.ts";
 export const DEFAULT_MAX_BODY_BYTES = 1_048_576;
 
 const MAX_PROBLEMS = 100;
+/** Paths hold the caller's own key names, which may be of any length. */
+const MAX_PATH_CHARACTERS = 200;
+
+function pathOf(keys: PropertyKey[]): string {
+  return keys.map(String).join(".").slice(0, MAX_PATH_CHARACTERS).toWellFormed();
+}
 
 function tooLarge(limit: number): RequestError {
   return new RequestError("body_too_large", `The body is larger than ${limit} bytes.`);
@@ -51,13 +57,13 @@ function collect(issues: z.core.$ZodIssue[], prefix: PropertyKey[], problems: Fi
   for (const issue of issues) {
     const path = [...prefix, ...issue.path];
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) problems.push({ path: [...path, key].join("."), message: "is not known here" });
+      for (const key of issue.keys) problems.push({ path: pathOf([...path, key]), message: "is not known here" });
     } else if (issue.code === "invalid_union" && issue.errors.length > 0) {
       // The alternative that fits best is the one that was meant.
       const [best] = [...issue.errors].sort((a, b) => a.length - b.length);
       collect(best ?? [], path, problems);
     } else {
-      problems.push({ path: path.join("."), message: issue.message });
+      problems.push({ path: pathOf(path), message: issue.message });
     }
   }
 }

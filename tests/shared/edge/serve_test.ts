@@ -201,6 +201,12 @@ Deno.test("createFunction() names every wrong field by its path", async () => {
   ]);
 });
 
+Deno.test("createFunction() does not send back a field's name of any length", async () => {
+  const { fn } = setUp();
+  const response = await fn.fetch(post({ apikey: SECRET }, JSON.stringify({ ["x".repeat(500_000)]: 1 })));
+  assertEquals((await errorOf(response)).details, [{ path: "x".repeat(200), message: "is not known here" }]);
+});
+
 Deno.test("createFunction() answers a body that is no object with the body named", async () => {
   const { fn } = setUp();
   const error = await errorOf(await fn.fetch(post({ apikey: SECRET }, "[]")));

@@ -193,13 +193,13 @@ begin
   end if;
   if to_regclass('fb_ads.purchases') is not null and not exists (
     select from fb_ads.settings as settings
-    where settings.purchases_view_md5 = md5(pg_get_viewdef('fb_ads.purchases'::regclass))
+    where settings.purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')))
   ) then
     return false;
   end if;
   execute 'create or replace view fb_ads.purchases with (security_invoker = true) as ' || query;
   grant select on fb_ads.purchases to service_role;
-  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef('fb_ads.purchases'::regclass));
+  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')));
   return true;
 end;
 $$;

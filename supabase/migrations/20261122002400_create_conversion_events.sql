@@ -5,8 +5,9 @@
 
 create table fb_ads.conversion_events (
   id bigint generated always as identity primary key,
-  event_name text not null,
-  event_id text not null,
+  -- Compared byte by byte: it is faster than any language's order, and nobody sorts by them.
+  event_name text collate "C" not null,
+  event_id text collate "C" not null,
   event_time timestamptz not null,
   action_source text,
   content jsonb,
@@ -14,7 +15,7 @@ create table fb_ads.conversion_events (
   browser_data jsonb,
   origin text not null default 'transaction',
   state text not null default 'waiting',
-  transaction_ref text,
+  transaction_ref text collate "C",
   order_id text,
   checkout_event_id bigint,
   user_digest text,
@@ -28,7 +29,7 @@ create table fb_ads.conversion_events (
   lease_id uuid,
   final_at timestamptz,
   received_at timestamptz not null default now(),
-  constraint conversion_events_key unique (event_name, event_id),
+  constraint conversion_events_key unique (event_id, event_name),
   constraint origin_is_known check (origin in ('browser', 'server', 'transaction')),
   constraint state_is_known check (state in ('waiting', 'stored', 'suppressed', 'refused', 'expired', 'erased')),
   constraint consent_is_known check (consent in ('granted', 'denied')),

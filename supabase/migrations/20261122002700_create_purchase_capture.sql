@@ -16,29 +16,39 @@ as $$
 begin
   begin
     if tg_op = 'INSERT' then
-      if not exists (select from new_rows as sale where lower(sale.%1$I::text) = any (%2$L::text[])) then
+      if not exists (select from new_rows as sale where %1$s) then
         return null;
       end if;
-      insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-      select 'Purchase', %4$L || sale.%3$I::text, %5$s, %4$L || sale.%3$I::text
-      from new_rows as sale
-      where lower(sale.%1$I::text) = any (%2$L::text[]) and %5$s >= %6$L::timestamptz
-      on conflict (event_name, event_id) do nothing;
+      begin
+        -- A key is seldom known already, and asking for each of 100,000 would double the cost.
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and %3$s >= %4$L::timestamptz;
+      exception when unique_violation then
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and %3$s >= %4$L::timestamptz
+        on conflict (event_id, event_name) do nothing;
+      end;
     else
       -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
       if not exists (
-        select from new_rows as sale
-        where lower(sale.%1$I::text) = any (%2$L::text[])
-          and sale.%3$I not in (select was.%3$I from old_rows as was where lower(was.%1$I::text) = any (%2$L::text[]))
+        select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
       ) then
         return null;
       end if;
-      insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-      select 'Purchase', %4$L || sale.%3$I::text, %5$s, %4$L || sale.%3$I::text
-      from new_rows as sale
-      where lower(sale.%1$I::text) = any (%2$L::text[]) and %5$s >= %6$L::timestamptz
-        and sale.%3$I not in (select was.%3$I from old_rows as was where lower(was.%1$I::text) = any (%2$L::text[]))
-      on conflict (event_name, event_id) do nothing;
+      begin
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and %3$s >= %4$L::timestamptz
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s);
+      exception when unique_violation then
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and %3$s >= %4$L::timestamptz
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
+        on conflict (event_id, event_name) do nothing;
+      end;
     end if;
   exception when others then
     raise warning 'fb_ads: completed transactions were not noted (%%); the sweep will find them', sqlstate;
@@ -54,15 +64,16 @@ begin
   return null;
 end;
 $body$,
-    attached.status_column,
-    attached.completed_statuses,
-    attached.key_column,
-    attached.ref_prefix,
+    format('lower(sale.%I::text) = any (%L::text[])', attached.status_column, attached.completed_statuses),
+    case when attached.ref_prefix = '' then '' else quote_literal(attached.ref_prefix) || ' || ' end
+      || format('sale.%I::text', attached.key_column),
     case
       when attached.completed_at_column is null then 'now()'
       else format('coalesce(sale.%I::timestamptz, now())', attached.completed_at_column)
     end,
-    attached.attached_at
+    attached.attached_at,
+    attached.key_column,
+    format('lower(was.%I::text) = any (%L::text[])', attached.status_column, attached.completed_statuses)
   );
 $$;
 

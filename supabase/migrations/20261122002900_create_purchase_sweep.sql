@@ -27,7 +27,7 @@ begin
           select from fb_ads.conversion_events as known
           where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text
         )
-      on conflict (event_name, event_id) do nothing
+      on conflict (event_id, event_name) do nothing
     $query$,
     attached.key_column,
     concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end) || ')',

@@ -207,8 +207,8 @@ begin
       case when not judged.is_agreed then now() end
     from judged
     where judged.may_be_sent
-    order by judged.event_name, judged.event_id, judged.place
-    on conflict (event_name, event_id) do nothing
+    order by judged.event_id, judged.event_name, judged.place
+    on conflict (event_id, event_name) do nothing
     returning event.id, event.event_name, event.event_id, event.state
   ),
   delivered as (

@@ -125,7 +125,7 @@ begin
     'Purchase', sale.transaction_ref, coalesce(sale.completed_at, now()), sale.transaction_ref, 'erased', now()
   from fb_ads.find_purchases_of(given, digests) as sale
   where sale.is_completed
-  on conflict (event_name, event_id) do nothing;
+  on conflict (event_id, event_name) do nothing;
 
   select array_agg(event.id)
   into event_row_ids

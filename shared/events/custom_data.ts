@@ -113,10 +113,11 @@ function withoutPersonalData(fields: Readonly<Record<string, unknown>>, notes: N
   return kept;
 }
 
-/** Looks for e-mail addresses in texts, lists and the objects of `contents`. */
-function holdsEmail(value: unknown): boolean {
+/** Looks for e-mail addresses in texts, lists and the objects of `contents`; what is nested deeper is refused elsewhere. */
+function holdsEmail(value: unknown, depth = 0): boolean {
   if (typeof value === "string") return containsEmail(value);
-  return typeof value === "object" && value !== null && Object.values(value).some(holdsEmail);
+  if (typeof value !== "object" || value === null || depth > 3) return false;
+  return Object.values(value).some((item) => holdsEmail(item, depth + 1));
 }
 
 function noteUnknownContentFields(contents: readonly unknown[], notes: Note[]): void {

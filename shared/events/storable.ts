@@ -9,6 +9,7 @@ import { isStorable } from "../user_data/unicode_text.ts";
 import type { Note } from "../user_data/normalised.ts";
 
 const MAX_DEPTH = 8;
+const NOTHING: readonly string[] = [];
 
 /** Lists the places of texts that cannot be stored; `skip` names the top-level fields that somebody else checks. */
 export function findUnstorable(value: unknown, path: string, skip: readonly string[] = []): Note[] {
@@ -28,12 +29,17 @@ function visit(value: unknown, path: string, depth: number, problems: Note[], sk
     return;
   }
   if (Array.isArray(value)) {
-    value.forEach((item, index) => visit(item, `${path}[${index}]`, depth + 1, problems, []));
+    value.forEach((item, index) => {
+      if (typeof item === "string" && isStorable(item)) return;
+      visit(item, `${path}[${index}]`, depth + 1, problems, NOTHING);
+    });
     return;
   }
   for (const [key, item] of Object.entries(value)) {
+    if (typeof item === "number" || typeof item === "boolean" || item === null) continue;
+    if (typeof item === "string" && isStorable(item)) continue;
     if (depth === 0 && skip.includes(key)) continue;
-    visit(item, joinPath(path, key), depth + 1, problems, []);
+    visit(item, joinPath(path, key), depth + 1, problems, NOTHING);
   }
 }
 

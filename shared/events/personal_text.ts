@@ -5,8 +5,10 @@
  * @module
  */
 
-const EMAIL = /[^\s@/?&=#]+(?:@|%40)[^\s@/?&=#]+\.[a-z\u0080-\uffff]{2,}/i;
-const EMAILS = new RegExp(EMAIL.source, "gi");
+/** Every repetition has a bound: a text of a megabyte must not cost more than its length. */
+const DOMAIN = "(?:@|%40)(?:[^\\s@/?&=#.]{1,63}\\.){1,8}[a-z\\u0080-\\uffff]{2,63}";
+const EMAIL = new RegExp(`[^\\s@/?&=#]${DOMAIN}`, "i");
+const EMAILS = new RegExp(`[^\\s@/?&=#]{1,64}${DOMAIN}`, "gi");
 /** A number written as one dials it abroad, or as Indonesian and Philippine numbers begin. Ad ids are longer. */
 const PHONE = /^(?:[+ ][\d\s().-]{9,18}|(?:0|62|63)[\d\s().-]{8,14})$/;
 const TOKEN = /^eyJ[\w-]+\.[\w-]+|^EAA[\w-]{20,}/;

@@ -1,0 +1,75 @@
+/**
+ * The stage of `npm start`: the platform with its Graph API, either the emulator or, with real credentials, Meta's own.
+ *
+ * @module
+ */
+
+import { parseEnv } from "node:util";
+import { type GraphEmulator, startGraphEmulator } from "../../tests/graph/mod.ts";
+import { readProjectEnvironment } from "../platform/environment.ts";
+import { type Platform, repositoryRoot, startPlatform } from "../platform/mod.ts";
+
+/** The web shop that the demo's shoppers visit. */
+export const SHOP_ORIGIN = "https://shop.example";
+
+/** What the demo's functions are told where the environment says nothing. */
+const DEMO_SETTINGS = {
+  FB_ADS_ACCOUNT_IDS: "*",
+  FB_ADS_ALLOWED_ORIGINS: SHOP_ORIGIN,
+  FB_ADS_DEFAULT_COUNTRY: "ID",
+  META_PIXEL_ID: "900000000000001",
+};
+
+/** The running demo. `graph` is null when the real Meta is read. */
+export interface Stage {
+  platform: Platform;
+  graph: GraphEmulator | null;
+  close(): Promise<void>;
+}
+
+/** The environment of this process, and under it what `.env` says. */
+function readSettings(): Record<string, string> {
+  const path = `${repositoryRoot}/.env`;
+  let fromFile: object = {};
+  try {
+    fromFile = parseEnv(Deno.readTextFileSync(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...fromFile, ...Deno.env.toObject() })) {
+    if (typeof value === "string" && value !== "") settings[name] = value;
+  }
+  return settings;
+}
+
+/** Boots the platform, with the emulator unless a Marketing API token or another Graph API is configured. */
+export async function setStage(): Promise<Stage> {
+  const { functionEnv, vault } = readProjectEnvironment(readSettings());
+  const isReal = vault.meta_marketing_api_token !== undefined;
+  const graph = isReal ? null : await startGraphEmulator();
+  try {
+    const platform = await startPlatform({
+      functionEnv: graph === null ? functionEnv : { ...DEMO_SETTINGS, ...functionEnv },
+      vault: graph === null ? vault : {
+        ...vault,
+        meta_marketing_api_token: graph.token,
+        meta_capi_access_token: graph.capiToken,
+      },
+      ...(graph !== null
+        ? { graphUrl: graph.url }
+        : functionEnv.META_GRAPH_URL !== undefined
+        ? { graphUrl: functionEnv.META_GRAPH_URL }
+        : {}),
+    });
+    if (graph !== null) await platform.sql.file(`${repositoryRoot}/supabase/seed.sql`);
+    const close = async () => {
+      await platform.stop();
+      await graph?.close();
+    };
+    return { platform, graph, close };
+  } catch (error) {
+    await graph?.close();
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * `npm start`: boots the platform, syncs an account as the night does, plays shoppers from ad click to paid order, and
+ * shows what each ad cost and sold. With real credentials in `.env` it reads the real account and plays no shopper.
+ *
+ * @module
+ */
+
+import { showAdTree } from "./demo/ad_tree.ts";
+import { runNightly, step } from "./demo/progress.ts";
+import { setStage, type Stage } from "./demo/stage.ts";
+import { PlatformError } from "./platform/mod.ts";
+import { untilInterrupted } from "./platform/parent.ts";
+
+const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
+
+async function play(stage: Stage): Promise<void> {
+  const { platform } = stage;
+  await step(
+    "fb-sync-metadata: cron → pg_net → function → tables",
+    (tell) => runNightly(platform, "fb-sync-metadata", METADATA_KINDS, tell),
+  );
+  await showAdTree(platform);
+}
+
+function tellAddresses({ platform, graph }: Stage): void {
+  console.log(`
+  API        ${platform.apiUrl}
+  Functions  ${platform.functionsUrl}
+  Database   ${platform.dbUrl}
+  Graph API  ${graph?.url ?? "https://graph.facebook.com"}${graph === null ? "" : "  (emulator, invented data)"}
+`);
+}
+
+async function main(): Promise<void> {
+  const interrupted = untilInterrupted();
+  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
+  try {
+    await Promise.race([play(stage), interrupted]);
+    tellAddresses(stage);
+    if (Deno.stdout.isTerminal()) {
+      console.log("  Ctrl-C ends it.");
+      await interrupted;
+    }
+  } finally {
+    await stage.close();
+  }
+}
+
+try {
+  await main();
+  Deno.exit(0);
+} catch (error) {
+  console.error(error instanceof PlatformError ? error.message : error);
+  Deno.exit(1);
+}

@@ -63,7 +63,7 @@ export async function withLock<Result>(name: string, work: () => Promise<Result>
 export async function cached(
   kind: string,
   key: string,
-  guard: (directory: string) => void,
+  guard: (directory: string) => Promise<void>,
   build: (directory: string) => Promise<void>,
 ): Promise<string> {
   const root = cacheDirectory();
@@ -75,7 +75,7 @@ export async function cached(
   return await withLock(kind, async () => {
     if (exists(directory)) return directory;
     const temporary = join(root, `building-${kind}-${crypto.randomUUID()}`);
-    guard(temporary);
+    await guard(temporary);
     try {
       await Deno.mkdir(temporary, { mode: 0o755 });
       await build(temporary);

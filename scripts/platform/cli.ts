@@ -5,7 +5,9 @@
  * @module
  */
 
+import { join } from "node:path";
 import { findSupabaseCli, PlatformError } from "./project.ts";
+import type { Reaper } from "./reaper.ts";
 
 /** What a run of the CLI said. */
 export interface CliResult {
@@ -29,7 +31,7 @@ export async function runSupabaseCli(
       args: ["--workdir", projectRoot, ...args],
       cwd: projectRoot,
       clearEnv: true,
-      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: home, DO_NOT_TRACK: "1", NO_COLOR: "1", ...env },
+      env: { ...cliEnvironment(home), ...env },
       stdin: "null",
     }).output();
     return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
@@ -38,13 +40,24 @@ export async function runSupabaseCli(
   }
 }
 
-/** Applies the project's migrations as a host would: `supabase db push`. */
-export async function pushMigrations(projectRoot: string, databaseUrl: string): Promise<void> {
-  const { code, stdout, stderr } = await runSupabaseCli(projectRoot, [
-    "db",
-    "push",
-    "--yes",
-    `--remote=${databaseUrl}`,
-  ]);
-  if (code !== 0) throw new PlatformError(`supabase db push failed (exit ${code}):\n${stdout}${stderr}`);
+/** Applies the project's migrations as a host would: `supabase db push`. The CLI keeps its files below `directory`. */
+export async function pushMigrations(
+  reaper: Reaper,
+  projectRoot: string,
+  databaseUrl: string,
+  directory: string,
+): Promise<void> {
+  const home = join(directory, "cli-home");
+  await Deno.mkdir(home);
+  const { code, output } = await reaper.run({
+    command: [findSupabaseCli(), "--workdir", projectRoot, "db", "push", "--yes", `--remote=${databaseUrl}`],
+    env: cliEnvironment(home),
+    cwd: projectRoot,
+  });
+  await Deno.remove(home, { recursive: true });
+  if (code !== 0) throw new PlatformError(`supabase db push failed (exit ${code}):\n${output}`);
+}
+
+function cliEnvironment(home: string): Record<string, string> {
+  return { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", HOME: home, DO_NOT_TRACK: "1", NO_COLOR: "1" };
 }

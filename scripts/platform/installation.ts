@@ -49,8 +49,8 @@ async function prepareEmbedded(reaper: Reaper): Promise<Installation> {
   const source = findEmbeddedPostgres();
   const manifest = await Deno.readTextFile(join(source, "../package.json"));
   const key = await hashOf([manifest, source, ...extensionFiles().map((file) => Deno.readTextFileSync(file))]);
-  const root = await cached("postgres", key, (directory) => void reaper.own(directory), async (directory) => {
-    await copyTree(source, directory);
+  const root = await cached("postgres", key, (directory) => reaper.own(directory), async (directory) => {
+    await copyTree(reaper, source, directory);
     await restoreSymlinks(directory);
     for (const program of Deno.readDirSync(join(directory, "bin"))) {
       await Deno.chmod(join(directory, "bin", program.name), 0o755);
@@ -75,11 +75,11 @@ async function prepareNamed(reaper: Reaper, pgBin: string): Promise<Installation
   const key = await hashOf([pgBin, version, share, library, ...controls, ...files]);
   if (real.size === PLATFORM_EXTENSIONS.length) return describe(pgBin, {}, real, key);
 
-  const root = await cached("postgres", key, (directory) => void reaper.own(directory), async (directory) => {
+  const root = await cached("postgres", key, (directory) => reaper.own(directory), async (directory) => {
     const layout = relocatableLayout(pgBin, share, library);
     for (const part of [layout.bin, layout.share, layout.library]) {
       await Deno.mkdir(join(directory, part.to, ".."), { recursive: true });
-      await copyTree(part.from, join(directory, part.to));
+      await copyTree(reaper, part.from, join(directory, part.to));
     }
     await addStandIns(join(directory, layout.share.to, "extension"), real);
     await Deno.writeTextFile(join(directory, "bin-directory"), layout.bin.to);
@@ -165,8 +165,11 @@ async function addStandIns(extensions: string, real: ReadonlySet<PlatformExtensi
   }
 }
 
-async function copyTree(from: string, to: string): Promise<void> {
-  const source = exists(to) ? `${from}/.` : from;
-  const { success, stderr } = await new Deno.Command("cp", { args: ["-R", source, to] }).output();
-  if (!success) throw new PlatformError(`${from} cannot be copied: ${new TextDecoder().decode(stderr)}`);
+async function copyTree(reaper: Reaper, from: string, to: string): Promise<void> {
+  const { success, output } = await reaper.run({
+    command: ["cp", "-R", exists(to) ? `${from}/.` : from, to],
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    cwd: "/",
+  });
+  if (!success) throw new PlatformError(`${from} cannot be copied: ${output}`);
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheDirectory } from "./cache.ts";
 import { type CronRun, runJob } from "./cron_job.ts";
@@ -139,7 +140,11 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     ...options.vault,
   };
   for (const [name, value] of Object.entries(vault)) await sql`select vault.create_secret(${value}, ${name})`;
-  upstreams.postgrestUrl = await startPostgrest(reaper, server.url("authenticator"), keys.postgrestSecret);
+  upstreams.postgrestUrl = await startPostgrest(reaper, {
+    databaseUrl: server.url("authenticator"),
+    jwtSecret: keys.postgrestSecret,
+    directory,
+  });
   if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);
   if (!installation.real.has("pg_cron") && options.schedule !== false) parts.cron = await startCronWorker(server);
 
@@ -169,9 +174,9 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
 }
 
 async function makeDirectory(reaper: Reaper): Promise<string> {
-  const directory = await Deno.makeTempDir({ prefix: "supabase-meta-ads-" });
+  const directory = join(tmpdir(), `supabase-meta-ads-${crypto.randomUUID()}`);
   await reaper.own(directory);
-  await Deno.chmod(directory, 0o711);
+  await Deno.mkdir(directory, { mode: 0o711 });
   return directory;
 }
 
@@ -185,7 +190,7 @@ async function startDatabase(
   const template = options.migrations === false
     ? await baseTemplate(parts.reaper, installation)
     : await migratedTemplate(parts.reaper, installation, projectRoot);
-  const dataDirectory = await copyData(template, directory);
+  const dataDirectory = await copyData(parts.reaper, template, directory);
   return parts.server = await startServer(parts.reaper, {
     installation,
     dataDirectory,

@@ -10,28 +10,39 @@ import type { Reaper } from "./reaper.ts";
 
 const READY_WITHIN_MS = 30_000;
 
-/** Starts PostgREST and resolves to its URL when it has read the schema. */
-export async function startPostgrest(reaper: Reaper, databaseUrl: string, jwtSecret: string): Promise<string> {
-  return await withFreePort((port) => startOn(port, reaper, databaseUrl, jwtSecret));
+/** What PostgREST is to serve. */
+export interface PostgrestOptions {
+  /** Connection URL of the role `authenticator`. */
+  databaseUrl: string;
+  /** Keys of the tokens that it accepts, as a JWK set. */
+  jwtSecret: string;
+  /** The platform's directory, in which it runs. */
+  directory: string;
 }
 
-async function startOn(port: number, reaper: Reaper, databaseUrl: string, jwtSecret: string): Promise<string> {
+/** Starts PostgREST and resolves to its URL when it has read the schema. */
+export async function startPostgrest(reaper: Reaper, options: PostgrestOptions): Promise<string> {
+  return await withFreePort((port) => startOn(port, reaper, options));
+}
+
+async function startOn(port: number, reaper: Reaper, options: PostgrestOptions): Promise<string> {
+  const configuration = `${options.directory}/postgrest.conf`;
+  await Deno.writeTextFile(configuration, 'log-level = "error"\n');
   const child = await reaper.spawn({
-    command: [findPostgrest()],
-    cwd: "/",
+    command: [findPostgrest(), configuration],
+    cwd: options.directory,
     env: {
       PATH: "/usr/local/bin:/usr/bin:/bin",
       LC_ALL: "C.UTF-8",
-      PGRST_DB_URI: databaseUrl,
+      PGRST_DB_URI: options.databaseUrl,
       PGRST_DB_SCHEMAS: "public",
       PGRST_DB_EXTRA_SEARCH_PATH: "public,extensions",
       PGRST_DB_ANON_ROLE: "anon",
       PGRST_DB_MAX_ROWS: "1000",
       PGRST_DB_POOL: "20",
-      PGRST_JWT_SECRET: jwtSecret,
+      PGRST_JWT_SECRET: options.jwtSecret,
       PGRST_SERVER_HOST: "127.0.0.1",
       PGRST_SERVER_PORT: String(port),
-      PGRST_LOG_LEVEL: "error",
     },
   });
   const lines: string[] = [];

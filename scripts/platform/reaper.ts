@@ -23,9 +23,9 @@ $argument" ;;
 done
 for pid in $hard; do kill -KILL "$pid" 2>/dev/null; done
 for pid in $gentle; do kill -QUIT "$pid" 2>/dev/null; done
-for pid in $gentle; do
+for pid in $hard $gentle; do
   tries=0
-  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.05; tries=$((tries + 1)); done
+  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 250 ]; do sleep 0.02; tries=$((tries + 1)); done
   kill -KILL "$pid" 2>/dev/null
 done
 IFS='
@@ -121,6 +121,15 @@ export class Reaper {
         }
       },
     };
+  }
+
+  /** Runs a program to its end, which cannot outlive the platform either; what it printed comes back. */
+  async run(options: SpawnOptions): Promise<{ success: boolean; code: number; output: string }> {
+    const child = await this.spawn(options);
+    const lines: string[] = [];
+    for await (const line of child.output) lines.push(line);
+    const { success, code } = await child.ended;
+    return { success, code, output: lines.join("\n") };
   }
 
   /** Ends every process and removes every directory; resolves when all of it is gone. */

@@ -31,11 +31,11 @@ export async function baseTemplate(reaper: Reaper, installation: Installation): 
     ["roles", "extensions"].map((name) => Deno.readTextFile(join(platformDirectory, "sql", `${name}.sql`))),
   );
   const key = await hashOf([installation.key, ...sql, "1"]);
-  const directory = await cached("cluster", key, (path) => void reaper.own(path), async (path) => {
+  const directory = await cached("cluster", key, (path) => reaper.own(path), async (path) => {
     await Deno.chmod(path, 0o711);
     const password = crypto.randomUUID().replaceAll("-", "");
     await Deno.writeTextFile(join(path, FILES.password), password, { mode: 0o600 });
-    await initialise(installation, join(path, FILES.data), password);
+    await initialise(reaper, installation, join(path, FILES.data), password);
     await withServer(reaper, installation, join(path, FILES.data), password, async (server) => {
       const client = server.connect({ max: 1 });
       for (const text of sql) await client.unsafe(text.replaceAll(":password", `'${password}'`)).simple();
@@ -57,23 +57,26 @@ export async function migratedTemplate(
   const files = names.filter((name) => name.endsWith(".sql"));
   if (files.length === 0) return base;
   const texts = files.map((name) => Deno.readTextFileSync(join(migrations, name)));
-  const key = await hashOf([base.key, "migrated", ...files, ...texts]);
-  const directory = await cached("cluster", key, (path) => void reaper.own(path), async (path) => {
+  const key = await hashOf([base.key, "migrated 2", ...files, ...texts]);
+  const directory = await cached("cluster", key, (path) => reaper.own(path), async (path) => {
     await Deno.chmod(path, 0o711);
     await Deno.writeTextFile(join(path, FILES.password), base.password, { mode: 0o600 });
-    const data = await copyData(base, path);
+    const data = await copyData(reaper, base, path);
     await withServer(reaper, installation, data, base.password, async (server) => {
-      await pushMigrations(projectRoot, server.url("postgres"));
+      await pushMigrations(reaper, projectRoot, server.url("postgres"), path);
     });
   });
   return await readTemplate(directory, key);
 }
 
 /** Copies a template's data directory into `directory` and returns the copy's path. */
-export async function copyData(template: Template, directory: string): Promise<string> {
-  const { success, stderr } = await new Deno.Command("cp", { args: ["-Rp", template.dataDirectory, directory] })
-    .output();
-  if (!success) throw new PlatformError(`The cluster cannot be copied: ${new TextDecoder().decode(stderr)}`);
+export async function copyData(reaper: Reaper, template: Template, directory: string): Promise<string> {
+  const { success, output } = await reaper.run({
+    command: ["cp", "-Rp", template.dataDirectory, directory],
+    env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+    cwd: directory,
+  });
+  if (!success) throw new PlatformError(`The cluster cannot be copied: ${output}`);
   return join(directory, FILES.data);
 }
 
@@ -85,7 +88,12 @@ async function readTemplate(directory: string, key: string): Promise<Template> {
   };
 }
 
-async function initialise(installation: Installation, data: string, password: string): Promise<void> {
+async function initialise(
+  reaper: Reaper,
+  installation: Installation,
+  data: string,
+  password: string,
+): Promise<void> {
   const user = serverUser();
   await Deno.mkdir(data, { mode: 0o700 });
   const passwordFile = `${data}-initial`;
@@ -94,18 +102,18 @@ async function initialise(installation: Installation, data: string, password: st
     await Deno.chown(data, user.uid, user.gid);
     await Deno.chown(passwordFile, user.uid, user.gid);
   }
-  const { success, stdout, stderr } = await new Deno.Command(join(installation.bin, "initdb"), {
-    args: ["-D", data, "-U", "supabase_admin", "-A", "scram-sha-256", `--pwfile=${passwordFile}`]
-      .concat(["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]),
-    clearEnv: true,
+  const { success, output } = await reaper.run({
+    command: [
+      join(installation.bin, "initdb"),
+      ...["-D", data, "-U", "supabase_admin", "-A", "scram-sha-256", `--pwfile=${passwordFile}`],
+      ...["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+    ],
     env: { ...installation.env, PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C.UTF-8" },
     cwd: data,
-    ...user,
-  }).output();
+    user,
+  });
   await Deno.remove(passwordFile);
-  if (!success) {
-    throw new PlatformError(`initdb failed: ${new TextDecoder().decode(stdout)}${new TextDecoder().decode(stderr)}`);
-  }
+  if (!success) throw new PlatformError(`initdb failed: ${output}`);
   await writeVaultKey(data, user);
 }
 

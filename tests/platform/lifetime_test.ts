@@ -1,0 +1,142 @@
+/**
+ * Nothing of a platform outlives it, however it ends. Each program of these tests gets a temporary directory of its own,
+ * which names its processes and which must be empty afterwards.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
+import { PlatformError, repositoryRoot, startPlatform } from "../../scripts/platform/mod.ts";
+import { fixtureProject, untilTrue } from "./fixtures/waiting.ts";
+
+const HOLDER = `${repositoryRoot}/tests/platform/fixtures/hold_platform.ts`;
+
+/** A program that runs with a temporary directory of its own. */
+class Program implements AsyncDisposable {
+  readonly directory = Deno.makeTempDirSync({ prefix: "lifetime-" });
+  readonly process: Deno.ChildProcess;
+  readonly output: Promise<unknown>;
+  text = "";
+  ended = false;
+
+  constructor(command: string, args: string[], env: Record<string, string> = {}) {
+    Deno.chmodSync(this.directory, 0o755);
+    const process = this.process = new Deno.Command(command, {
+      args,
+      env: { TMPDIR: this.directory, NO_COLOR: "1", ...env },
+      cwd: repositoryRoot,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const collect = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) this.text += text;
+    };
+    this.output = Promise.all([collect(process.stdout), collect(process.stderr)]).then(() => this.ended = true);
+  }
+
+  async waitFor(text: string): Promise<void> {
+    await untilTrue(() => this.ended || this.text.includes(text), 60_000);
+    assert(this.text.includes(text), this.text);
+  }
+
+  /** Resolves when no process names the directory any more and it is empty; the standard output is closed by then. */
+  async leavesNothing(): Promise<void> {
+    await this.process.status;
+    await this.output;
+    await untilTrue(async () => (await processesNaming(this.directory)).length === 0);
+    await untilTrue(() => [...Deno.readDirSync(this.directory)].length === 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** The text goes in by standard input, so that the search does not find itself. */
+async function processesNaming(text: string): Promise<string[]> {
+  const search = new Deno.Command("sh", {
+    args: ["-c", "grep -alF -f - /proc/[0-9]*/cmdline 2>/dev/null"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = search.stdin.getWriter();
+  await input.write(new TextEncoder().encode(text));
+  await input.close();
+  const { stdout } = await search.output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+}
+
+async function isAlive(pid: string): Promise<boolean> {
+  return (await new Deno.Command("sh", { args: ["-c", 'kill -0 "$1"', "sh", pid], stderr: "null" }).output()).success;
+}
+
+function holder(project = fixtureProject): Program {
+  return new Program(Deno.execPath(), ["run", "-A", HOLDER, project]);
+}
+
+Deno.test("a platform whose process is killed leaves no process and no file", async () => {
+  await using program = holder();
+  await program.waitFor("children ");
+  const children = program.text.match(/children (.*)/)?.[1]?.split(" ") ?? [];
+  assert(children.length >= 4, "reaper, server, PostgREST and a function");
+  assert((await processesNaming(program.directory)).length >= 3);
+  program.process.kill("SIGKILL");
+  await program.leavesNothing();
+  for (const pid of children) await untilTrue(async () => !await isAlive(pid));
+});
+
+Deno.test("a platform that is killed while it starts leaves no process and no file", async () => {
+  for (const milliseconds of [150, 320, 480, 700]) {
+    await using program = holder();
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    program.process.kill("SIGKILL");
+    await program.leavesNothing();
+  }
+});
+
+Deno.test("a platform that cannot start says why and leaves no process and no file", async () => {
+  const project = await Deno.makeTempDir();
+  await Deno.mkdir(`${project}/supabase/migrations`, { recursive: true });
+  await Deno.writeTextFile(`${project}/supabase/migrations/20260101000000_break.sql`, "select no_such_function();");
+  await assertRejects(() => startPlatform({ projectRoot: project }), PlatformError, "no_such_function");
+  await assertRejects(() => startPlatform({ pgBin: "/nowhere" }), PlatformError, "PG_BIN is /nowhere");
+  await using program = holder(project);
+  assertEquals((await program.process.status).success, false);
+  await program.leavesNothing();
+  await Deno.remove(project, { recursive: true });
+});
+
+Deno.test("`npm run stack` prints its addresses and ends in order at SIGINT and SIGTERM", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    await using program = new Program("node", ["scripts/deno.mjs", "run", "-A", "scripts/stack.ts"]);
+    await program.waitFor("\nready\n");
+    for (const name of ["API_URL", "FUNCTIONS_URL", "DB_URL", "PUBLISHABLE_KEY", "SECRET_KEY", "GRAPH_URL"]) {
+      assertMatch(program.text, new RegExp(`^${name}="[^"\n]+"$`, "m"));
+    }
+    program.process.kill(signal);
+    assertEquals((await program.process.status).code, 0);
+    await program.leavesNothing();
+  }
+});
+
+Deno.test("`npm run stack` ends when the process that started it is killed", async () => {
+  await using program = new Program("node", ["scripts/deno.mjs", "run", "-A", "scripts/stack.ts"]);
+  await program.waitFor("\nready\n");
+  program.process.kill("SIGKILL");
+  await program.leavesNothing();
+});
+
+Deno.test("two platforms live beside each other and know nothing of each other", async () => {
+  const options = { projectRoot: fixtureProject, schedule: false };
+  const [one, other] = await Promise.all([startPlatform(options), startPlatform(options)]);
+  await using first = one;
+  await using second = other;
+  assertNotEquals(first.apiUrl, second.apiUrl);
+  assertNotEquals(first.secretKey, second.secretKey);
+  await first.sql`insert into public.note (body) values ('mine')`;
+  assertEquals([...await second.sql`select from public.note`], []);
+  const response = await fetch(`${second.apiUrl}/rest/v1/note`, { headers: { apikey: first.secretKey } });
+  assertEquals(response.status, 401);
+  await response.body?.cancel();
+});

@@ -41,6 +41,7 @@ Deno.test("an event taken before the connection broke counts once when it is sen
   await again.body?.cancel();
   assertEquals(emulator.capi.timesCounted(PIXEL, "Purchase", "order-1"), 1);
   assertEquals(emulator.capi.events.map(({ counted }) => counted), [true, false]);
+  assertEquals(emulator.capi.tally(PIXEL), { "Purchase/order-1": 1 });
 });
 
 Deno.test("a request with one bad event takes none, and its book says which events it carried", async () => {

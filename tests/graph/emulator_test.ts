@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { EFFECTIVE_STATUSES } from "./filtering.ts";
 import { isRecord, type JsonRecord, parseJson } from "./json_value.ts";
 import {
   bigAccountWorld,
@@ -16,20 +17,7 @@ import {
 } from "./mod.ts";
 
 const NOW = new Date("2026-11-22T04:00:00Z");
-const EVERY_STATUS = JSON.stringify([
-  "ACTIVE",
-  "ADSET_PAUSED",
-  "ARCHIVED",
-  "CAMPAIGN_PAUSED",
-  "DELETED",
-  "DISAPPROVED",
-  "IN_PROCESS",
-  "PAUSED",
-  "PENDING_BILLING_INFO",
-  "PENDING_REVIEW",
-  "PREAPPROVED",
-  "WITH_ISSUES",
-]);
+const EVERY_STATUS = JSON.stringify([...EFFECTIVE_STATUSES]);
 
 async function start(world = smallWorld(NOW)): Promise<GraphEmulator> {
   const emulator = await startGraphEmulator({ world });
@@ -272,4 +260,13 @@ Deno.test("the quota's CPU share grows with rows", async () => {
   assert(account);
   await readAll(emulator, `act_${account.plan.account_id}/ads`, { limit: "50" });
   assert(emulator.quota.entry(account, "ads_management").total_cputime >= 4);
+});
+
+Deno.test("an app past 200 calls an hour for each user is refused with code 4, whatever the account", async () => {
+  await using emulator = await start();
+  emulator.settings.quota.app_users = 0.02;
+  for (let call = 0; call < 4; call++) assertEquals(errorCode(await read(emulator, "me")), undefined);
+  assertEquals(errorCode(await read(emulator, "me")), 4);
+  emulator.clock.advance(3_600_000);
+  assertEquals(errorCode(await read(emulator, "me")), undefined);
 });

@@ -93,11 +93,12 @@ export class QuotaModel {
     return Math.max(1, (CALLS[useCase][tier] + CALLS[useCase].per_ad * count) * scale);
   }
 
-  /** Counts one call of the app. */
+  /** Counts one call of the app; refuses it past 200 calls an hour for each of its users. */
   chargeApp(): void {
     const now = this.#clock.now();
     this.#app.calls = Math.max(0, this.#app.calls - this.#appLimit() * (now - this.#app.at) / HOUR_MS) + 1;
     this.#app.at = now;
+    if (this.#settings.quota.enforced && this.#app.calls > this.#appLimit()) throw refusal("4");
   }
 
   /** Counts one call of an account; refuses it when the account is blocked or becomes so. */

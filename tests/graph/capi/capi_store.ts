@@ -101,6 +101,16 @@ export class CapiStore {
     return this.find(pixel, eventName, eventId).filter(({ counted }) => counted).length;
   }
 
+  /** Tells for each event of a pixel, as `event_name/event_id`, how often Meta counts it. */
+  tally(pixel: string): Record<string, number> {
+    const times: Record<string, number> = {};
+    for (const { event, counted } of this.events.filter((received) => received.pixel === pixel)) {
+      const key = `${event["event_name"]}/${event["event_id"] ?? ""}`;
+      times[key] = (times[key] ?? 0) + (counted ? 1 : 0);
+    }
+    return times;
+  }
+
   /** Finds all copies of an event. */
   find(pixel: string, eventName: string, eventId: string): ReceivedEvent[] {
     return this.events.filter((received) =>

@@ -1,6 +1,17 @@
 /**
  * The control surface under `/__control/`: all that a test in the same process may do, for tests and benches in
- * another one. It is never part of the Graph API and asks for no token.
+ * another one. It is never part of the Graph API and asks for no token. Bodies are JSON; a wrong one is 400 with `error`.
+ *
+ *     GET world                      POST world {preset, seed, accounts, ads, days, plain}
+ *     GET|PATCH world/accounts/{id}  GET|PATCH world/objects/{id}[?silent=true]  POST world/campaigns|adsets|ads
+ *     POST world/restatements        POST world/refused_fields {fields}
+ *     GET world/truth?account=&since=&until=[&rows=true]
+ *     GET|POST|DELETE faults[/{id}]  GET|DELETE ledger[?route=&account=&after=&calls=false]
+ *     GET|POST clock {at, advance_ms, run}       GET|PATCH settings
+ *     GET|POST tokens {name, secret, accounts, pixels, dead, dead_status, expires_at}
+ *     GET quota?account= | POST quota {account_id, use_case, percent} | DELETE quota
+ *     GET|DELETE capi[?pixel=&event_name=&event_id=]  GET capi/requests|violations|tally?pixel=|counted?pixel=&event_name=&event_id=
+ *     POST reset
  * @module
  */
 
@@ -175,6 +186,7 @@ function controlCapi({ capi }: GraphContext, { method, segments, query }: Contro
   const pixel = query.get("pixel");
   const name = query.get("event_name");
   const id = query.get("event_id");
+  if (segments[1] === "tally") return capi.tally(pixel ?? "");
   if (segments[1] === "counted") return { times: capi.timesCounted(pixel ?? "", name ?? "", id ?? "") };
   return asJson(
     capi.events.filter((received) =>

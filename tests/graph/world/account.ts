@@ -36,13 +36,16 @@ export interface AccountPlan {
   history_days: number;
 }
 
-const KIND_DIGIT = { campaign: 1, adset: 2, ad: 3, creative: 4 } as const;
+/** What an id can stand for; each ad has a creative of its own. */
+export type ObjectKind = "campaign" | "adset" | "ad" | "creative";
+
+const KIND_DIGIT: Record<ObjectKind, number> = { campaign: 1, adset: 2, ad: 3, creative: 4 };
 const REVIEWS = ["PENDING_REVIEW", "WITH_ISSUES", "DISAPPROVED", "PREAPPROVED", "IN_PROCESS"] as const;
 const FAR_DAY = 1_000_000;
 const DAY_SECONDS = 86_400;
 
 /** Makes an 18-digit id that tells its kind, account and number, so that an object is found without a search. */
-export function makeId(kind: keyof typeof KIND_DIGIT, accountSeq: number, seq: number): string {
+export function makeId(kind: ObjectKind, accountSeq: number, seq: number): string {
   return `1202${KIND_DIGIT[kind]}${String(accountSeq).padStart(4, "0")}${String(seq).padStart(9, "0")}`;
 }
 
@@ -142,7 +145,7 @@ export class AdAccount {
     return campaigns;
   }
 
-  #base(kind: keyof typeof KIND_DIGIT, seq: number, names: readonly [string, ...string[]]): {
+  #base(kind: ObjectKind, seq: number, names: readonly [string, ...string[]]): {
     roll: number;
     node: Omit<CampaignNode, "kind" | "daily_budget" | "lifetime_budget" | "start" | "stop">;
   } {

@@ -7,11 +7,11 @@
 import { parseDay } from "../calendar.ts";
 import type { JsonRecord, JsonValue } from "../json_value.ts";
 import { type AccountPlan, AdAccount } from "./account.ts";
-import type { DailyMetrics, Restatement } from "./metrics.ts";
+import type { Restatement } from "./metrics.ts";
 import type { AdTreeNode } from "./objects.ts";
 
 /** How a restatement is asked for: days as text, the instant optional. */
-export interface RestatementRequest {
+export interface RestatementRequest extends Omit<Restatement, "at" | "since" | "until"> {
   /** Digits of the account. */
   account_id: string;
   /** First local day, `YYYY-MM-DD`. */
@@ -20,18 +20,6 @@ export interface RestatementRequest {
   until?: string;
   /** Epoch milliseconds from which it holds; at once when absent. */
   at?: number;
-  /** The ads concerned; all when absent. */
-  ad_ids?: string[];
-  /** Only every nth row. */
-  every?: number;
-  /** True removes the rows. */
-  vanish?: boolean;
-  /** New spend in per cent of the old. */
-  percent?: number;
-  /** Minor units added. */
-  add_spend?: number;
-  /** Figures in minor units that replace the generated ones. */
-  set?: Partial<DailyMetrics>;
 }
 
 /** What a world is made of. */

@@ -1,0 +1,34 @@
+/**
+ * `npm run bench`: the figures with their goals, as ratios within one run. Exits 1 when one misses its goal. Names of
+ * benches as arguments run only those.
+ *
+ * @module
+ */
+
+import type { Figure } from "./bench/figure.ts";
+import { benchMetadata } from "./bench/metadata.ts";
+
+const BENCHES: Record<string, () => Promise<Figure[]>> = {
+  metadata: benchMetadata,
+};
+
+const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+const unknown = wanted.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  console.error(`no such bench: ${unknown.join(", ")}; there are: ${Object.keys(BENCHES).join(", ")}`);
+  Deno.exit(2);
+}
+
+let missed = 0;
+for (const name of wanted) {
+  console.log(`\n${name}`);
+  for (const figure of await BENCHES[name]?.() ?? []) {
+    const ratio = figure.ratio === null ? "" : `  ×${figure.ratio.toFixed(2)}`;
+    const beside = figure.baseline === null ? "" : `  beside ${figure.baseline}`;
+    const goal = figure.goal === null ? "" : `  goal ${figure.goal}: ${figure.ok ? "met" : "MISSED"}`;
+    console.log(`  ${figure.name}: ${figure.value}${beside}${ratio}${goal}`);
+    if (!figure.ok) missed += 1;
+  }
+}
+console.log(missed === 0 ? "\nevery goal is met" : `\n${missed} goals are missed`);
+Deno.exit(missed === 0 ? 0 : 1);

@@ -34,6 +34,9 @@ for directory in $directories; do rm -rf "$directory"; done
 exit 0
 `;
 
+/** Deno ends its own children when a test file fails badly; the reaper is therefore nobody's child. */
+const LAUNCH = 'exec 3<&0; /bin/sh -c "$1" platform-reaper <&3 3<&- &';
+
 /** What to start. */
 export interface SpawnOptions {
   /** The program and its arguments. */
@@ -66,19 +69,22 @@ export interface Child {
 export class Reaper {
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  /** Its standard output, which ends when it does. */
+  readonly #ended: Promise<string>;
   #last: Promise<unknown> = Promise.resolve();
 
   /** Starts the reaper; call it before anything else is started. */
   constructor() {
     this.#process = new Deno.Command("/bin/sh", {
-      args: ["-c", REAPER_SCRIPT, "platform-reaper"],
+      args: ["-c", LAUNCH, "platform-reaper", REAPER_SCRIPT],
       cwd: "/",
       stdin: "piped",
-      stdout: "null",
+      stdout: "piped",
       stderr: "null",
       clearEnv: true,
       env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
     }).spawn();
+    this.#ended = this.#process.stdout.text();
     this.#writer = this.#process.stdin.getWriter();
   }
 
@@ -136,6 +142,7 @@ export class Reaper {
   async end(): Promise<void> {
     await this.#last;
     await this.#writer.close().catch(() => undefined);
+    await this.#ended;
     await this.#process.status;
   }
 

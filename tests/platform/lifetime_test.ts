@@ -79,7 +79,7 @@ Deno.test("a platform whose process is killed leaves no process and no file", as
   await using program = holder();
   await program.waitFor("children ");
   const children = program.text.match(/children (.*)/)?.[1]?.split(" ") ?? [];
-  assert(children.length >= 4, "reaper, server, PostgREST and a function");
+  assert(children.length >= 3, "server, PostgREST and a function");
   assert((await processesNaming(program.directory)).length >= 3);
   program.process.kill("SIGKILL");
   await program.leavesNothing();
@@ -93,6 +93,15 @@ Deno.test("a platform that is killed while it starts leaves no process and no fi
     program.process.kill("SIGKILL");
     await program.leavesNothing();
   }
+});
+
+Deno.test("a test that fails outside itself leaves no process and no file of its platform", async () => {
+  const args = ["test", "-A", "--quiet", "--no-check", HOLDER.replace("hold_platform.ts", "fail_outside.ts")];
+  await using program = new Program(Deno.execPath(), args);
+  assertEquals((await program.process.status).success, false);
+  await program.output;
+  assertMatch(program.text, /thrown outside a test/);
+  await program.leavesNothing();
 });
 
 Deno.test("a platform that cannot start says why and leaves no process and no file", async () => {

@@ -36,6 +36,8 @@ export interface GraphContext {
   reports: ReportBook;
   /** The events received. */
   capi: CapiStore;
+  /** Ends every wait when the emulator closes. */
+  closing: AbortSignal;
 }
 
 /** One authorized call on its way to an endpoint. */

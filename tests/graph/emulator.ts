@@ -48,7 +48,8 @@ export interface GraphEmulator extends GraphContext {
 }
 
 /** Starts an emulator on loopback. */
-export async function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
+export function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
+  const closing = new AbortController();
   const clock = new EmulatorClock(options.now);
   const token = options.token ?? "emulator-marketing-token";
   const capiToken = options.capiToken ?? "emulator-capi-token";
@@ -66,12 +67,17 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
     ledger: new Ledger(),
     reports: new ReportBook(),
     capi: new CapiStore(),
+    closing: closing.signal,
   };
-  const listener = await listen(options.port ?? 0, async (request) => {
+  const listener = listen(options.port ?? 0, async (request) => {
     if (isControl(request)) return answerControl(context, request);
     const outcome = await answerCall(context, readCall(request));
     return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
   });
-  const close = (): Promise<void> => listener.close();
-  return Object.assign(context, { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close });
+  const close = (): Promise<void> => {
+    closing.abort();
+    return listener.close();
+  };
+  const running = { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close };
+  return Promise.resolve(Object.assign(context, running));
 }

@@ -106,18 +106,18 @@ async function answerFaulted(
   route: Route,
   actions: FaultAction[],
 ): Promise<Outcome> {
-  await wait(latency(context));
+  await wait(latency(context), context.closing);
   const changes: Pick<Visit, "reportOutcome" | "shortPage"> = {};
   let headerChanges: Record<string, string | null> = {};
   let deciding: FaultAction | null = null;
   for (const action of actions) {
-    if (action.kind === "slow") await wait(action.ms);
+    if (action.kind === "slow") await wait(action.ms, context.closing);
     else if (action.kind === "headers") headerChanges = { ...headerChanges, ...action.headers };
     else if (action.kind === "report") changes.reportOutcome = action.outcome;
     else if (action.kind === "short_page") changes.shortPage = action.rows;
     else deciding = action;
   }
-  const faulted = await applyFault(deciding, () => refuseOrAnswer(context, call, route, changes));
+  const faulted = await applyFault(deciding, () => refuseOrAnswer(context, call, route, changes), context.closing);
   const headers = answerHeaders(context, call, route, faulted.answer, headerChanges);
   return { ...faulted, headers, text: faulted.answer.text ?? JSON.stringify(faulted.answer.body) };
 }

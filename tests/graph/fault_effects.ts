@@ -21,9 +21,18 @@ export interface FaultedAnswer {
   nullEntry: boolean;
 }
 
-/** Waits in real time. */
-export function wait(milliseconds: number): Promise<void> {
-  return milliseconds <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Waits in real time, or until the emulator closes. */
+export function wait(milliseconds: number, closing: AbortSignal): Promise<void> {
+  if (milliseconds <= 0 || closing.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      closing.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    closing.addEventListener("abort", end);
+  });
 }
 
 function raw(status: number, text: string, type: string): GraphAnswer {
@@ -34,6 +43,7 @@ function raw(status: number, text: string, type: string): GraphAnswer {
 export async function applyFault(
   action: FaultAction | null,
   truth: () => Promise<GraphAnswer>,
+  closing: AbortSignal,
 ): Promise<FaultedAnswer> {
   const sent = (answer: GraphAnswer): FaultedAnswer => ({ answer, wire: "send", nullEntry: false });
   if (!action) return sent(await truth());
@@ -69,7 +79,7 @@ export async function applyFault(
     case "hang":
     case "reset": {
       const answer: GraphAnswer = action.after_effect ? await truth() : { status: 200, body: null };
-      if (action.kind === "hang") await wait(action.ms);
+      if (action.kind === "hang") await wait(action.ms, closing);
       return { answer, wire: "reset", nullEntry: false };
     }
     default:

@@ -1,12 +1,12 @@
 /**
- * The emulator's listener on loopback. It stands on `node:http`, because a fault must be able to close the socket
- * before a byte or in the middle of a body, which `Deno.serve` does not let a handler do.
+ * The emulator's listener on loopback. It speaks HTTP/1.1 on bare TCP, because a fault must be able to close the
+ * connection before a byte or in the middle of a body, which neither `Deno.serve` nor Deno 2.1's `node:http` lets a
+ * handler do.
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { WireRequest } from "./graph_call.ts";
+import { HttpReader, type RawRequest } from "./http_reader.ts";
 
 /** An answer as it goes out. */
 export interface WireAnswer {
@@ -28,78 +28,110 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-async function readRequest(message: IncomingMessage, origin: string): Promise<WireRequest> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of message) chunks.push(chunk);
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return {
-    method: message.method ?? "GET",
-    url: new URL(message.url ?? "/", origin).href,
-    headers,
-    body: await bodyAsText(Buffer.concat(chunks), headers["content-type"] ?? ""),
-  };
+/** Answers a request off the wire. */
+export type Answer = (request: WireRequest) => Promise<WireAnswer>;
+
+const REASONS: Record<number, string> = {
+  200: "OK",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+};
+const encoder = new TextEncoder();
+
+async function asWireRequest(raw: RawRequest, origin: string): Promise<WireRequest> {
+  const { method, headers } = raw;
+  return { method, url: new URL(raw.target, origin).href, headers, body: await bodyAsText(raw) };
 }
 
-async function bodyAsText(body: Buffer, type: string): Promise<string> {
-  if (!type.startsWith("multipart/form-data")) return body.toString("utf8");
+async function bodyAsText({ body, headers }: RawRequest): Promise<string> {
+  const type = headers["content-type"] ?? "";
+  if (!type.startsWith("multipart/form-data")) return new TextDecoder().decode(body);
   const form = await new Response(new Uint8Array(body), { headers: { "content-type": type } }).formData();
   const fields = new URLSearchParams();
   for (const [key, value] of form) if (typeof value === "string") fields.set(key, value);
   return fields.toString();
 }
 
-function sendAnswer(response: ServerResponse, answer: WireAnswer): void {
-  const bytes = Buffer.from(answer.body, "utf8");
-  // A socket that is closed under an answer is an error to the response too, and just what was asked for.
-  response.on("error", () => {});
-  if (answer.wire === "reset") response.socket?.destroy();
-  const promised = answer.wire === "send" ? bytes.length : bytes.length + 1;
-  response.writeHead(answer.status, [...answer.headers, ["content-length", String(promised)]].flat());
-  if (answer.wire === "send") response.end(bytes);
-  else breakOff(response, bytes);
+async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  let at = 0;
+  while (at < bytes.length) at += await connection.write(bytes.subarray(at));
 }
 
-/** Sends half of the body, if the socket still takes it, and closes. Deno 2.1 closes by the response alone. */
-function breakOff(response: ServerResponse, bytes: Buffer): void {
-  response.write(bytes.subarray(0, Math.ceil(bytes.length / 2)), () => {
-    response.socket?.destroy();
-    response.destroy();
-  });
+/** Sends an answer; returns whether the connection goes on. */
+async function sendAnswer(connection: Deno.Conn, answer: WireAnswer): Promise<boolean> {
+  if (answer.wire === "reset") return false;
+  const body = encoder.encode(answer.body);
+  const lines = [
+    `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? "Status"}`,
+    ...answer.headers.map(([name, value]) => `${name}: ${value}`),
+    `date: ${new Date().toUTCString()}`,
+    `content-length: ${body.length}`,
+  ];
+  const head = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);
+  const sent = answer.wire === "cut" ? body.subarray(0, Math.floor(body.length / 2)) : body;
+  const bytes = new Uint8Array(head.length + sent.length);
+  bytes.set(head);
+  bytes.set(sent, head.length);
+  await writeAll(connection, bytes);
+  return answer.wire === "send";
+}
+
+/** Answers request after request, until the peer closes or a fault does. */
+async function serveConnection(connection: Deno.Conn, origin: string, answer: Answer): Promise<void> {
+  const reader = new HttpReader(connection);
+  for (;;) {
+    const raw = await reader.next();
+    if (raw === null) return;
+    const goesOn = await sendAnswer(connection, await answer(await asWireRequest(raw, origin)));
+    if (!goesOn || raw.headers["connection"]?.toLowerCase() === "close") return;
+  }
+}
+
+/** A peer that went away, or our own close under a request: the ordinary ends of a connection. */
+function isDisconnect(error: unknown): boolean {
+  return [
+    Deno.errors.ConnectionReset,
+    Deno.errors.BrokenPipe,
+    Deno.errors.BadResource,
+    Deno.errors.Interrupted,
+    Deno.errors.NotConnected,
+  ].some((kind) => error instanceof kind);
 }
 
 /** Listens on 127.0.0.1; port 0 takes a free one. */
-export async function listen(
-  port: number,
-  answer: (request: WireRequest) => Promise<WireAnswer>,
-): Promise<Listener> {
-  let origin = "";
-  const server = createServer((message, response) => {
-    readRequest(message, origin).then(answer).then(
-      (ready) => sendAnswer(response, ready),
-      (error: unknown) => {
-        console.error("graph emulator:", error);
-        sendAnswer(response, { status: 500, headers: [], body: "emulator fault", wire: "send" });
-      },
-    );
-  });
-  server.keepAliveTimeout = 60_000;
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
-  origin = `http://127.0.0.1:${bound}`;
-  return {
-    url: origin,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+export function listen(port: number, answer: Answer): Listener {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  const bound = listener.addr.transport === "tcp" ? listener.addr.port : port;
+  const origin = `http://127.0.0.1:${bound}`;
+  const open = new Set<Deno.Conn>();
+  const running = new Set<Promise<void>>();
+  const serve = async (connection: Deno.TcpConn): Promise<void> => {
+    open.add(connection);
+    connection.setNoDelay(true);
+    try {
+      await serveConnection(connection, origin, answer);
+    } catch (error) {
+      if (!isDisconnect(error)) console.error("graph emulator:", error);
+    } finally {
+      if (open.delete(connection)) connection.close();
+    }
   };
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      const served: Promise<void> = serve(connection).finally(() => running.delete(served));
+      running.add(served);
+    }
+  })();
+  const close = async (): Promise<void> => {
+    listener.close();
+    for (const connection of open) connection.close();
+    open.clear();
+    await accepting;
+    await Promise.all(running);
+  };
+  return { url: origin, close };
 }

@@ -64,6 +64,7 @@ export class Ledger {
   readonly #attempts = new Map<string, number>();
   readonly #inFlight = new Map<string, number>();
   readonly #peak = new Map<string, number>();
+  #waiting: { meets: (call: LedgerEntry) => boolean; resolve: (call: LedgerEntry) => void }[] = [];
   #allInFlight = 0;
   #allPeak = 0;
 
@@ -80,8 +81,18 @@ export class Ledger {
     this.#seq++;
     const full: LedgerEntry = { ...entry, seq: this.#seq, attempt, in_flight: inFlight };
     this.calls.push(full);
+    this.#waiting = this.#waiting.filter(({ meets, resolve }) => {
+      const met = meets(full);
+      if (met) resolve(full);
+      return !met;
+    });
     if (this.calls.length > this.capacity) this.calls.splice(0, Math.ceil(this.capacity / 10));
     return full;
+  }
+
+  /** Resolves when a call begins that meets the condition; calls of the past do not count. */
+  whenCalled(meets: (call: LedgerEntry) => boolean): Promise<LedgerEntry> {
+    return new Promise((resolve) => this.#waiting.push({ meets, resolve }));
   }
 
   /** Closes an entry. */

@@ -133,15 +133,41 @@ Deno.test("a restatement holds from its instant on, and a report tells figures a
   assert(isRecord(run));
   emulator.clock.advance(1000);
   assertEquals(await spend(), undefined);
-  emulator.settings.reports = { polls: 0, polls_at_100: 0, duration_ms: 0 };
+  Object.assign(emulator.settings.reports, { polls: 0, polls_at_100: 0 });
   assertEquals((await read(emulator, String(run["report_run_id"])))["async_status"], "Job Completed");
   const told = await readAll(emulator, `${run["report_run_id"]}/insights`, {});
   assertEquals(told[0]?.["spend"], before);
 });
 
+Deno.test("a schema drifts: a new status, a new action type, a field that is gone", async () => {
+  await using emulator = await start();
+  const account = firstAccount(emulator);
+  const ad = emulator.world.accounts[0]?.ads.find((candidate) => candidate.status === "ACTIVE");
+  emulator.world.extraActionTypes = ["thread_reply"];
+  emulator.world.edit(ad?.adset.campaign.id ?? "", { status: "ACTIVE", review: "IN_HIBERNATION" }, null);
+  const campaigns = await readAll(emulator, `act_${account}/campaigns`, { fields: "effective_status", limit: "50" });
+  assert(campaigns.some(({ effective_status }) => effective_status === "IN_HIBERNATION"));
+  const insights = await read(emulator, `act_${account}/insights`, { level: "account", fields: "actions" });
+  assert(JSON.stringify(insights["data"]).includes('"thread_reply"'));
+  emulator.world.refusedFields.add("insights.reach");
+  assertEquals(errorCode(await read(emulator, `act_${account}/insights`, { fields: "reach" })), 100);
+});
+
+Deno.test("results of a run that still runs may be an empty list", async () => {
+  await using emulator = await start();
+  emulator.settings.reports.early_read = "empty";
+  const made = await fetch(`${emulator.url}/v26.0/act_${firstAccount(emulator)}/insights`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${emulator.token}` },
+  });
+  const run = parseJson(await made.text());
+  assert(isRecord(run));
+  assertEquals(await read(emulator, `${run["report_run_id"]}/insights`), { data: [] });
+});
+
 Deno.test("a report by the clock runs for its duration", async () => {
   await using emulator = await start();
-  emulator.settings.reports = { polls: 0, polls_at_100: 0, duration_ms: 60_000 };
+  Object.assign(emulator.settings.reports, { polls: 0, polls_at_100: 0, duration_ms: 60_000 });
   const made = await fetch(`${emulator.url}/v26.0/act_${firstAccount(emulator)}/insights`, {
     method: "POST",
     headers: { authorization: `Bearer ${emulator.token}` },

@@ -49,7 +49,7 @@ export interface ReportOutcome {
   polls_at_100?: number;
   /** First reads of the run by id that answer 100/33, as happens right after its creation. */
   missing_polls?: number;
-  /** First reads of its results that answer this error though the run is complete (`100/33`, `2601/1815107`). */
+  /** What the first reads of its results answer though the run is complete: `100/33`, `2601/1815107`, `empty`. */
   read_error?: string;
   /** How many such reads; 1 when absent. */
   read_errors?: number;

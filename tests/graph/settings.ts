@@ -41,6 +41,8 @@ export interface Settings {
     polls_at_100: number;
     /** Milliseconds of the clock that it takes instead, when above 0. */
     duration_ms: number;
+    /** What the results of a run that is not done give: an error's key, or `empty` for an empty list. */
+    early_read: string;
   };
   /** The quota model. */
   quota: {
@@ -78,7 +80,7 @@ export function defaultSettings(): Settings {
     sync_max_rows: 0,
     call_max_rows: 0,
     report_max_rows: 0,
-    reports: { polls: 2, polls_at_100: 1, duration_ms: 0 },
+    reports: { polls: 2, polls_at_100: 1, duration_ms: 0, early_read: "2601/1815107" },
     quota: {
       enforced: true,
       score_enforced: false,

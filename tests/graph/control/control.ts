@@ -5,6 +5,7 @@
  *     GET world                      POST world {preset, seed, accounts, ads, days, plain}
  *     GET|PATCH world/accounts/{id}  GET|PATCH world/objects/{id}[?silent=true]  POST world/campaigns|adsets|ads
  *     POST world/restatements        POST world/refused_fields {fields}
+ *     POST world/extra_action_types {types}
  *     GET world/truth?account=&since=&until=[&rows=true]
  *     GET|POST|DELETE faults[/{id}]  GET|DELETE ledger[?route=&account=&after=&calls=false]
  *     GET|POST clock {at, advance_ms, run}       GET|PATCH settings

@@ -36,6 +36,9 @@ export function controlWorld(context: GraphContext, request: ControlRequest): Js
       context.world.touch();
       return { fields: [...context.world.refusedFields] };
     }
+    case "extra_action_types":
+      context.world.extraActionTypes = readStringList(request.body["types"]) ?? [];
+      return { types: context.world.extraActionTypes };
     case "truth":
       return truth(context, request.query);
     default:

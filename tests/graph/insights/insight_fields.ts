@@ -74,6 +74,7 @@ const actions: Read = ({ metrics, node }, query, world) => {
     ["purchase", metrics.purchases],
     ["omni_purchase", metrics.purchases],
     ["offsite_conversion.fb_pixel_purchase", metrics.purchases],
+    ...world.extraActionTypes.map((type): [string, number] => [type, metrics.clicks]),
   ];
   return actionList(counts, query, world.repeatedActionTypes && (node?.seq ?? 1) % 7 === 0, String);
 };

@@ -44,6 +44,8 @@ export class World {
   readonly pixels: Set<string>;
   /** Gives each action list a second entry of one `action_type`, as breakdowns do. */
   repeatedActionTypes = true;
+  /** Action types that Meta began to send yesterday: listed in every row beside the known ones. */
+  extraActionTypes: string[] = [];
   /** Fields that every read refuses as nonexistent, to act a schema that drifts. */
   readonly refusedFields: Set<string> = new Set();
   #revision = 0;

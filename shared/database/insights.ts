@@ -35,3 +35,43 @@ export async function storeInsightsPage(database: Database, job: SyncJob, page: 
     await database.call("fb_store_insights_page", { job_id: job.id, lease_id: job.lease_id, ...page }),
   );
 }
+
+/** One page of an account's daily totals. */
+export interface AccountDaysPage extends PageCheckpoint {
+  rows: { date: string; spend: string }[];
+}
+
+const DifferencesSchema = z.array(z.object({
+  date: z.string(),
+  our_spend: z.string(),
+  meta_spend: z.string(),
+  difference: z.string(),
+}));
+
+/** Days whose sum is not Meta's, though they were read again. */
+export type Differences = z.infer<typeof DifferencesSchema>;
+
+/**
+ * Stores a page of Meta's totals and compares them with our sums; at the end, days that are off are planned to be read
+ * once more, and those that stay off are returned.
+ *
+ * @throws {DatabaseError} with `PT409` when another worker holds the job by now
+ */
+export async function storeAccountDays(
+  database: Database,
+  job: SyncJob,
+  page: AccountDaysPage,
+): Promise<StoredInsights & { differences: Differences }> {
+  return StoredSchema.extend({ differences: DifferencesSchema }).parse(
+    await database.call("fb_store_account_days", { job_id: job.id, lease_id: job.lease_id, ...page }),
+  );
+}
+
+/**
+ * Stores an account that had never been read and plans its days anew, by its own calendar.
+ *
+ * @throws {DatabaseError} with `PT409` when another worker holds the job by now
+ */
+export async function replanInsights(database: Database, job: SyncJob, account: object): Promise<void> {
+  await database.call("fb_replan_insights", { job_id: job.id, lease_id: job.lease_id, account });
+}

@@ -43,7 +43,11 @@ const SyncJobSchema = z.object({
 /** A job that this worker holds. */
 export type SyncJob = z.infer<typeof SyncJobSchema>;
 
-const ClaimSchema = z.object({ job: SyncJobSchema.nullable(), reason: z.string().optional() });
+const ClaimSchema = z.object({
+  job: SyncJobSchema.nullable(),
+  reason: z.string().optional(),
+  poll_in_seconds: z.number().nullish(),
+});
 
 /** Decodes the job that a SQL function hands on; null when it hands on none. */
 export const NextJobSchema: z.ZodType<SyncJob | null> = SyncJobSchema.nullable();
@@ -97,13 +101,20 @@ export interface Release {
   park?: Park;
 }
 
-/** Claims the most urgent job; null with the reason when there is none for this worker. */
-export async function claimSyncJob(
-  database: Database,
-  scope: ClaimScope,
-): Promise<{ job: SyncJob | null; reason: string | null }> {
+/** What a claim came to. */
+export interface Claim {
+  /** Null when there is none for this worker. */
+  job: SyncJob | null;
+  /** Why there is none. */
+  reason: string | null;
+  /** When the next report under way at Meta is to be looked at; null when none is. */
+  poll_in_seconds: number | null;
+}
+
+/** Claims the most urgent job. */
+export async function claimSyncJob(database: Database, scope: ClaimScope): Promise<Claim> {
   const claim = ClaimSchema.parse(await database.call("fb_claim_sync_job", { ...scope }));
-  return { job: claim.job, reason: claim.reason ?? null };
+  return { job: claim.job, reason: claim.reason ?? null, poll_in_seconds: claim.poll_in_seconds ?? null };
 }
 
 /** Gives a job back. @throws {DatabaseError} with `PT409` when another worker holds it by now */

@@ -5,80 +5,78 @@
  * @module
  */
 
-import { storeInsightsPage } from "../database/insights.ts";
+import { replanInsights } from "../database/insights.ts";
+import { isLeaseLost } from "../database/rpc.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
-import { nextDroppedFields } from "../meta/field_list.ts";
-import { fetchInsightsPage, INSIGHT_FIELDS, type InsightRow } from "../meta/insights.ts";
-import type { ObjectPage } from "../meta/object_page.ts";
-import type { PageState } from "./failure.ts";
+import { fetchAdAccount } from "../meta/ad_accounts.ts";
+import { fetchInsightsPage } from "../meta/insights.ts";
+import { buildJobError } from "./failure.ts";
+import { giveBack, reshapeRange } from "./insights_failure.ts";
+import { pagedInsights } from "./insights_page.ts";
 import { daysOf } from "./insights_range.ts";
-import { accountOf, warnOfPage } from "./metadata.ts";
+import { accountOf, configure } from "./metadata.ts";
 import { readObjects } from "./objects.ts";
-import { type LoopPage, type PagedWork, readPages } from "./page_loop.ts";
+import { readPages, release } from "./page_loop.ts";
+import { reconcile } from "./reconciliation.ts";
+import { readByReport } from "./report.ts";
 import type { SyncSession } from "./session.ts";
 
-/** A page of insights on its way to the database. */
-export type InsightsLoopPage = ObjectPage<InsightRow> & LoopPage;
-
-/** Keeps only the days that were asked for: a filter that Meta ignored must not go unnoticed. */
-function checkDays(job: SyncJob, page: ObjectPage<InsightRow>): InsightsLoopPage {
-  const { since, until } = daysOf(job);
-  const rows = page.rows.filter(({ date }) => date >= since && date <= until);
-  const strays = page.rows.length - rows.length;
-  const skipped = strays === 0
-    ? page.skipped
-    : [...page.skipped, { id: null, reason: `${strays} rows are of days that were not asked for` }];
-  return { ...page, rows, skipped, row_count: rows.length };
-}
-
-/** The paged part of reading a range, the same whether Meta answers at once or from a report. */
-export function pagedInsights(
-  session: SyncSession,
-  job: SyncJob,
-  fetchPage: (state: PageState) => Promise<ObjectPage<InsightRow>>,
-): PagedWork<InsightsLoopPage> {
-  let keep_rows = job.params.keep_rows === true;
-  return {
-    use_case: "ads_insights",
-    page_size: session.settings.insights_page_size,
-    page_size_max: session.settings.insights_page_size_max,
-    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(INSIGHT_FIELDS, dropped_fields, field),
-    fetch: async (state) => checkDays(job, await fetchPage(state)),
-    store(page, checkpoint, state) {
-      warnOfPage(session, job, page);
-      // A row that could not be read was there all the same: nothing of this range may be taken for vanished.
-      keep_rows ||= page.skipped.length > 0;
-      return storeInsightsPage(session.database, job, {
-        ...checkpoint,
-        params: keep_rows ? { ...checkpoint.params, keep_rows } : checkpoint.params,
-        rows: page.rows,
-        dropped_fields: state.dropped_fields,
-      });
-    },
-  };
-}
-
 function readAtOnce(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
-  const range = { fb_account_id: accountOf(job), ...daysOf(job) };
-  const work = pagedInsights(session, job, (state) =>
-    fetchInsightsPage(session.graph, {
-      ...range,
-      ...(job.object_ids === null ? {} : { fb_ad_ids: job.object_ids }),
-      after: state.cursor,
-      limit: state.page_size,
-      dropped_fields: state.dropped_fields,
-    }));
-  return readPages(session, job, work);
+  const range = {
+    fb_account_id: accountOf(job),
+    ...daysOf(job),
+    ...(job.object_ids === null ? {} : { fb_ad_ids: job.object_ids }),
+  };
+  const work = pagedInsights(
+    session,
+    job,
+    ({ cursor, page_size, dropped_fields }) =>
+      fetchInsightsPage(session.graph, { ...range, after: cursor, limit: page_size, dropped_fields }),
+  );
+  return readPages(session, job, {
+    ...work,
+    onFailure: (failure, state) => reshapeRange(session, job, failure, state),
+  });
 }
 
-/** Works on one job of the insights sync. */
-export function workOnInsights(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+/** What a plan could not know: the calendar of an account that was never read. */
+async function readAccountFirst(session: SyncSession, job: SyncJob): Promise<null> {
+  let row;
+  try {
+    ({ row } = await fetchAdAccount(session.graph, accountOf(job)));
+  } catch (failure) {
+    await giveBack(session, job, failure);
+    return null;
+  }
+  if (row === null || row.timezone_name === null || row.currency === null) {
+    const error = buildJobError(new TypeError("Meta gives the account no time zone or no currency"));
+    await release(session, job, { outcome: "retry", error });
+  } else {
+    await replanInsights(session.database, job, configure(session, row));
+  }
+  return null;
+}
+
+function work(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
   switch (job.kind) {
     case "insights":
-      return readAtOnce(session, job);
+      if (job.timezone_name === null || job.currency === null) return readAccountFirst(session, job);
+      return job.params.read === "report" ? readByReport(session, job) : readAtOnce(session, job);
+    case "reconciliation":
+      return reconcile(session, job);
     case "missing_objects":
       return readObjects(session, job);
     default:
       throw new TypeError(`not a job of the insights sync: ${job.kind}`);
+  }
+}
+
+/** Works on one job of the insights sync. */
+export async function workOnInsights(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+  try {
+    return await work(session, job);
+  } catch (error) {
+    if (!isLeaseLost(error)) throw error;
+    return null;
   }
 }

@@ -1,27 +1,37 @@
 /**
  * The lanes of one invocation: each works on one account at a time, so that a few accounts are in flight and none twice.
- * A lane without work waits for the others' progress, which may plan jobs for it, and ends when all are idle.
+ * A lane without work waits for the others' progress, which may plan jobs for it, or for a report that is due within
+ * seconds, and ends when all are idle.
  *
  * @module
  */
 
-import { claimSyncJob, type SyncJob } from "../database/sync_jobs.ts";
+import { type Claim, claimSyncJob, type SyncJob } from "../database/sync_jobs.ts";
 import type { SyncSession } from "./session.ts";
 import { release } from "./page_loop.ts";
 
 /** Works on one job; returns the account's next job when it already holds that one. */
 export type WorkOnJob = (session: SyncSession, job: SyncJob) => Promise<SyncJob | null>;
 
+/** A report that is due later than this is left to the next invocation. */
+const LONGEST_WAIT_MS = 15_000;
+
 /** Works until nothing is claimable or the session stops. Every job that was claimed is done, parked or given back. */
 export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<void> {
   let busy = 0;
 
-  async function claim(): Promise<SyncJob | null> {
-    if (session.stopped() !== false) return null;
+  async function claim(): Promise<Pick<Claim, "job" | "poll_in_seconds">> {
+    if (session.stopped() !== false) return { job: null, poll_in_seconds: null };
     session.budget.count({ calls: 1 });
-    const { job, reason } = await claimSyncJob(session.database, session.scope);
+    const { job, reason, poll_in_seconds } = await claimSyncJob(session.database, session.scope);
     if (reason === "token_stopped") session.stop("token_stopped");
-    return job;
+    return { job, poll_in_seconds };
+  }
+
+  /** Resolves when a report is due; null when that is too far off for this invocation to wait for. */
+  function nextPoll(seconds: number | null): Promise<void> | null {
+    const ms = seconds === null ? Infinity : Math.max(50, seconds * 1000);
+    return ms > LONGEST_WAIT_MS || ms > session.budget.left().wall_ms ? null : session.sleep(ms);
   }
 
   async function workThrough(first: SyncJob): Promise<void> {
@@ -36,7 +46,7 @@ export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<v
     for (;;) {
       // Asked for before the claim, so that no progress slips in between.
       const progress = session.nextProgress();
-      const job = await claim();
+      const { job, poll_in_seconds } = await claim();
       if (job !== null) {
         busy += 1;
         try {
@@ -47,8 +57,11 @@ export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<v
         }
         continue;
       }
-      if (busy === 0 || session.stopped() !== false) return;
-      await progress;
+      if (session.stopped() !== false) return;
+      const poll = nextPoll(poll_in_seconds);
+      if (poll !== null) await Promise.race([poll, progress]);
+      else if (busy > 0) await progress;
+      else return;
     }
   }
 

@@ -48,7 +48,7 @@ function readText(row: object, column: string): string {
 }
 
 /** Adds whether the configuration names the account. */
-function configure(session: SyncSession, row: AdAccountRow): AdAccountRow & { configured: boolean } {
+export function configure(session: SyncSession, row: AdAccountRow): AdAccountRow & { configured: boolean } {
   const { mode, ids } = session.configured;
   return { ...row, configured: mode === "all" || (mode === "list" && ids.includes(row.fb_account_id)) };
 }
@@ -131,6 +131,7 @@ function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Pro
     use_case: "ads_management",
     page_size: DEFAULT_PAGE_SIZE,
     page_size_max: session.settings.metadata_page_size_max,
+    plans_jobs: job.kind === "accounts",
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(list.fields, dropped_fields, field),
     async fetch(state) {
       const page = await list.fetch(session, job, state);

@@ -51,6 +51,11 @@ function isMissing(error: unknown): boolean {
   return error instanceof GraphApiError && error.meta_code === 100 && error.error_subcode === 33;
 }
 
+/** A refusal of one object. That the account may be read, its insights have shown. */
+function isRefused(error: unknown): boolean {
+  return error instanceof GraphApiError && (error.action === "stop_account" || error.action === "fail");
+}
+
 async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], state: PageState): Promise<ObjectSlice> {
   const begin = state.cursor === null ? 0 : Number(state.cursor);
   const slice = ids.slice(begin, begin + state.page_size);
@@ -67,8 +72,9 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
       usage = answer.usage;
       bytes += answer.bytes;
     } catch (error) {
-      if (!isMissing(error)) throw error;
-      missing_ids.push(id);
+      if (isMissing(error)) missing_ids.push(id);
+      else if (job.kind === "missing_objects" && isRefused(error)) skipped.push({ id, reason: "is refused by id" });
+      else throw error;
     }
   }
   const end = begin + slice.length;

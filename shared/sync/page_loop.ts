@@ -52,9 +52,14 @@ export interface PagedWork<Page extends LoopPage> {
   store: (page: Page, checkpoint: LoopCheckpoint, state: PageState) => Promise<LoopStored>;
   /** The dropped fields after a refusal; null when nothing is left to drop. */
   nextDroppedFields: (dropped_fields: string[], field: string | null) => string[] | null;
-  /** What to do with an error before the common rules; null leaves it to them. */
-  onFailure?: (error: unknown, state: PageState) => Release | null;
+  /** Deals with an error before the common rules; null leaves it to them. */
+  onFailure?: (error: unknown, state: PageState) => Promise<OwnDecision | null>;
+  /** Whether a page in the middle may plan jobs for others. */
+  plans_jobs?: boolean;
 }
+
+/** What a kind of work makes of an error: the job is given back so, or it is not held any more. */
+export type OwnDecision = { release: Release } | { ended: true };
 
 type Settled<Value> = { ok: true; value: Value } | { ok: false; error: unknown };
 
@@ -62,7 +67,8 @@ function settle<Value>(promise: Promise<Value>): Promise<Settled<Value>> {
   return promise.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
 }
 
-function droppedFields(job: SyncJob): string[] {
+/** Fields that Meta has refused for a job before. */
+export function droppedFields(job: SyncJob): string[] {
   const stored = job.params.dropped_fields;
   return Array.isArray(stored) ? stored.filter((field) => typeof field === "string") : [];
 }
@@ -120,14 +126,13 @@ export async function readPages<Page extends LoopPage>(
     ahead = null;
 
     if (!answer.ok) {
-      const own = work.onFailure?.(answer.error, state) ?? null;
-      const decision = own === null
-        ? decideFailure(answer.error, job, state, {
-          now: session.clock.now(),
-          random: session.random,
-          nextDroppedFields: work.nextDroppedFields,
-        })
-        : { release: own };
+      const own = await work.onFailure?.(answer.error, state) ?? null;
+      if (own !== null && "ended" in own) return null;
+      const decision = own ?? decideFailure(answer.error, job, state, {
+        now: session.clock.now(),
+        random: session.random,
+        nextDroppedFields: work.nextDroppedFields,
+      });
       if ("again" in decision) {
         if (decision.warning !== null) {
           session.warn({
@@ -168,7 +173,8 @@ export async function readPages<Page extends LoopPage>(
       usage: buildUsageRows(page.usage),
       park,
     }, state));
-    session.progressed();
+    // Each call makes every idle lane ask the database, so a page that cannot have planned anything is kept quiet.
+    if (work.plans_jobs === true) session.progressed();
     if (!stored.ok) {
       await ahead;
       if (isLeaseLost(stored.error)) return null;

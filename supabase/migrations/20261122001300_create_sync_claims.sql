@@ -81,12 +81,27 @@ begin
     and not exists (
       select from fb_ads.sync_jobs as other where other.account_id = job.account_id and other.state = 'running'
     )
+    and (
+      job.kind <> 'insights' or job.report_run_id is not null or job.params ->> 'read' = 'sync' or fb_ads.may_start_report(job)
+    )
   order by job.priority, job.id
   limit 1
   for update skip locked;
 
   if claimed is null then
-    return jsonb_build_object('job', null, 'reason', 'nothing_claimable');
+    return jsonb_build_object(
+      'job', null,
+      'reason', 'nothing_claimable',
+      'poll_in_seconds', (
+        select extract(epoch from min(report.not_before) - now())
+        from fb_ads.sync_jobs as report
+        where report.state = 'pending'
+          and report.report_run_id is not null
+          and report.kind = any (kinds)
+          and report.not_before > now()
+          and (account_ids is null or report.account_id = any (account_ids))
+      )
+    );
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
@@ -101,7 +116,7 @@ $$;
 revoke execute on function public.fb_claim_sync_job(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_claim_sync_job(jsonb) to service_role;
 comment on function public.fb_claim_sync_job(jsonb) is
-  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped}. Never a second job of an account.';
+  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped, poll_in_seconds}, the time until a report at Meta is to be looked at. Never a second job of an account.';
 
 create function fb_ads.hold_sync_job(request jsonb)
 returns fb_ads.sync_jobs

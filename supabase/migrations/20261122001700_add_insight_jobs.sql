@@ -89,3 +89,22 @@ alter table public.ad_spend set (fillfactor = 85);
 alter table fb_ads.insight_reads enable row level security;
 alter table fb_ads.insight_backfills enable row level security;
 grant select, insert, update, delete on fb_ads.insight_reads, fb_ads.insight_backfills to service_role;
+
+create function fb_ads.may_start_report(job fb_ads.sync_jobs)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select count(*) < (select settings.insights_open_reports from fb_ads.settings as settings)
+  from fb_ads.sync_jobs as report
+  where report.account_id = job.account_id
+    and report.report_run_id is not null
+    and report.state in ('pending', 'running')
+    and report.priority <= job.priority;
+$$;
+
+revoke execute on function fb_ads.may_start_report(fb_ads.sync_jobs) from public, anon, authenticated;
+grant execute on function fb_ads.may_start_report(fb_ads.sync_jobs) to service_role;
+comment on function fb_ads.may_start_report(fb_ads.sync_jobs) is 'Whether Meta may be given another report of the account: a few are under way at a time, and less urgent ones do not count.';

@@ -105,7 +105,12 @@ begin
   perform fb_ads.stub_adsets(job.account_id, rows);
   perform fb_ads.stub_ads(job.account_id, rows);
 
-  -- The spend is stored now; the names come by id, because a list may never show such an object.
+  -- The spend is stored now; the names come by id, because a list may never show such an object. Where everything is
+  -- unknown, the lists cost less, and what they do not show is looked up by id after them.
+  if coalesce(cardinality(campaigns), 0) + coalesce(cardinality(adsets), 0) + coalesce(cardinality(ads), 0) > 100 then
+    perform fb_ads.plan_lists(array[job.account_id], now());
+    return;
+  end if;
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
   select job.account_id, 'missing_objects', 120, unknown.level, unknown.ids, fb_ads.parked_until(job.account_id, 'missing_objects')
   from (values ('campaign', campaigns), ('adset', adsets), ('ad', ads)) as unknown (level, ids)
@@ -116,4 +121,4 @@ $$;
 revoke execute on function fb_ads.stub_insight_objects(fb_ads.sync_jobs, jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.stub_insight_objects(fb_ads.sync_jobs, jsonb) to service_role;
 comment on function fb_ads.stub_insight_objects(fb_ads.sync_jobs, jsonb) is
-  'Makes bare rows for the campaigns, ad sets and ads that a page of insights speaks of and nobody knows, and plans to read them by id.';
+  'Makes bare rows for the campaigns, ad sets and ads that a page of insights speaks of and nobody knows, and plans to read them: by id, or by lists where there are more than 100.';

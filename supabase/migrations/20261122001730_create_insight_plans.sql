@@ -17,7 +17,7 @@ begin
     select
     from fb_ads.sync_jobs as job
     where job.account_id = plan_window.account_id
-      and job.kind = 'insights'
+      and job.kind in ('insights', 'reconciliation')
       and job.purpose = 'window'
       and (job.state in ('pending', 'running') or job.created_at >= arrived_at)
   ) then
@@ -86,6 +86,10 @@ declare
   window_days integer := (select settings.insights_window_days from fb_ads.settings as settings);
   account public.ad_accounts;
 begin
+  -- Every account is wanted and none is known: the discovery is the other sync's.
+  if request -> 'configured' ->> 'mode' = 'all' and not exists (select from public.ad_accounts) then
+    perform fb_ads.plan_metadata(request, null);
+  end if;
   for account in
     select a.*
     from public.ad_accounts as a
@@ -112,3 +116,40 @@ revoke execute on function fb_ads.plan_insights(jsonb, uuid[]) from public, anon
 grant execute on function fb_ads.plan_insights(jsonb, uuid[]) to service_role;
 comment on function fb_ads.plan_insights(jsonb, uuid[]) is
   'Makes sure that the jobs of an insights sync exist for those accounts (null: all) that are enabled: {since?, until?} plans a backfill, {refresh: true} today and yesterday, otherwise the window. Called twice for one request it plans once.';
+
+create function public.fb_replan_insights(request jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
+begin
+  perform fb_ads.upsert_accounts(jsonb_build_array(request -> 'account'));
+  delete from fb_ads.insight_backfills as backfill where backfill.account_id = job.account_id and backfill.reason = 'new_account';
+  delete from fb_ads.sync_jobs as planned
+  where planned.account_id = job.account_id
+    and planned.kind = 'insights'
+    and (planned.id = job.id or (planned.state = 'pending' and not exists (
+      select from fb_ads.insight_backfills as backfill where backfill.plan_id = planned.plan_id
+    )));
+  -- The night before the first night of the metadata sync: its lists are wanted too.
+  perform fb_ads.plan_lists(array[job.account_id], now());
+  if job.purpose = 'backfill' and not exists (
+    select from fb_ads.insight_backfills as backfill where backfill.plan_id = job.plan_id and backfill.reason <> 'new_account'
+  ) or job.purpose <> 'backfill' then
+    perform fb_ads.plan_window(job.account_id, now());
+  else
+    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params)
+    values (job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, job.page_size, job.params);
+  end if;
+  return '{}';
+end;
+$$;
+
+revoke execute on function public.fb_replan_insights(jsonb) from public, anon, authenticated;
+grant execute on function public.fb_replan_insights(jsonb) to service_role;
+comment on function public.fb_replan_insights(jsonb) is
+  'For an account that was enabled before it was ever read: {job_id, lease_id, account}. Stores the account, and plans its days anew by its own calendar. Raises lease_lost (409).';

@@ -1,0 +1,48 @@
+/**
+ * The state of a report at Meta, kept between two looks at it, and ranges that are given back in another shape.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Database } from "./rpc.ts";
+import type { JobError, SyncJob, UsageRow } from "./sync_jobs.ts";
+
+/** What is kept of a report; its job is given back with it. */
+export interface ReportState {
+  /** Null: a new report is to be made. */
+  report_run_id: string | null;
+  params: Record<string, unknown>;
+  /** When to look again. */
+  wait_seconds: number;
+  /** Pages read so far do not count. */
+  restart?: boolean;
+  error?: JobError;
+  usage?: UsageRow[];
+}
+
+/** Stores where a report stands and gives its job back. @throws {DatabaseError} with `PT409` as for every write */
+export async function storeReport(database: Database, job: SyncJob, state: ReportState): Promise<void> {
+  await database.call("fb_store_report", { job_id: job.id, lease_id: job.lease_id, ...state });
+}
+
+/** How a range is to change: read by a report, split, or begin later. */
+export interface Reshape {
+  how: "report" | "split" | "clamp";
+  error?: JobError;
+  usage?: UsageRow[];
+}
+
+const ReshapedSchema = z.object({
+  result: z.enum(["report", "date", "ads", "none", "clamped", "nothing_left"]),
+});
+
+/** Gives a job back in another shape; after `none` (nothing left to split by) it is still held. */
+export async function reshapeInsights(
+  database: Database,
+  job: SyncJob,
+  reshape: Reshape,
+): Promise<z.infer<typeof ReshapedSchema>["result"]> {
+  const answer = await database.call("fb_reshape_insights", { job_id: job.id, lease_id: job.lease_id, ...reshape });
+  return ReshapedSchema.parse(answer).result;
+}

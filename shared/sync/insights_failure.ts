@@ -1,0 +1,140 @@
+/**
+ * What becomes of a range that Meta does not answer: by a report instead of at once, in halves by date, then by ads, and
+ * at one ad and one day without the field that spoils it. Throttles are none of this: a blocked account is parked, for
+ * splitting would make more calls while blocked.
+ *
+ * @module
+ */
+
+import { type Reshape, reshapeInsights, storeReport } from "../database/reports.ts";
+import type { JobError, SyncJob, UsageRow } from "../database/sync_jobs.ts";
+import { GraphApiError } from "../errors.ts";
+import { nextDroppedFields } from "../meta/field_list.ts";
+import { INSIGHT_FIELDS } from "../meta/insights.ts";
+import { buildJobError, decideFailure, type PageState } from "./failure.ts";
+import { droppedFields, type OwnDecision, release } from "./page_loop.ts";
+import { buildUsageRows } from "./usage.ts";
+import type { SyncSession } from "./session.ts";
+
+/** Sets of fields that one ad's day is read without, one after the other, until Meta answers. */
+const FIELD_TRIALS: readonly (readonly string[])[] = [
+  ...INSIGHT_FIELDS.optional.map((field) => [field]),
+  INSIGHT_FIELDS.optional,
+];
+
+/** What is known of a refusal, whether it came as an error or inside a failed report. */
+export interface Refusal {
+  error: JobError;
+  usage: UsageRow[];
+}
+
+/** Takes a refusal from an error. */
+export function refusalOf(failure: GraphApiError): Refusal {
+  return { error: buildJobError(failure), usage: buildUsageRows(failure.usage) };
+}
+
+async function reshape(session: SyncSession, job: SyncJob, how: Reshape["how"], refusal: Refusal): Promise<boolean> {
+  const result = await reshapeInsights(session.database, job, { how, ...refusal });
+  session.log.info("range reshaped", {
+    job_id: job.id,
+    fb_account_id: job.fb_account_id,
+    since: job.since,
+    until: job.until,
+    result,
+    reason: refusal.error.reason,
+  });
+  return result !== "none";
+}
+
+/** Reads one ad's day with fewer fields; gives up when even spend alone is refused. */
+async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
+  const { field_trial, refused_fields } = job.params;
+  const trial = typeof field_trial === "number" ? field_trial + 1 : 0;
+  const fields = FIELD_TRIALS[trial];
+  if (fields === undefined) return await release(session, job, { outcome: "fail", ...refusal });
+  // What Meta does not know at all stays left out in every trial.
+  const unknown = Array.isArray(refused_fields)
+    ? refused_fields.filter((field) => typeof field === "string")
+    : droppedFields(job);
+  const dropped_fields = [...new Set([...unknown, ...fields])];
+  const { report: _report, ...params } = job.params;
+  session.warn({
+    code: "fields_left_out",
+    message: "Meta does not report all fields of an ad's day; it is read without some and marked incomplete.",
+    fb_account_id: job.fb_account_id,
+    facts: { date: job.since, fb_ad_ids: job.object_ids, dropped_fields },
+  });
+  await storeReport(session.database, job, {
+    report_run_id: null,
+    params: { ...params, field_trial: trial, refused_fields: unknown, dropped_fields },
+    wait_seconds: 0,
+    restart: true,
+    ...refusal,
+  });
+}
+
+/** Splits a range by date, then by ads, then by field. The job is not held any more after it. */
+export async function splitRange(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
+  if (await reshape(session, job, "split", refusal)) return;
+  if (job.kind === "insights") return await tryFewerFields(session, job, refusal);
+  await release(session, job, { outcome: "retry", ...refusal });
+}
+
+/**
+ * Decides about a refused request for a range; null leaves it to the common rules.
+ *
+ * @param state Where the page loop stands; absent when no page was asked for.
+ */
+export async function reshapeRange(
+  session: SyncSession,
+  job: SyncJob,
+  failure: unknown,
+  state?: PageState,
+): Promise<OwnDecision | null> {
+  if (!(failure instanceof GraphApiError)) return null;
+  const refusal = refusalOf(failure);
+  const is_at_once = job.kind === "insights" && job.report_run_id === null && job.params.read !== "report";
+  if (failure.action === "clamp") {
+    await reshape(session, job, "clamp", refusal);
+  } else if (is_at_once && (failure.reason === "sync_timeout" || failure.reason === "sync_failed")) {
+    await reshape(session, job, "report", refusal);
+  } else if (failure.action === "split" || (failure.action === "shrink" && (state?.page_size ?? 1) <= 1)) {
+    await splitRange(session, job, refusal);
+  } else {
+    return null;
+  }
+  return { ended: true };
+}
+
+/** The common rules, for a request that is no page. */
+export async function giveBack(session: SyncSession, job: SyncJob, failure: unknown): Promise<void> {
+  const state: PageState = {
+    cursor: job.cursor,
+    page_size: job.page_size ?? session.settings.insights_page_size,
+    dropped_fields: droppedFields(job),
+    good_pages: 0,
+  };
+  const decision = decideFailure(failure, job, state, {
+    now: session.clock.now(),
+    random: session.random,
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(INSIGHT_FIELDS, dropped_fields, field),
+  });
+  if ("release" in decision) {
+    if (decision.release.outcome === "stop_token") session.stop("token_stopped");
+    return await release(session, job, decision.release);
+  }
+  const { dropped_fields } = decision.again;
+  if (decision.warning !== null) {
+    session.warn({
+      code: decision.warning,
+      message: "Meta refused a field; it is read without.",
+      fb_account_id: job.fb_account_id,
+      facts: { kind: job.kind, dropped_fields },
+    });
+  }
+  await storeReport(session.database, job, {
+    report_run_id: null,
+    params: { ...job.params, dropped_fields },
+    wait_seconds: 0,
+  });
+}

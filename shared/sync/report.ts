@@ -1,0 +1,201 @@
+/**
+ * Reading a range through a report that Meta makes in its own time: start it, keep its id before anything else, look
+ * again after a while without holding the job, read its pages when it is done. What is kept between two looks is in the
+ * job, so a killed worker loses nothing, and no report is begun anew while it gets on.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { type ReportState, storeReport } from "../database/reports.ts";
+import type { SyncJob } from "../database/sync_jobs.ts";
+import { GraphApiError } from "../errors.ts";
+import { fetchReport, fetchReportPage, type ReportStatus, startReport } from "../meta/reports.ts";
+import { retryInPlace } from "../meta/retry.ts";
+import { pagedInsights } from "./insights_page.ts";
+import { giveBack, type Refusal, refusalOf, reshapeRange, splitRange } from "./insights_failure.ts";
+import { daysOf } from "./insights_range.ts";
+import { accountOf } from "./metadata.ts";
+import { droppedFields, type OwnDecision, readPages, release } from "./page_loop.ts";
+import type { SyncSession } from "./session.ts";
+import { buildUsageRows } from "./usage.ts";
+
+/** Seconds until the next look, by how many looks there were; the last one from then on. */
+const LOOK_DELAYS = [1, 1, 2, 3, 5, 8, 13, 21, 30];
+
+/** A report that does not get on for so long is begun anew: Meta may take an hour for one. */
+const PATIENCE_MS = 60 * 60_000;
+
+/** Looks that may find no such report before it counts as lost: right after its start Meta may not know it yet. */
+const MISSING_LOOKS = 3;
+
+/** Reports made anew for one range before the range is split. */
+const MAX_RESTARTS = { failed: 1, lost: 3 };
+
+const ProgressSchema = z.object({
+  /** Looks since it was started. */
+  looks: z.number().default(0),
+  percent: z.number().default(0),
+  /** When its percentage last moved, in milliseconds of the epoch. */
+  moved_at: z.number().default(0),
+  /** Looks in a row that found no such report. */
+  missing: z.number().default(0),
+  /** Reports of this range that came to nothing. */
+  restarts: z.number().default(0),
+}).default({ looks: 0, percent: 0, moved_at: 0, missing: 0, restarts: 0 });
+
+type Progress = z.infer<typeof ProgressSchema>;
+
+const progressOf = (job: SyncJob): Progress =>
+  ProgressSchema.catch(ProgressSchema.parse(undefined)).parse(job.params.report);
+
+const delayAfter = (looks: number): number => LOOK_DELAYS[Math.min(looks, LOOK_DELAYS.length - 1)] ?? 30;
+
+/** Two tries: what still fails then is looked at again later. */
+const briefly = ({ random, sleep }: SyncSession) => ({ random, sleep, tries: 2 });
+
+function keep(
+  session: SyncSession,
+  job: SyncJob,
+  progress: Progress,
+  state: Omit<ReportState, "params"> & { params?: Record<string, unknown> },
+): Promise<void> {
+  return storeReport(session.database, job, { ...state, params: { ...job.params, ...state.params, report: progress } });
+}
+
+/** Has a new report made, or splits the range when that has come to nothing before. */
+async function makeAnew(session: SyncSession, job: SyncJob, refusal: Refusal, limit: number): Promise<void> {
+  const { restarts } = progressOf(job);
+  if (restarts >= limit) return await splitRange(session, job, refusal);
+  const fresh = { ...ProgressSchema.parse(undefined), restarts: restarts + 1 };
+  await keep(session, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, ...refusal });
+}
+
+async function start(session: SyncSession, job: SyncJob): Promise<void> {
+  const range = {
+    fb_account_id: accountOf(job),
+    ...daysOf(job),
+    ...(job.object_ids === null ? {} : { fb_ad_ids: job.object_ids }),
+    dropped_fields: droppedFields(job),
+  };
+  let started;
+  try {
+    started = await retryInPlace(() => startReport(session.graph, range), briefly(session));
+  } catch (failure) {
+    if (await reshapeRange(session, job, failure) === null) await giveBack(session, job, failure);
+    return;
+  }
+  const progress = { ...progressOf(job), looks: 0, percent: 0, missing: 0, moved_at: session.clock.now().getTime() };
+  await keep(session, job, progress, {
+    report_run_id: started.report_run_id,
+    wait_seconds: delayAfter(0),
+    usage: buildUsageRows(started.usage),
+  });
+}
+
+/** What to do about an answer that says the report cannot be read (yet): look again, or make another. */
+async function lookAgain(session: SyncSession, job: SyncJob, failure: GraphApiError): Promise<void> {
+  const progress = progressOf(job);
+  const looks = progress.looks + 1;
+  if (failure.action === "poll") {
+    return await keep(session, job, { ...progress, looks }, {
+      report_run_id: job.report_run_id,
+      wait_seconds: delayAfter(looks),
+      usage: buildUsageRows(failure.usage),
+    });
+  }
+  const missing = progress.missing + 1;
+  if (missing > MISSING_LOOKS) return await makeAnew(session, job, refusalOf(failure), MAX_RESTARTS.lost);
+  await keep(session, job, { ...progress, looks, missing }, {
+    report_run_id: job.report_run_id,
+    wait_seconds: missing,
+    ...refusalOf(failure),
+  });
+}
+
+function isUnreadable(failure: unknown): failure is GraphApiError {
+  return failure instanceof GraphApiError && (failure.action === "poll" || failure.action === "resubmit");
+}
+
+/** A report that is over without a result. */
+async function endFailed(session: SyncSession, job: SyncJob, status: ReportStatus): Promise<void> {
+  const refusal: Refusal = {
+    error: {
+      code: "meta_unavailable",
+      reason: status.reason ?? "report_failed",
+      message: `Meta ended the report without a result (${status.reason ?? status.async_status}).`,
+      meta_code: status.error_code,
+      error_subcode: status.error_subcode,
+      fbtrace_id: null,
+    },
+    usage: buildUsageRows(status.usage),
+  };
+  switch (status.action) {
+    case "split":
+      return await splitRange(session, job, refusal);
+    case "stop_account":
+    case "stop_token":
+      return await release(session, job, { outcome: status.action, ...refusal });
+    case "fail":
+      return await release(session, job, { outcome: "fail", ...refusal });
+    default:
+      return await makeAnew(session, job, refusal, status.state === "failed" ? MAX_RESTARTS.failed : MAX_RESTARTS.lost);
+  }
+}
+
+/** Looks how far the report is; true when its pages can be read. */
+async function look(session: SyncSession, job: SyncJob, report: { report_run_id: string; fb_account_id: string }) {
+  let status: ReportStatus;
+  try {
+    status = await retryInPlace(() => fetchReport(session.graph, report), briefly(session));
+  } catch (failure) {
+    if (isUnreadable(failure)) await lookAgain(session, job, failure);
+    else await giveBack(session, job, failure);
+    return false;
+  }
+  if (status.state === "done") return true;
+  if (status.state !== "running") {
+    await endFailed(session, job, status);
+    return false;
+  }
+  const before = progressOf(job);
+  const now = session.clock.now().getTime();
+  const has_moved = status.percent > before.percent || before.moved_at === 0;
+  if (!has_moved && now - before.moved_at > PATIENCE_MS) {
+    await endFailed(session, job, { ...status, state: "skipped", action: "resubmit", reason: "report_stuck" });
+    return false;
+  }
+  const looks = before.looks + 1;
+  await keep(session, job, {
+    ...before,
+    looks,
+    missing: 0,
+    percent: Math.max(before.percent, status.percent),
+    moved_at: has_moved ? now : before.moved_at,
+  }, { report_run_id: report.report_run_id, wait_seconds: delayAfter(looks), usage: buildUsageRows(status.usage) });
+  return false;
+}
+
+/** Works on a range that is read by a report, one step at a time. */
+export async function readByReport(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+  if (job.report_run_id === null) {
+    await start(session, job);
+    return null;
+  }
+  const report = { report_run_id: job.report_run_id, fb_account_id: accountOf(job) };
+  // Half read already, so it is done.
+  if (job.cursor === null && !await look(session, job, report)) return null;
+  const work = pagedInsights(
+    session,
+    job,
+    (state) => fetchReportPage(session.graph, { ...report, limit: state.page_size, after: state.cursor }),
+  );
+  return await readPages(session, job, {
+    ...work,
+    async onFailure(failure, state): Promise<OwnDecision | null> {
+      if (!isUnreadable(failure)) return await reshapeRange(session, job, failure, state);
+      await lookAgain(session, job, failure);
+      return { ended: true };
+    },
+  });
+}

@@ -1,0 +1,65 @@
+-- What a person looks at: how far backfills are, and where our sums are not Meta's.
+
+create view fb_ads.backfill_progress
+with (security_invoker = true)
+as
+select
+  account.fb_account_id,
+  account.name as account_name,
+  backfill.since,
+  backfill.until,
+  backfill.reason,
+  backfill.until - backfill.since + 1 as days,
+  backfill.until - backfill.since + 1 - coalesce(open.days, 0) as days_done,
+  jobs.done as jobs_done,
+  jobs.left as jobs_left,
+  jobs.failed as jobs_failed,
+  jobs.rows,
+  backfill.requested_at,
+  case when jobs.left = 0 then jobs.finished_at end as finished_at,
+  backfill.plan_id
+from fb_ads.insight_backfills as backfill
+join public.ad_accounts as account on account.id = backfill.account_id
+cross join lateral (
+  select
+    count(*) filter (where job.state = 'done') as done,
+    count(*) filter (where job.state in ('pending', 'running')) as left,
+    count(*) filter (where job.state = 'failed') as failed,
+    sum(job.row_count) as rows,
+    max(job.finished_at) as finished_at
+  from fb_ads.sync_jobs as job
+  where job.plan_id = backfill.plan_id and job.kind = 'insights'
+) as jobs
+cross join lateral (
+  select count(distinct day)::integer as days
+  from fb_ads.sync_jobs as job
+  cross join lateral generate_series(job.since::timestamp, job.until, interval '1 day') as day
+  where job.plan_id = backfill.plan_id and job.kind = 'insights' and job.state <> 'done'
+) as open;
+
+comment on view fb_ads.backfill_progress is 'How far each backfill is: days and jobs, done and left. Days of failed jobs are not done.';
+grant select on fb_ads.backfill_progress to service_role;
+
+create view public.ad_spend_reconciliation
+with (security_invoker = true)
+as
+select
+  account.fb_account_id,
+  account.name as account_name,
+  checked.date,
+  checked.our_spend,
+  checked.meta_spend,
+  checked.difference,
+  checked.tolerance,
+  checked.currency,
+  checked.row_count,
+  checked.state,
+  checked.state = 'off' as is_warning,
+  checked.checked_at,
+  checked.account_id
+from fb_ads.reconciliations as checked
+join public.ad_accounts as account on account.id = checked.account_id;
+
+comment on view public.ad_spend_reconciliation is
+  'For each account and day: what ad_spend adds up to, what Meta says, and the difference. is_warning: it stayed past the tolerance after the day was read again. Give it a range of dates.';
+grant select on public.ad_spend_reconciliation to service_role, fb_ads_reader;

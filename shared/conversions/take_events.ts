@@ -1,0 +1,154 @@
+/**
+ * Taking events in: validate, normalise, hash, store in one call, and say of each what became of it. Nothing is sent
+ * here; whoever answers starts a dispatch in the background.
+ *
+ * @module
+ */
+
+import { storeEvents } from "../database/events.ts";
+import type { Database } from "../database/rpc.ts";
+import { type FieldProblem, RequestError } from "../errors.ts";
+import { type CallerProfile } from "../events/caller_profile.ts";
+import { locateProblems, validateEvents } from "../events/validate_events.ts";
+import type { AcceptedEvent, RefusedEvent, ValidatedEvent } from "../events/validate_event.ts";
+import type { Note } from "../user_data/normalised.ts";
+import { buildEventRow } from "./event_row.ts";
+import { visitorOf } from "./visitor.ts";
+
+/** Who sends, and under which conditions. */
+export interface TakeOptions {
+  database: Database;
+  now_ms: number;
+  profile: CallerProfile;
+  pixel_ids: string[];
+  require_consent: boolean;
+  default_country: string | null;
+  /** `META_TEST_EVENT_CODE`; every answer then says that such events count. */
+  test_event_code: string | null;
+  /** The verified user; null without one. */
+  user_id: string | null;
+  client_ip_address: string | null;
+  client_user_agent: string | null;
+}
+
+/** What became of one event. */
+export interface EventAnswer {
+  event_id: string | null;
+  /** `accepted`: stored, will be sent; `duplicate`: known already; `suppressed`: no consent; `refused`: see `details`. */
+  status: "accepted" | "duplicate" | "suppressed" | "refused";
+  /** What was left out or replaced, and why. */
+  notes?: Note[];
+  /** What is wrong with a refused event, by path. */
+  details?: FieldProblem[];
+}
+
+const MAX_DETAILS = 100;
+const TEST_NOTE: Note = {
+  path: "test_event_code",
+  message: "META_TEST_EVENT_CODE is set: test events are shown in Meta's Test Events AND are counted like any other",
+};
+
+/** The rows that could be taken. */
+interface Batch {
+  validated: ValidatedEvent[];
+  accepted: AcceptedEvent[];
+  /** The body was a list, so paths name the place in it. */
+  is_list: boolean;
+}
+
+function validate(body: Record<string, unknown>, options: TakeOptions): Batch {
+  const { profile } = options;
+  const fromBrowser = profile.name === "browser";
+  const known = {
+    ...(fromBrowser && options.client_ip_address !== null ? { client_ip_address: options.client_ip_address } : {}),
+    ...(fromBrowser && options.client_user_agent !== null ? { client_user_agent: options.client_user_agent } : {}),
+    ...(options.user_id === null ? {} : { external_id: options.user_id }),
+  };
+  const result = validateEvents(body, {
+    now_ms: options.now_ms,
+    profile,
+    known,
+    ...(options.default_country === null ? {} : { default_country: options.default_country }),
+  });
+  if ("problems" in result) throw refuseAll(result.problems);
+  const accepted = result.events.filter((event) => event.ok);
+  return { validated: result.events, accepted, is_list: "events" in body };
+}
+
+function refuseAll(problems: readonly Note[]): RequestError {
+  const details = problems.slice(0, MAX_DETAILS).map(({ path, message }) => ({ path, message }));
+  return new RequestError("invalid_field", "No event of this request can be taken.", { details });
+}
+
+function problemsOf(refused: RefusedEvent, index: number, is_list: boolean): Note[] {
+  return is_list ? locateProblems(refused.problems, index) : refused.problems;
+}
+
+function notesOf(notes: readonly Note[], options: TakeOptions): { notes?: Note[] } {
+  const all = options.test_event_code === null ? notes : [...notes, TEST_NOTE];
+  return all.length === 0 ? {} : { notes: [...all] };
+}
+
+const NOT_ALLOWED: Note = { path: "event_name", message: "is not taken from a browser" };
+
+/** Why a request was turned away for now. */
+function tooMany(limited: "minute" | "day", now_ms: number): RequestError {
+  const window_ms = limited === "minute" ? 60_000 : 86_400_000;
+  return new RequestError("too_many_requests", "Too many events came from here; try again later.", {
+    retry_after_seconds: Math.max(1, Math.ceil((window_ms - (now_ms % window_ms)) / 1_000)),
+  });
+}
+
+/** The answers to a batch, and whether anything waits to be sent. */
+export interface TakenEvents {
+  answers: EventAnswer[];
+  any_to_send: boolean;
+}
+
+/**
+ * Takes the events of a request.
+ *
+ * @throws {RequestError} 400 when none is good, naming every wrong field; 429 when the sender's limit is reached.
+ */
+export async function takeEvents(
+  body: Record<string, unknown>,
+  options: TakeOptions,
+  measure: <Result>(work: () => Result) => Result,
+): Promise<TakenEvents> {
+  const { rows, validated, is_list } = measure(() => {
+    const batch = validate(body, options);
+    const trusted = options.profile.name === "server";
+    return { ...batch, rows: batch.accepted.map((event) => buildEventRow(event, trusted)) };
+  });
+  const statuses = rows.length === 0 ? [] : await store(rows, options);
+
+  let next = 0;
+  const problems: Note[] = [];
+  const answers = validated.map((event, index): EventAnswer => {
+    const status = event.ok ? statuses[next++] : "refused";
+    if (event.ok && status !== "refused") {
+      const answered = status === "stored" ? "accepted" : status ?? "duplicate";
+      return { event_id: event.event.event_id, status: answered, ...notesOf(event.notes, options) };
+    }
+    const refused: RefusedEvent = event.ok
+      ? { ok: false, event_id: event.event.event_id, event_name: undefined, problems: [NOT_ALLOWED], notes: [] }
+      : event;
+    const details = problemsOf(refused, index, is_list);
+    problems.push(...details);
+    return { event_id: refused.event_id ?? null, status: "refused", details: details.slice(0, MAX_DETAILS) };
+  });
+  if (answers.every((answer) => answer.status === "refused")) throw refuseAll(problems);
+  return { answers, any_to_send: statuses.includes("stored") };
+}
+
+async function store(rows: ReturnType<typeof buildEventRow>[], options: TakeOptions) {
+  const stored = await storeEvents(options.database, {
+    origin: options.profile.name,
+    visitor: options.profile.name === "browser" ? visitorOf(options.client_ip_address) : null,
+    pixel_ids: options.pixel_ids,
+    require_consent: options.require_consent,
+    events: rows,
+  });
+  if (stored.limited !== undefined) throw tooMany(stored.limited, options.now_ms);
+  return stored.statuses ?? [];
+}

@@ -1,0 +1,27 @@
+/**
+ * By which address a browser's limits count. The gateway writes the address of the connection first into
+ * `x-forwarded-for`; a visitor with IPv6 has a whole /64 to choose addresses from, so that counts as one.
+ *
+ * @module
+ */
+
+/** The eight groups of an IPv6 address, without leading zeros; null for anything else. */
+function groupsOf(address: string): string[] | null {
+  const halves = address.toLowerCase().split("::");
+  const [head = "", tail] = halves;
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const missing = 8 - before.length - after.length;
+  if (halves.length > 2 || (tail === undefined ? missing !== 0 : missing < 1)) return null;
+  return [...before, ...new Array<string>(missing).fill("0"), ...after].map((group) => group.replace(/^0+(?=.)/, ""));
+}
+
+/** Names the visitor behind an address: an IPv4 address itself, an IPv6 address by its /64. */
+export function visitorOf(client_ip_address: string | null): string {
+  if (client_ip_address === null) return "";
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(client_ip_address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!client_ip_address.includes(":")) return client_ip_address.slice(0, 64);
+  const groups = groupsOf(client_ip_address);
+  return groups === null ? client_ip_address.slice(0, 64) : groups.slice(0, 4).join(":");
+}

@@ -1,0 +1,31 @@
+/**
+ * Consent given or withdrawn by a request of its own.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Database } from "./rpc.ts";
+
+/** A decision of a user, a browser or both. */
+export interface ConsentRequest {
+  state: "granted" | "denied";
+  /** Unix seconds; null: now. */
+  since: number | null;
+  /** Where it was given. */
+  source: string | null;
+  /** SHA-256 of the user's id. */
+  user_digest: string | null;
+  /** SHA-256 of the browser's id. */
+  browser_digest: string | null;
+}
+
+const StoredConsentSchema = z.object({ suppressed: z.number().int() });
+
+/** What a withdrawal took back. */
+export type StoredConsent = z.infer<typeof StoredConsentSchema>;
+
+/** Keeps a decision; a withdrawal suppresses what still waits. */
+export async function storeConsent(database: Database, request: ConsentRequest): Promise<StoredConsent> {
+  return StoredConsentSchema.parse(await database.call("fb_store_consent", { ...request }));
+}

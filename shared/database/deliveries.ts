@@ -1,0 +1,88 @@
+/**
+ * The outbox: deliveries are leased, sent, and their outcome written, a batch a call.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { STORED_EVENT_SCHEMA } from "./purchases.ts";
+import type { Database } from "./rpc.ts";
+
+/** A pixel as this invocation knows it. */
+export interface PixelToken {
+  pixel_id: string;
+  /** Name of the token that Vault has for it; null when it has none. */
+  token_fingerprint: string | null;
+}
+
+const DeliverySchema = STORED_EVENT_SCHEMA.extend({
+  event_row_id: z.number().int(),
+  pixel_id: z.string(),
+  /** Its pixel is blocked: this one finds out whether it still is. */
+  is_probe: z.boolean(),
+  /** Meta may have it already. */
+  is_repeat: z.boolean(),
+  test_event_code: z.string().nullable(),
+});
+
+/** One event to send to one pixel. */
+export type Delivery = z.infer<typeof DeliverySchema>;
+
+const ClaimSchema = z.object({ lease_id: z.string(), deliveries: z.array(DeliverySchema) });
+
+/** Deliveries under one lease of 90 s. */
+export type DeliveryClaim = z.infer<typeof ClaimSchema>;
+
+/**
+ * What came of an attempt. `unknown`: Meta may have it; `later`: refused, but not for good; `released`: not tried;
+ * `throttled`: refused because the pixel must wait.
+ */
+export type Outcome = "sent" | "unknown" | "later" | "released" | "throttled" | "blocked" | "dead" | "expired";
+
+/** The same outcome of several deliveries to one pixel. */
+export interface RecordedOutcome {
+  pixel_id: string;
+  event_row_ids: number[];
+  outcome: Outcome;
+  code: number | null;
+  subcode: number | null;
+  fbtrace_id: string | null;
+  reason: string | null;
+}
+
+/** What an answer says of a whole pixel. */
+export interface PixelChange {
+  pixel_id: string;
+  /** `open`: it takes events; `block`: token or permission are dead; `park`: throttled. */
+  change: "open" | "block" | "park";
+  token_fingerprint?: string;
+  /** How long Meta asks to stay away. */
+  seconds?: number;
+  code?: number | null;
+  subcode?: number | null;
+  fbtrace_id?: string | null;
+  reason?: string;
+}
+
+/** Leases what is due. */
+export async function claimDeliveries(
+  database: Database,
+  request: { pixels: PixelToken[]; limit: number },
+): Promise<DeliveryClaim> {
+  return ClaimSchema.parse(await database.call("fb_claim_deliveries", request));
+}
+
+/** Makes a lease last 90 s more; false when it was lost, and nothing more may be sent under it. */
+export async function renewDeliveries(database: Database, lease_id: string): Promise<boolean> {
+  const answer = await database.call("fb_renew_deliveries", { lease_id });
+  return z.object({ held: z.number().int() }).parse(answer).held > 0;
+}
+
+/** Writes outcomes; returns of how many deliveries the lease still held. */
+export async function recordDeliveries(
+  database: Database,
+  request: { lease_id: string; outcomes: RecordedOutcome[]; pixels: PixelChange[] },
+): Promise<number> {
+  const answer = await database.call("fb_record_deliveries", request);
+  return z.object({ recorded: z.number().int() }).parse(answer).recorded;
+}

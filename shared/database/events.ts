@@ -1,0 +1,62 @@
+/**
+ * Taking events in: one call stores a batch, and says of each what became of it.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import type { Database } from "./rpc.ts";
+
+/** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
+export interface EventRow {
+  event_name: string;
+  /** Meta's key for de-duplication, together with the name. */
+  event_id: string;
+  /** Unix seconds. */
+  event_time: number;
+  action_source: string;
+  /** All of the event but its key, its time and the person. */
+  content: unknown;
+  /** Digests. */
+  user_data: Record<string, unknown>;
+  /** Fields that Meta wants in clear; deleted when the delivery is final. */
+  browser_data: Record<string, unknown>;
+  /** `custom_data.order_id`. */
+  order_id: string | null;
+  /** SHA-256 of a verified user's id. */
+  user_digest: string | null;
+  /** SHA-256 of `fbp`, or of the host's own browser id. */
+  browser_digest: string | null;
+  /** Digests by which a person is found. */
+  person_digests: string[];
+  /** What the event itself says. */
+  consent: "granted" | "denied" | null;
+  /** Unix seconds; null: when the event happened. */
+  consent_since: number | null;
+  test_event_code: string | null;
+}
+
+/** A batch to store. */
+export interface StoreEventsRequest {
+  /** `browser`: by the publishable key; `server`: by the secret key. */
+  origin: "browser" | "server";
+  /** Address that a browser's limits count by; never stored. */
+  visitor: string | null;
+  pixel_ids: string[];
+  /** Whether anything but granted is suppressed. */
+  require_consent: boolean;
+  events: EventRow[];
+}
+
+const StoredSchema = z.object({
+  limited: z.enum(["minute", "day"]).optional(),
+  statuses: z.array(z.enum(["stored", "suppressed", "duplicate", "refused"])).optional(),
+});
+
+/** `limited`: nothing was stored, the visitor (or all of them) sent too much; else a status for each event, in order. */
+export type StoredEvents = z.infer<typeof StoredSchema>;
+
+/** Stores a batch; storing it again changes nothing. */
+export async function storeEvents(database: Database, request: StoreEventsRequest): Promise<StoredEvents> {
+  return StoredSchema.parse(await database.call("fb_store_events", { ...request }));
+}

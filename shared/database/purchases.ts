@@ -1,0 +1,85 @@
+/**
+ * From the bare key of a completed transaction to the content that is sent: claim, then freeze.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { PURCHASE_ROW_SCHEMA } from "../events/purchase_event.ts";
+import type { EventRow } from "./events.ts";
+import type { Database } from "./rpc.ts";
+
+/** A stored event as the database gives it back. */
+export const STORED_EVENT_SCHEMA = z.object({
+  event_name: z.string(),
+  event_id: z.string(),
+  event_time: z.number().int(),
+  content: z.record(z.string(), z.unknown()),
+  user_data: z.record(z.string(), z.union([z.string(), z.array(z.string())])),
+});
+
+/** A stored event: its key, its time, its content and the person. */
+export type StoredEvent = z.infer<typeof STORED_EVENT_SCHEMA>;
+
+const ClaimedSchema = z.object({
+  lease_id: z.string(),
+  claimed: z.number().int(),
+  purchases: z.array(z.object({
+    id: z.number().int(),
+    sale: PURCHASE_ROW_SCHEMA,
+    checkout: STORED_EVENT_SCHEMA.extend({ id: z.number().int() }).nullable(),
+    user_digest: z.string().nullable(),
+    browser_digest: z.string().nullable(),
+    consent: z.enum(["granted", "denied"]).nullable(),
+    consent_at: z.string().nullable(),
+  })),
+});
+
+/** Leased purchases; `claimed` counts also those that were settled in the database. */
+export type ClaimedPurchases = z.infer<typeof ClaimedSchema>;
+
+/** A purchase to freeze, or, with `refused`, one that Meta would not take as it is. */
+export interface FrozenPurchase extends
+  Pick<
+    EventRow,
+    | "content"
+    | "user_data"
+    | "browser_data"
+    | "order_id"
+    | "user_digest"
+    | "browser_digest"
+    | "person_digests"
+    | "consent"
+  > {
+  id: number;
+  /** Unix seconds; null leaves what the trigger noted. */
+  event_time: number | null;
+  action_source: string | null;
+  checkout_event_id: number | null;
+  consent_at: string | null;
+  /** Why it cannot be sent; makes it a dead letter. */
+  refused: string | null;
+}
+
+/** What both calls need to know of the configuration. */
+export interface PurchaseTargets {
+  pixel_ids: string[];
+  require_consent: boolean;
+}
+
+/** Leases purchases whose content is not frozen yet, for 90 s. */
+export async function claimPurchases(
+  database: Database,
+  request: PurchaseTargets & { limit: number },
+): Promise<ClaimedPurchases> {
+  return ClaimedSchema.parse(await database.call("fb_claim_purchases", { ...request }));
+}
+
+/** Writes what is sent, once and for all; returns how many leases still held. */
+export async function freezePurchases(
+  database: Database,
+  request: { lease_id: string; pixel_ids: string[]; purchases: FrozenPurchase[] },
+): Promise<number> {
+  const answer = await database.call("fb_freeze_purchases", request);
+  return z.object({ frozen: z.number().int() }).parse(answer).frozen;
+}

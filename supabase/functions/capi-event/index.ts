@@ -1,0 +1,16 @@
+/**
+ * Wires `capi-event` to the runtime; see `handler.ts`.
+ *
+ * @module
+ */
+
+import { createFunction } from "../../../shared/edge/serve.ts";
+import { BodySchema, handleCapiEvent } from "./handler.ts";
+
+export default createFunction({
+  slug: "capi-event",
+  callers: "publishable_or_secret",
+  browsers: true,
+  bodySchema: BodySchema,
+  run: handleCapiEvent,
+});

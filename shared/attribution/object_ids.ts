@@ -1,0 +1,86 @@
+/**
+ * The ids of ads, ad sets and campaigns that a landing page's address carries. Only digits are ids: a macro that Meta did
+ * not expand, a number that a spreadsheet rewrote (`1.2E+17`) and a name are none. Explicit parameters are taken by their
+ * name; numbers in UTM parameters are only candidates, because agencies swap them: the catalogue says what they are.
+ *
+ * @module
+ */
+
+/** Ids in an address, as text: they are longer than 2^53. */
+export interface ObjectIds {
+  readonly fb_ad_id: string | null;
+  readonly fb_adset_id: string | null;
+  readonly fb_campaign_id: string | null;
+  /** A number in `utm_content`, by convention the ad's id. */
+  readonly utm_content_id: string | null;
+  /** A number in `utm_term`, by convention the ad set's id. */
+  readonly utm_term_id: string | null;
+  /** A number in `utm_campaign`, by convention the campaign's id. */
+  readonly utm_campaign_id: string | null;
+}
+
+/** Which parameters carry which id; names are compared without regard to case. */
+const PARAMETERS: readonly (readonly [keyof ObjectIds, readonly string[]])[] = [
+  ["fb_ad_id", ["ad_id", "fb_ad_id"]],
+  ["fb_adset_id", ["adset_id", "fb_adset_id"]],
+  ["fb_campaign_id", ["campaign_id", "fb_campaign_id"]],
+  ["utm_content_id", ["utm_content"]],
+  ["utm_term_id", ["utm_term"]],
+  ["utm_campaign_id", ["utm_campaign"]],
+];
+
+/** Parameters that say where a visit came from and nothing about the person; `page_url` keeps these alone. */
+const KEPT_PARAMETERS = new Set([
+  ...PARAMETERS.flatMap(([, names]) => names),
+  "utm_source",
+  "utm_medium",
+  "utm_id",
+  "placement",
+  "site_source_name",
+]);
+
+/** What a kept parameter may hold: nothing that could be an address or a number to dial. */
+const PLAIN_VALUE = /^[\w.-]{1,100}$/;
+
+/** Tells whether a text is the id of one of Meta's objects: 1 to 30 digits that do not begin with 0. */
+export function isObjectId(text: string): boolean {
+  return /^[1-9][0-9]{0,29}$/.test(text);
+}
+
+/** Reads the ids out of an address; of a parameter that is given twice, the first value that is an id. */
+export function readObjectIds(url: URL): ObjectIds {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of url.searchParams) {
+    const key = name.toLowerCase();
+    values.set(key, [...(values.get(key) ?? []), value.trim()]);
+  }
+  const ids: Record<keyof ObjectIds, string | null> = {
+    fb_ad_id: null,
+    fb_adset_id: null,
+    fb_campaign_id: null,
+    utm_content_id: null,
+    utm_term_id: null,
+    utm_campaign_id: null,
+  };
+  for (const [field, names] of PARAMETERS) {
+    ids[field] = names.flatMap((name) => values.get(name) ?? []).find(isObjectId) ?? null;
+  }
+  return ids;
+}
+
+/** Tells whether any id was found. */
+export function hasObjectId(ids: ObjectIds): boolean {
+  return PARAMETERS.some(([field]) => ids[field] !== null);
+}
+
+/**
+ * The address without anything that could be personal: origin, path, and the parameters that name a campaign.
+ *
+ * @param page The same page with personal data taken out of its path.
+ */
+export function plainPageUrl(url: URL, page: URL = url): string {
+  const kept = [...url.searchParams].filter(([name, value]) =>
+    KEPT_PARAMETERS.has(name.toLowerCase()) && PLAIN_VALUE.test(value) && !/^(?:0|62|63)\d{8,12}$/.test(value)
+  );
+  return `${page.origin}${page.pathname}${kept.length === 0 ? "" : `?${new URLSearchParams(kept)}`}`;
+}

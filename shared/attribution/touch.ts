@@ -1,0 +1,139 @@
+/**
+ * What an event says of an ad click: a landing (the page's address names an ad, or a click id is new), or just whose
+ * browser it is, which links earlier landings to later sales. Pure; `fb_ads.store_clicks` keeps it in the
+ * transaction that stores the event, and decides there whether it is a new touch or the same one reloaded.
+ *
+ * @module
+ */
+
+import type { Click } from "../events/click.ts";
+import { fbclidOfFbc, findFbclid } from "../events/click_id.ts";
+import type { ServerEvent } from "../events/server_event.ts";
+import { sha256 } from "../user_data/digest.ts";
+import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./object_ids.ts";
+import { isPaymentHost } from "./payment_providers.ts";
+
+/** A row for `fb_ads.store_clicks`. Nothing personal is in clear; the click id is kept, because a sale names it. */
+export interface Touch extends ObjectIds {
+  /** `landing`: a touch; `sighting`: no touch, but it tells which person or checkout belongs to a browser or click. */
+  readonly kind: "landing" | "sighting";
+  readonly event_name: string;
+  readonly event_id: string;
+  /** ISO 8601. Of a click id, when that was first seen; else when the event happened. */
+  readonly clicked_at: string;
+  /** When the event happened, ISO 8601. */
+  readonly seen_at: string;
+  /** The click id of the address, else the one inside `fbc`. */
+  readonly fbclid: string | null;
+  /** SHA-256 of the click id: the times in a browser's `fbc` and in one built here may differ, the click id cannot. */
+  readonly fbc_digest: string | null;
+  /** SHA-256 of `fbp`. */
+  readonly browser_digest: string | null;
+  /** SHA-256 of the user id, as Meta's `external_id`. */
+  readonly user_digest: string | null;
+  readonly email_digests: readonly string[];
+  readonly phone_digests: readonly string[];
+  /** Origin, path and campaign parameters of the page. */
+  readonly page_url: string | null;
+  readonly referrer_host: string | null;
+}
+
+/** What is known beside the event. */
+export interface TouchContext {
+  readonly now_ms: number;
+  /** The page's address as it came, where the event's own was cleaned. */
+  readonly page_url?: string | undefined;
+  /** The click that `validateEvent` found. */
+  readonly click?: Click | undefined;
+  /** Digest of the verified user. @default the event's `external_id` */
+  readonly user_digest?: string | undefined;
+}
+
+/** The parts of an event that matter here. */
+export type TouchEvent = Pick<
+  ServerEvent,
+  "event_name" | "event_id" | "event_time" | "event_source_url" | "referrer_url" | "user_data"
+>;
+
+/** Recognises the touch in an event; null where it says nothing that attribution could use. */
+export function buildTouch(event: TouchEvent, context: TouchContext): Touch | null {
+  const { user_data } = event;
+  const url = parseUrl(context.page_url) ?? parseUrl(event.event_source_url);
+  const referrer_host = parseUrl(event.referrer_url)?.hostname ?? null;
+  const ids = url === undefined ? NO_IDS : readObjectIds(url);
+  const click = findTouchClick(event, context, url);
+  const happened_ms = Math.min(event.event_time * 1_000, context.now_ms);
+  const clicked_ms = click === undefined ? happened_ms : Math.min(click.seen_at_ms, happened_ms);
+
+  // A browser still carries its older cookie when this click's id was taken off the address: a key, not this click.
+  const linkedClickId = click?.fbclid ?? (user_data.fbc === undefined ? undefined : fbclidOfFbc(user_data.fbc));
+  const digests = {
+    fbc_digest: linkedClickId === undefined ? null : sha256(linkedClickId),
+    browser_digest: user_data.fbp === undefined ? null : sha256(user_data.fbp),
+    user_digest: context.user_digest ?? plainDigests(user_data.external_id)[0] ?? null,
+    email_digests: plainDigests(user_data.em),
+    phone_digests: plainDigests(user_data.ph),
+  };
+  const { fbc_digest, browser_digest, user_digest } = digests;
+  const knowsBrowser = fbc_digest !== null || browser_digest !== null;
+  const knowsPerson = user_digest !== null || digests.email_digests.length + digests.phone_digests.length > 0;
+  // A return from the payment page may repeat the landing's parameters, and is not a click.
+  const isLanding = (hasObjectId(ids) || click !== undefined) && (knowsBrowser || knowsPerson) &&
+    !(referrer_host !== null && isPaymentHost(referrer_host));
+  const linksPerson = knowsBrowser && knowsPerson;
+  const linksCheckout = event.event_name === "InitiateCheckout" && fbc_digest !== null;
+  if (!isLanding && !linksPerson && !linksCheckout) return null;
+  return {
+    kind: isLanding ? "landing" : "sighting",
+    event_name: event.event_name,
+    event_id: event.event_id,
+    clicked_at: new Date(clicked_ms).toISOString(),
+    seen_at: new Date(happened_ms).toISOString(),
+    ...ids,
+    fbclid: click?.fbclid ?? null,
+    ...digests,
+    page_url: url === undefined || !isLanding ? null : plainPageUrl(url, parseUrl(event.event_source_url) ?? url),
+    referrer_host,
+  };
+}
+
+const NO_IDS: ObjectIds = {
+  fb_ad_id: null,
+  fb_adset_id: null,
+  fb_campaign_id: null,
+  utm_content_id: null,
+  utm_term_id: null,
+  utm_campaign_id: null,
+};
+
+/**
+ * The click of this very visit. A cookie is older than a landing whose address names an ad but no click id (Safari took
+ * it off): then the cookie says nothing about this click.
+ */
+function findTouchClick(
+  event: TouchEvent,
+  context: TouchContext,
+  url: URL | undefined,
+): { fbclid: string; seen_at_ms: number } | undefined {
+  const happened_ms = event.event_time * 1_000;
+  const { fbc } = event.user_data;
+  const inCookie = fbc === undefined ? undefined : fbclidOfFbc(fbc);
+  const cookie_ms = Number(fbc?.split(".")[2]);
+  const inUrl = url === undefined ? undefined : findFbclid(url.href);
+  const given = context.click?.built === true ? context.click : undefined;
+  const fbclid = given?.fbclid ?? inUrl;
+  if (fbclid !== undefined) {
+    return { fbclid, seen_at_ms: inCookie === fbclid ? cookie_ms : given?.seen_at_ms ?? happened_ms };
+  }
+  if (inCookie === undefined || (url !== undefined && hasObjectId(readObjectIds(url)))) return undefined;
+  return { fbclid: inCookie, seen_at_ms: cookie_ms };
+}
+
+function plainDigests(given: string | string[] | undefined): string[] {
+  const digests = given === undefined ? [] : [given].flat();
+  return [...new Set(digests.map((digest) => digest.slice(0, 64).toLowerCase()))];
+}
+
+function parseUrl(text: string | undefined): URL | undefined {
+  return text !== undefined && URL.canParse(text) && /^https?:/i.test(text) ? new URL(text) : undefined;
+}

@@ -63,3 +63,32 @@ join public.ad_accounts as account on account.id = checked.account_id;
 comment on view public.ad_spend_reconciliation is
   'For each account and day: what ad_spend adds up to, what Meta says, and the difference. is_warning: it stayed past the tolerance after the day was read again. Give it a range of dates.';
 grant select on public.ad_spend_reconciliation to service_role, fb_ads_reader;
+
+comment on column fb_ads.backfill_progress.fb_account_id is 'Meta''s id of the ad account.';
+comment on column fb_ads.backfill_progress.account_name is 'Name of the ad account.';
+comment on column fb_ads.backfill_progress.since is 'First day of the backfill.';
+comment on column fb_ads.backfill_progress.until is 'Last day, inclusive.';
+comment on column fb_ads.backfill_progress.reason is 'Why it was planned, as in insight_backfills.';
+comment on column fb_ads.backfill_progress.days is 'Days of the range.';
+comment on column fb_ads.backfill_progress.days_done is 'Days that were read completely.';
+comment on column fb_ads.backfill_progress.jobs_done is 'Ranges that were read.';
+comment on column fb_ads.backfill_progress.jobs_left is 'Ranges that wait or run.';
+comment on column fb_ads.backfill_progress.jobs_failed is 'Ranges that were given up.';
+comment on column fb_ads.backfill_progress.rows is 'Rows received from Meta.';
+comment on column fb_ads.backfill_progress.requested_at is 'When it was planned.';
+comment on column fb_ads.backfill_progress.finished_at is 'When its last range ended; null while one is open.';
+comment on column fb_ads.backfill_progress.plan_id is 'Key of the backfill.';
+
+comment on column public.ad_spend_reconciliation.fb_account_id is 'Meta''s id of the ad account.';
+comment on column public.ad_spend_reconciliation.account_name is 'Name of the ad account.';
+comment on column public.ad_spend_reconciliation.date is 'Calendar day in the account''s time zone.';
+comment on column public.ad_spend_reconciliation.our_spend is 'Sum of ad_spend.spend, in currency.';
+comment on column public.ad_spend_reconciliation.meta_spend is 'Meta''s own total of the account.';
+comment on column public.ad_spend_reconciliation.difference is 'our_spend minus meta_spend.';
+comment on column public.ad_spend_reconciliation.tolerance is 'Difference that rounding explains.';
+comment on column public.ad_spend_reconciliation.currency is 'ISO 4217 code of the amounts.';
+comment on column public.ad_spend_reconciliation.row_count is 'Rows of ad_spend of that day.';
+comment on column public.ad_spend_reconciliation.state is 'equal, young, rereading or off, as in fb_ads.reconciliations.';
+comment on column public.ad_spend_reconciliation.is_warning is 'Whether the day stayed off after it was read again.';
+comment on column public.ad_spend_reconciliation.checked_at is 'When it was last compared.';
+comment on column public.ad_spend_reconciliation.account_id is 'The ad account.';

@@ -50,11 +50,24 @@ as $$
 declare
   slug text;
 begin
-  foreach slug in array array['fb-sync-metadata', 'fb-sync-insights'] loop
-    if fb_ads.has_sync_work(slug) then
-      perform fb_ads.invoke_edge_function(slug, '{"resume": true}');
+  begin
+    foreach slug in array array['fb-sync-metadata', 'fb-sync-insights'] loop
+      if fb_ads.has_sync_work(slug) then
+        perform fb_ads.invoke_edge_function(slug, '{"resume": true}');
+      end if;
+    end loop;
+    if fb_ads.has_attribution_work() then
+      perform fb_ads.invoke_edge_function('attribute-purchase');
     end if;
-  end loop;
+  exception when others then
+    -- What is wrong must still be announced below: a missing secret is one of the troubles that a person has to hear of.
+    raise warning 'fb_ads: the tick could not call a function: %', sqlerrm;
+  end;
+  begin
+    perform fb_ads.announce_alerts();
+  exception when others then
+    raise warning 'fb_ads: alerts were not announced (%)', sqlstate;
+  end;
 end;
 $$;
 

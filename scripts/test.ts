@@ -9,6 +9,7 @@
 
 import { exists } from "./platform/project.ts";
 import { untilInterrupted } from "./platform/parent.ts";
+import { Reaper } from "./platform/reaper.ts";
 
 interface Step {
   name: string;
@@ -47,34 +48,32 @@ function testStep(paths: string[]): Step {
   return { name: "tests", args: ["test", "--no-check", "--permit-no-files", ...TEST_PERMISSIONS, ...paths] };
 }
 
-async function run({ name, args }: Step): Promise<Outcome> {
+async function run(reaper: Reaper, { name, args }: Step): Promise<Outcome> {
   console.log(`\n${name}: deno ${args.filter((arg) => !arg.startsWith("-")).join(" ")}`);
-  const child = new Deno.Command(Deno.execPath(), {
-    args,
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+  const child = await reaper.spawn({
+    command: [Deno.execPath(), ...args],
+    env: { ...Deno.env.toObject(), NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    cwd: Deno.cwd(),
+  });
   let text = "";
-  for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-    await Deno.stdout.write(new TextEncoder().encode(chunk));
-    text = (text + chunk).slice(-4_000);
+  for await (const line of child.output) {
+    console.log(line);
+    text = `${text}\n${line}`.slice(-4_000);
   }
-  const { success } = await child.status;
+  const { success } = await child.ended;
   const counts = [...text.matchAll(/^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/gm)].at(-1);
   if (!counts) return success ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
   const failed = Number(counts[2]);
   return { passed: Number(counts[1]), failed: success ? failed : Math.max(failed, 1) };
 }
 
-async function main(): Promise<number> {
+async function main(reaper: Reaper): Promise<number> {
   const paths = Deno.args.filter((arg) => !arg.startsWith("-"));
   const steps = paths.length > 0 ? [testStep(paths)] : [...staticSteps(), testStep(["tests"])];
   const total: Outcome = { passed: 0, failed: 0 };
   const failures: string[] = [];
   for (const step of steps) {
-    const { passed, failed } = await run(step);
+    const { passed, failed } = await run(reaper, step);
     total.passed += passed;
     total.failed += failed;
     if (failed > 0) failures.push(step.name);
@@ -85,4 +84,7 @@ async function main(): Promise<number> {
 }
 
 untilInterrupted().then(() => Deno.exit(130));
-Deno.exit(await main());
+const reaper = new Reaper();
+const code = await main(reaper);
+await reaper.end();
+Deno.exit(code);

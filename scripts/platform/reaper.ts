@@ -10,17 +10,23 @@
 
 const REAPER_SCRIPT = `
 trap '' INT TERM HUP
+survivors=$(awk '
+  { argument = substr($0, length($1) + 2) }
+  $1 == "gone" { delete kind[argument]; next }
+  { kind[argument] = $1 }
+  END { for (argument in kind) print kind[argument], argument }
+')
 gentle= hard= directories=
 while IFS=' ' read -r verb argument; do
   case $verb in
-    gentle) gentle="$gentle $argument " ;;
-    hard) hard="$hard $argument " ;;
-    gone) case $gentle in *" $argument "*) gentle="\${gentle%% $argument *} \${gentle#* $argument }" ;; esac
-          case $hard in *" $argument "*) hard="\${hard%% $argument *} \${hard#* $argument }" ;; esac ;;
+    gentle) gentle="$gentle $argument" ;;
+    hard) hard="$hard $argument" ;;
     directory) directories="$directories
 $argument" ;;
   esac
-done
+done <<END
+$survivors
+END
 for pid in $hard; do kill -KILL "$pid" 2>/dev/null; done
 for pid in $gentle; do kill -QUIT "$pid" 2>/dev/null; done
 for pid in $hard $gentle; do

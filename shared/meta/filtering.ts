@@ -42,7 +42,7 @@ export interface Filter {
   /** Meta's field, with its level in front, e.g. `ad.id`. */
   field: string;
   /** How the field is compared. */
-  operator: "IN" | "GREATER_THAN";
+  operator: "IN" | "NOT_IN" | "GREATER_THAN";
   /** What it is compared with. */
   value: readonly string[] | number;
 }

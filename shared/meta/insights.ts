@@ -96,6 +96,8 @@ export interface InsightRange {
 export interface AdInsightRange extends InsightRange {
   /** Only these ads; all without it. */
   fb_ad_ids?: readonly string[];
+  /** All ads but these. */
+  other_than_fb_ad_ids?: readonly string[];
   /** Fields that Meta has refused before. */
   dropped_fields?: readonly string[];
 }
@@ -173,6 +175,9 @@ function decodeAccountDay(fb_account_id: string): DecodeRow<AccountDayRow> {
 export function buildInsightParams(range: AdInsightRange): GraphParams {
   const filtering: Filter[] = [{ field: "ad.effective_status", operator: "IN", value: INSIGHT_AD_STATUSES }];
   if (range.fb_ad_ids !== undefined) filtering.push({ field: "ad.id", operator: "IN", value: range.fb_ad_ids });
+  if (range.other_than_fb_ad_ids !== undefined) {
+    filtering.push({ field: "ad.id", operator: "NOT_IN", value: range.other_than_fb_ad_ids });
+  }
   return {
     level: "ad",
     time_increment: 1,

@@ -13,7 +13,7 @@ import { fetchInsightsPage } from "../meta/insights.ts";
 import { buildJobError } from "./failure.ts";
 import { giveBack, reshapeRange } from "./insights_failure.ts";
 import { pagedInsights } from "./insights_page.ts";
-import { daysOf } from "./insights_range.ts";
+import { rangeOf } from "./insights_range.ts";
 import { accountOf, configure } from "./metadata.ts";
 import { readObjects } from "./objects.ts";
 import { readPages, release } from "./page_loop.ts";
@@ -22,11 +22,7 @@ import { readByReport } from "./report.ts";
 import type { SyncSession } from "./session.ts";
 
 function readAtOnce(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
-  const range = {
-    fb_account_id: accountOf(job),
-    ...daysOf(job),
-    ...(job.object_ids === null ? {} : { fb_ad_ids: job.object_ids }),
-  };
+  const range = rangeOf(job);
   const work = pagedInsights(
     session,
     job,

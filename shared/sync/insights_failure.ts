@@ -57,7 +57,6 @@ async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refus
     ? refused_fields.filter((field) => typeof field === "string")
     : droppedFields(job);
   const dropped_fields = [...new Set([...unknown, ...fields])];
-  const { report: _report, ...params } = job.params;
   session.warn({
     code: "fields_left_out",
     message: "Meta does not report all fields of an ad's day; it is read without some and marked incomplete.",
@@ -66,7 +65,14 @@ async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refus
   });
   await storeReport(session.database, job, {
     report_run_id: null,
-    params: { ...params, field_trial: trial, refused_fields: unknown, dropped_fields },
+    // A trial that fails is followed by the next one and not by itself.
+    params: {
+      ...job.params,
+      report: { restarts: Number.MAX_SAFE_INTEGER },
+      field_trial: trial,
+      refused_fields: unknown,
+      dropped_fields,
+    },
     wait_seconds: 0,
     restart: true,
     ...refusal,

@@ -5,6 +5,8 @@
  */
 
 import type { SyncJob } from "../database/sync_jobs.ts";
+import type { AdInsightRange } from "../meta/insights.ts";
+import { accountOf } from "./metadata.ts";
 
 /** First and last day, `YYYY-MM-DD`. */
 export interface Days {
@@ -19,7 +21,13 @@ export function daysOf(job: SyncJob): Days {
   return { since, until };
 }
 
-const DAY_MS = 86_400_000;
+/** What a job asks Meta for: its days, and where it is a part of a day, only its ads or all but those. */
+export function rangeOf(job: SyncJob): AdInsightRange {
+  const fb_ad_ids = job.object_ids;
+  const range = { fb_account_id: accountOf(job), ...daysOf(job) };
+  if (fb_ad_ids === null) return range;
+  return job.params.is_rest === true ? { ...range, other_than_fb_ad_ids: fb_ad_ids } : { ...range, fb_ad_ids };
+}
 
 /** Whether a text is a day of the calendar: `2026-02-30` is none. */
 export function isDay(text: string): boolean {
@@ -31,9 +39,4 @@ export function isDay(text: string): boolean {
 /** The latest calendar day anywhere on earth at an instant: in UTC+14 the next day has begun at 10:00 UTC. */
 export function latestDay(now: Date): string {
   return new Date(now.getTime() + 14 * 3_600_000).toISOString().slice(0, 10);
-}
-
-/** How many days a range has. */
-export function countDays({ since, until }: Days): number {
-  return Math.round((Date.parse(`${until}T00:00:00Z`) - Date.parse(`${since}T00:00:00Z`)) / DAY_MS) + 1;
 }

@@ -14,7 +14,7 @@ import { fetchReport, fetchReportPage, type ReportStatus, startReport } from "..
 import { retryInPlace } from "../meta/retry.ts";
 import { pagedInsights } from "./insights_page.ts";
 import { giveBack, type Refusal, refusalOf, reshapeRange, splitRange } from "./insights_failure.ts";
-import { daysOf } from "./insights_range.ts";
+import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "./metadata.ts";
 import { droppedFields, type OwnDecision, readPages, release } from "./page_loop.ts";
 import type { SyncSession } from "./session.ts";
@@ -72,12 +72,7 @@ async function makeAnew(session: SyncSession, job: SyncJob, refusal: Refusal, li
 }
 
 async function start(session: SyncSession, job: SyncJob): Promise<void> {
-  const range = {
-    fb_account_id: accountOf(job),
-    ...daysOf(job),
-    ...(job.object_ids === null ? {} : { fb_ad_ids: job.object_ids }),
-    dropped_fields: droppedFields(job),
-  };
+  const range = { ...rangeOf(job), dropped_fields: droppedFields(job) };
   let started;
   try {
     started = await retryInPlace(() => startReport(session.graph, range), briefly(session));

@@ -63,6 +63,11 @@ declare
   fingerprint text := request ->> 'token_fingerprint';
   account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
   claimed bigint;
+  -- The other sync is at work too: it gets the accounts whose more urgent jobs wait for it, and this one waits for those it holds.
+  shared boolean := exists (
+    select from fb_ads.sync_runs as run
+    where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
+  );
 begin
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
   perform fb_ads.reap_sync_jobs();
@@ -81,6 +86,15 @@ begin
     and not exists (
       select from fb_ads.sync_jobs as other where other.account_id = job.account_id and other.state = 'running'
     )
+    and not (shared and exists (
+      select
+      from fb_ads.sync_jobs as urgent
+      where urgent.account_id = job.account_id
+        and urgent.state = 'pending'
+        and urgent.not_before <= now()
+        and urgent.priority < job.priority
+        and urgent.kind <> all (kinds)
+    ))
     and (
       job.kind <> 'insights' or job.report_run_id is not null or job.params ->> 'read' = 'sync' or fb_ads.may_start_report(job)
     )
@@ -93,13 +107,18 @@ begin
       'job', null,
       'reason', 'nothing_claimable',
       'poll_in_seconds', (
-        select extract(epoch from min(report.not_before) - now())
-        from fb_ads.sync_jobs as report
-        where report.state = 'pending'
-          and report.report_run_id is not null
-          and report.kind = any (kinds)
-          and report.not_before > now()
-          and (account_ids is null or report.account_id = any (account_ids))
+        select min(case when job.not_before > now() then extract(epoch from job.not_before - now()) else 0.5 end)
+        from fb_ads.sync_jobs as job
+        where job.state = 'pending'
+          and job.kind = any (kinds)
+          and (account_ids is null or job.account_id = any (account_ids))
+          and case
+            when job.not_before > now() then job.params ? 'report'
+            else shared and exists (
+              select from fb_ads.sync_jobs as other
+              where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
+            )
+          end
       )
     );
   end if;
@@ -116,7 +135,7 @@ $$;
 revoke execute on function public.fb_claim_sync_job(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_claim_sync_job(jsonb) to service_role;
 comment on function public.fb_claim_sync_job(jsonb) is
-  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped, poll_in_seconds}, the time until a report at Meta is to be looked at. Never a second job of an account.';
+  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped, poll_in_seconds}, the time until a report at Meta, or an account that the other sync holds, is to be looked at. Never a second job of an account.';
 
 create function fb_ads.hold_sync_job(request jsonb)
 returns fb_ads.sync_jobs

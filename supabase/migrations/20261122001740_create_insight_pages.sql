@@ -93,6 +93,14 @@ begin
     perform fb_ads.delete_vanished(job);
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
+  if job.params ? 'field_trial' then
+    -- What one ad's day could be read without, the other parts of what failed are read without at once.
+    update fb_ads.sync_jobs as part
+    set params = part.params || jsonb_build_object(
+      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields', 'dropped_fields', job.params -> 'dropped_fields'
+    )
+    where part.plan_id = job.plan_id and part.state = 'pending' and part.params ? 'is_part' and not part.params ? 'field_trial';
+  end if;
   perform fb_ads.end_insights_plan(job);
   return true;
 end;

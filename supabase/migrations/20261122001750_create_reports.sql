@@ -109,7 +109,7 @@ set search_path = ''
 as $$
 declare
   middle date := job.since + (job.until - job.since) / 2;
-  params jsonb := job.params - 'report';
+  params jsonb := (job.params - 'report') || '{"is_part": true}';
 begin
   insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
   values (job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level, job.object_ids, job.page_size, params);
@@ -149,10 +149,18 @@ declare
   total integer := cardinality(ids);
   size integer := least(500, (total + 1) / 2);
   -- A long list of ids fits into the body of a report's request and not into an address.
-  params jsonb := (job.params - 'report') || case when size > 50 then '{"read": "report"}'::jsonb else '{}' end;
+  params jsonb := (job.params - 'report') || '{"is_part": true}' || case when size > 50 then '{"read": "report"}'::jsonb else '{}' end;
 begin
-  if total <= 1 then
+  if total <= 1 or job.params ? 'is_rest' then
     return 'none';
+  end if;
+  if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
+    -- The sum was off though all known ads were read: what is missing is of ads that nobody knows.
+    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
+    values (
+      job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad', ids, job.page_size,
+      (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
+    );
   end if;
   insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
   select
@@ -167,7 +175,7 @@ $$;
 
 revoke execute on function fb_ads.split_by_ads(fb_ads.sync_jobs) from public, anon, authenticated;
 grant execute on function fb_ads.split_by_ads(fb_ads.sync_jobs) to service_role;
-comment on function fb_ads.split_by_ads(fb_ads.sync_jobs) is 'Splits one day by the ads that are stored here, at most 500 a part; none: there is nothing to split by.';
+comment on function fb_ads.split_by_ads(fb_ads.sync_jobs) is 'Splits one day by the ads that are stored here, at most 500 a part, and when it is read again, a part for all others; none: there is nothing to split by.';
 
 create function fb_ads.clamp_range(job fb_ads.sync_jobs)
 returns text

@@ -95,8 +95,12 @@ as $$
     job.account_id, c.date, c.our_spend, c.meta_spend, c.row_count, c.currency, c.tolerance,
     case
       when abs(c.our_spend - c.meta_spend) <= c.tolerance then 'equal'
-      when c.is_young then 'young'
-      when job.purpose = 'recheck' then 'off'
+      when job.purpose = 'recheck' then case when c.is_young then 'young' else 'off' end
+      -- A day that was read by our own ads misses those that nobody knew; any other young day only moves.
+      when c.is_young and not exists (
+        select from fb_ads.sync_jobs as part
+        where part.plan_id = job.plan_id and part.kind = 'insights' and part.since = c.date and part.object_ids is not null
+      ) then 'young'
       else 'rereading'
     end,
     job.id

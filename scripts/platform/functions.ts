@@ -53,7 +53,7 @@ export class FunctionHost {
   readonly #options: FunctionHostOptions;
   readonly #workers = new Map<string, FunctionProcess>();
   readonly #booting = new Map<string, Promise<FunctionProcess>>();
-  readonly #all = new Set<FunctionProcess>();
+  readonly #all = new Map<FunctionProcess, string>();
   readonly #logs = new Map<string, string[]>();
   readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: 64 });
   #stopped = false;
@@ -91,16 +91,15 @@ export class FunctionHost {
 
   /** Kills every worker of a function with SIGKILL; resolves when they are gone. */
   async kill(slug: string): Promise<void> {
-    const worker = this.#workers.get(slug);
-    this.#workers.delete(slug);
-    worker?.kill("killed");
-    await worker?.ended;
+    await this.#booting.get(slug)?.catch(() => undefined);
+    const workers = [...this.#all].filter(([, owner]) => owner === slug).map(([worker]) => worker);
+    for (const worker of workers) worker.kill("killed");
+    await Promise.all(workers.map((worker) => worker.ended));
   }
 
   /** Sends a request to a function's worker, booting one when there is none. `path` starts with `/<slug>`. */
   async fetch(slug: string, path: string, request: Request, headers: Headers): Promise<Response> {
     const body = request.body ? await request.arrayBuffer() : null;
-    const method = request.method;
     const worker = await this.#worker(slug);
     const port = await worker.port.catch(() => null);
     if (port === null) return failure(503, "BOOT_ERROR", "Function failed to start (please check logs)");
@@ -135,14 +134,17 @@ export class FunctionHost {
   /** Ends every worker. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const worker of this.#all) worker.kill("killed");
-    await Promise.all([...this.#all].map((worker) => worker.ended));
+    await Promise.allSettled(this.#booting.values());
+    const workers = [...this.#all.keys()];
+    for (const worker of workers) worker.kill("killed");
+    await Promise.all(workers.map((worker) => worker.ended));
     this.#client.close();
   }
 
   async #worker(slug: string): Promise<FunctionProcess> {
     const worker = this.#workers.get(slug);
     if (worker && await worker.isServing()) return worker;
+    if (worker !== this.#workers.get(slug)) return await this.#worker(slug);
     const booting = this.#booting.get(slug) ?? this.#boot(slug).finally(() => this.#booting.delete(slug));
     this.#booting.set(slug, booting);
     return await booting;
@@ -186,7 +188,7 @@ export class FunctionHost {
       },
     });
     const worker = new FunctionProcess(child, limits, (line) => this.#log(slug, line));
-    this.#all.add(worker);
+    this.#all.set(worker, slug);
     worker.ended.then(() => this.#all.delete(worker));
     this.#workers.set(slug, worker);
     return worker;

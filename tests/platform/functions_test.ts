@@ -111,6 +111,20 @@ Deno.test("a killed worker is gone at once, its caller gets 500, and the next re
   assertNotEquals(platform.functionProcess("probe")?.pid, pid);
 });
 
+Deno.test("requests that find a dead worker at the same time share one new worker", async () => {
+  await using platform = await start();
+  for (let round = 0; round < 3; round++) {
+    await ask(platform, { do: "count" });
+    const { pid } = platform.functionProcess("probe") ?? { pid: 0 };
+    Deno.kill(pid, "SIGKILL");
+    const responses = await Promise.all(Array.from({ length: 8 }, () => platform.invoke("probe", { do: "count" })));
+    const counts = await Promise.all(responses.map(async (response) => (await response.json()).answer));
+    const answered = counts.filter((count) => count !== undefined).toSorted();
+    assertEquals(answered, answered.map((_, index) => index + 1), "one worker counted them all");
+    await platform.killFunction("probe");
+  }
+});
+
 Deno.test("a function that does not boot answers 503 and says why in its log; an unknown one answers 404", async () => {
   await using platform = await start();
   const broken = await platform.invoke("broken");

@@ -47,6 +47,8 @@ export interface TouchContext {
   readonly click?: Click | undefined;
   /** Digest of the verified user. @default the event's `external_id` */
   readonly user_digest?: string | undefined;
+  /** Digest of the browser's id, where it is not `fbp`. @default of `fbp` */
+  readonly browser_digest?: string | undefined;
 }
 
 /** The parts of an event that matter here. */
@@ -69,7 +71,7 @@ export function buildTouch(event: TouchEvent, context: TouchContext): Touch | nu
   const linkedClickId = click?.fbclid ?? (user_data.fbc === undefined ? undefined : fbclidOfFbc(user_data.fbc));
   const digests = {
     fbc_digest: linkedClickId === undefined ? null : sha256(linkedClickId),
-    browser_digest: user_data.fbp === undefined ? null : sha256(user_data.fbp),
+    browser_digest: context.browser_digest ?? (user_data.fbp === undefined ? null : sha256(user_data.fbp)),
     user_digest: context.user_digest ?? plainDigests(user_data.external_id)[0] ?? null,
     email_digests: plainDigests(user_data.em),
     phone_digests: plainDigests(user_data.ph),

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { storeEvents } from "../database/events.ts";
+import { buildTouch } from "../attribution/touch.ts";
+import { type EventRow, storeEvents } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
 import { type FieldProblem, RequestError } from "../errors.ts";
 import { type CallerProfile } from "../events/caller_profile.ts";
@@ -43,6 +44,7 @@ export interface EventAnswer {
 }
 
 const MAX_DETAILS = 100;
+const MAX_URL_LENGTH = 8_000;
 const TEST_NOTE: Note = {
   path: "test_event_code",
   message: "META_TEST_EVENT_CODE is set: test events are shown in Meta's Test Events AND are counted like any other",
@@ -118,7 +120,11 @@ export async function takeEvents(
   const { rows, validated, is_list } = measure(() => {
     const batch = validate(body, options);
     const trusted = options.profile.name === "server";
-    return { ...batch, rows: batch.accepted.map((event) => buildEventRow(event, trusted)) };
+    const inputs: unknown[] = Array.isArray(body.events) ? body.events : [body];
+    const rows = batch.validated.flatMap((event, index) =>
+      event.ok ? [withTouch(buildEventRow(event, trusted), event, inputs[index], options.now_ms)] : []
+    );
+    return { ...batch, rows };
   });
   const statuses = rows.length === 0 ? [] : await store(rows, options);
 
@@ -141,7 +147,20 @@ export async function takeEvents(
   return { answers, any_to_send: statuses.includes("stored") };
 }
 
-async function store(rows: ReturnType<typeof buildEventRow>[], options: TakeOptions) {
+/** Adds what the event says of an ad click, by the page's address as it came: a long id may look like a phone number. */
+function withTouch(row: EventRow, accepted: AcceptedEvent, input: unknown, now_ms: number): EventRow {
+  const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;
+  const touch = buildTouch(accepted.event, {
+    now_ms,
+    click: accepted.click,
+    ...(typeof page_url === "string" && page_url.length <= MAX_URL_LENGTH ? { page_url } : {}),
+    ...(row.user_digest === null ? {} : { user_digest: row.user_digest }),
+    ...(row.browser_digest === null ? {} : { browser_digest: row.browser_digest }),
+  });
+  return touch === null ? row : { ...row, touch };
+}
+
+async function store(rows: EventRow[], options: TakeOptions) {
   const stored = await storeEvents(options.database, {
     origin: options.profile.name,
     visitor: options.profile.name === "browser" ? visitorOf(options.client_ip_address) : null,

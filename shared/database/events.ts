@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import type { Touch } from "../attribution/touch.ts";
 import type { Database } from "./rpc.ts";
 
 /** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
@@ -34,6 +35,8 @@ export interface EventRow {
   /** Unix seconds; null: when the event happened. */
   consent_since: number | null;
   test_event_code: string | null;
+  /** What it says of an ad click; kept only where the event is. */
+  touch?: Touch | null;
 }
 
 /** A batch to store. */

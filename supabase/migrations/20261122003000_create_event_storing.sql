@@ -231,6 +231,9 @@ begin
   ) as judged
   left join stored on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
 
+  -- In this very transaction: an event that is stored has told of its click.
+  perform fb_ads.store_touches(request, statuses);
+
   select array_agg(subject.digest) into denied_digests
   from fb_ads.given_events(request) as given
   cross join lateral (values (given.user_digest), (given.browser_digest)) as subject (digest)

@@ -20,6 +20,23 @@ revoke execute on function fb_ads.is_payment_host(text) from public, anon, authe
 grant execute on function fb_ads.is_payment_host(text) to service_role;
 comment on function fb_ads.is_payment_host(text) is 'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
 
+create function fb_ads.ids_of_touch(touch jsonb)
+returns text[]
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+  select array[
+    touch ->> 'fb_ad_id', touch ->> 'fb_adset_id', touch ->> 'fb_campaign_id',
+    touch ->> 'utm_content_id', touch ->> 'utm_term_id', touch ->> 'utm_campaign_id'
+  ];
+$$;
+
+revoke execute on function fb_ads.ids_of_touch(jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.ids_of_touch(jsonb) to service_role;
+comment on function fb_ads.ids_of_touch(jsonb) is 'The ids that a touch carries, each in its place.';
+
 create function fb_ads.find_same_landing(touch jsonb)
 returns bigint
 language plpgsql
@@ -41,26 +58,30 @@ begin
     limit 1;
     return found_id;
   end if;
-  select click.id
+  -- The visitor's latest touch that names something: only that one can have been reloaded.
+  select case when nearest.ids is not distinct from fb_ads.ids_of_touch(touch) then nearest.id end
   into found_id
-  from fb_ads.ad_clicks as click
-  cross join fb_ads.settings as settings
-  where (
-      click.browser_digest = touch ->> 'browser_digest'
-      or click.user_digest = touch ->> 'user_digest'
-      or click.fbc_digest = touch ->> 'fbc_digest'
-      or click.email_digests @> array[touch #>> '{email_digests,0}']
-      or click.phone_digests @> array[touch #>> '{phone_digests,0}']
-    )
-    and (click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id)
-      is not distinct from (
-        touch ->> 'fb_ad_id', touch ->> 'fb_adset_id', touch ->> 'fb_campaign_id',
-        touch ->> 'utm_content_id', touch ->> 'utm_term_id', touch ->> 'utm_campaign_id'
+  from (
+    select click.id, fb_ads.ids_of_touch(to_jsonb(click)) as ids
+    from fb_ads.ad_clicks as click
+    cross join fb_ads.settings as settings
+    where (
+        click.browser_digest = touch ->> 'browser_digest'
+        or click.user_digest = touch ->> 'user_digest'
+        or click.fbc_digest = touch ->> 'fbc_digest'
+        or click.email_digests @> array[touch #>> '{email_digests,0}']
+        or click.phone_digests @> array[touch #>> '{phone_digests,0}']
       )
-    and click.clicked_at between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window
-      and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window
-  order by click.clicked_at, click.id
-  limit 1;
+      and coalesce(click.browser_digest = touch ->> 'browser_digest', true)
+      and coalesce(click.user_digest = touch ->> 'user_digest', true)
+      and click.clicked_at between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window
+        and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window
+      and coalesce(
+        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id
+      ) is not null
+    order by click.clicked_at desc, click.id desc
+    limit 1
+  ) as nearest;
   return found_id;
 end;
 $$;
@@ -68,7 +89,7 @@ $$;
 revoke execute on function fb_ads.find_same_landing(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.find_same_landing(jsonb) to service_role;
 comment on function fb_ads.find_same_landing(jsonb) is
-  'The touch of which this landing is a reload: the same click id in the same browser; without a click id, the same ids from the same browser or person within settings.landing_reload_window. Null for a new one.';
+  'The touch of which this landing is a reload: the same click id in the same browser; without a click id, the visitor''s latest touch if it has the same ids and is within settings.landing_reload_window. Null for a new one.';
 
 create function fb_ads.store_click(touch jsonb)
 returns boolean
@@ -246,3 +267,26 @@ $$;
 revoke execute on function fb_ads.keys_of_touch(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.keys_of_touch(jsonb) to service_role;
 comment on function fb_ads.keys_of_touch(jsonb) is 'All digests by which a touch can be matched.';
+
+create function fb_ads.store_touches(request jsonb, statuses jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform fb_ads.store_clicks((
+    select jsonb_agg((given.event -> 'touch') || jsonb_build_object('consent', event.consent))
+    from jsonb_array_elements(request -> 'events') with ordinality as given (event, place)
+    join fb_ads.conversion_events as event
+      on event.event_name = given.event ->> 'event_name' and event.event_id = given.event ->> 'event_id'
+    where statuses ->> (given.place - 1)::integer = 'stored' and jsonb_typeof(given.event -> 'touch') = 'object'
+  ));
+end;
+$$;
+
+revoke execute on function fb_ads.store_touches(jsonb, jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.store_touches(jsonb, jsonb) to service_role;
+comment on function fb_ads.store_touches(jsonb, jsonb) is
+  'Called by fb_store_events with its request and the statuses of the events: keeps the touches of those that were stored, so consent counts for both alike.';

@@ -1,0 +1,15 @@
+/**
+ * Wires `attribute-purchase` to the runtime; see `handler.ts`.
+ *
+ * @module
+ */
+
+import { createFunction } from "../../../shared/edge/serve.ts";
+import { BodySchema, handleAttributePurchase } from "./handler.ts";
+
+export default createFunction({
+  slug: "attribute-purchase",
+  callers: "secret",
+  bodySchema: BodySchema,
+  run: handleAttributePurchase,
+});

@@ -27,7 +27,7 @@ export type { Sql } from "./server.ts";
 export type { UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
 export { cpuMilliseconds } from "./function_process.ts";
-export { runSupabaseCli } from "./cli.ts";
+export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 
 /** How a platform is to be. */

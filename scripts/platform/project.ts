@@ -16,6 +16,7 @@ export const platformDirectory: string = fileURLToPath(new URL(".", import.meta.
 
 /** Thrown when the machine or the installation lacks something that the platform needs; the message says what to do. */
 export class PlatformError extends Error {
+  /** The class's name, for logs. */
   override name = "PlatformError";
 }
 

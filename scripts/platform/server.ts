@@ -13,7 +13,7 @@ import { withFreePort } from "./ports.ts";
 import type { Child, Reaper } from "./reaper.ts";
 
 /** A client of the `postgres` library. */
-export type Sql = ReturnType<typeof postgres>;
+export type Sql = postgres.Sql;
 
 /** A running server. */
 export interface Server {

@@ -7,11 +7,13 @@
 
 import { showAdTree } from "./demo/ad_tree.ts";
 import { runNightly, step } from "./demo/progress.ts";
+import { showReconciliation, showSpend } from "./demo/spend.ts";
 import { setStage, type Stage } from "./demo/stage.ts";
 import { PlatformError } from "./platform/mod.ts";
 import { untilInterrupted } from "./platform/parent.ts";
 
 const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
+const INSIGHT_KINDS = ["insights", "reconciliation"];
 
 async function play(stage: Stage): Promise<void> {
   const { platform } = stage;
@@ -20,6 +22,12 @@ async function play(stage: Stage): Promise<void> {
     (tell) => runNightly(platform, "fb-sync-metadata", METADATA_KINDS, tell),
   );
   await showAdTree(platform);
+  await step(
+    "fb-sync-insights: the last 28 days, and 90 days back",
+    (tell) => runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+  );
+  await showSpend(platform);
+  await showReconciliation(platform, stage.graph);
 }
 
 function tellAddresses({ platform, graph }: Stage): void {

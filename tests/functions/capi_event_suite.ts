@@ -7,22 +7,17 @@
 
 import { assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/platform/mod.ts";
-import type { GraphEmulator } from "../graph/mod.ts";
 import { startSuite, type Suite, type SuiteOptions } from "../suite.ts";
 
 /** Where the shop's pages are. */
 export const ORIGIN = "https://shop.example";
 
 /** The pixel that events go to. */
-export function pixelOf(graph: GraphEmulator): string {
-  const [pixel] = graph.world.pixels;
-  if (pixel === undefined) throw new Error("the world has no pixel");
-  return pixel;
-}
+export const PIXEL = "800000000000001";
 
 /** Starts platform and emulator with a pixel, an allowed origin and Indonesia as default country. */
 export async function startCapiSuite(options: SuiteOptions & { pixels?: string[] } = {}): Promise<Suite> {
-  const pixels = options.pixels ?? ["800000000000001"];
+  const pixels = options.pixels ?? [PIXEL];
   const suite = await startSuite({
     ...options,
     functionEnv: {

@@ -61,11 +61,9 @@ function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext):
   const seconds = until === null ? 60 : Math.ceil((until.getTime() - context.now.getTime()) / 1000);
   const stored = buildJobError(error);
   const is_account = error.action === "park_account" && job.fb_account_id !== null;
-  const use_case = error.action === "park_insights_app"
-    ? "ads_insights"
-    : error.use_case === "any"
-    ? ""
-    : `ads_${error.use_case}`;
+  // A call that is refused for another use case's quota is refused all the same: then every use case waits.
+  const own = job.kind === "insights" || job.kind === "reconciliation" ? "insights" : "management";
+  const use_case = error.action === "park_insights_app" ? "ads_insights" : error.use_case === own ? `ads_${own}` : "";
   return {
     outcome: "park",
     error: stored,

@@ -240,17 +240,21 @@ volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  parked_until timestamptz;
 begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  perform fb_ads.park_sync_jobs(
+  parked_until := fb_ads.park_sync_jobs(
     park ->> 'scope',
     case when park ->> 'scope' = 'app' then 'default' else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id) end,
     park ->> 'use_case',
     (park ->> 'seconds')::double precision,
     nullif(park -> 'error', 'null')
   );
+  -- The job that was refused waits even where Meta blames a quota that is not its own.
+  update fb_ads.sync_jobs as j set not_before = greatest(j.not_before, parked_until) where j.id = job.id and j.state = 'pending';
 end;
 $$;
 

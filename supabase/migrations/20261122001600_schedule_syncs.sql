@@ -56,6 +56,9 @@ begin
         perform fb_ads.invoke_edge_function(slug, '{"resume": true}');
       end if;
     end loop;
+    if fb_ads.has_delivery_work() then
+      perform fb_ads.invoke_edge_function('capi-event', '{"dispatch": true}');
+    end if;
     if fb_ads.has_attribution_work() then
       perform fb_ads.invoke_edge_function('attribute-purchase');
     end if;
@@ -72,7 +75,7 @@ end;
 $$;
 
 revoke execute on function fb_ads.tick() from public, anon, authenticated;
-comment on function fb_ads.tick() is 'Every minute: calls each Edge Function that has work, with {"resume": true}, so that nothing new is planned.';
+comment on function fb_ads.tick() is 'Every minute: calls each Edge Function that has work (the syncs with {"resume": true}, so that nothing new is planned), then announces alerts.';
 
 select cron.schedule('fb-sync-metadata', '15 18 * * *', $$select fb_ads.invoke_edge_function('fb-sync-metadata');$$);
 select cron.schedule('fb-ads-tick', '* * * * *', $$select fb_ads.tick();$$);

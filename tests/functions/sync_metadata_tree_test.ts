@@ -168,23 +168,3 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     assertEquals({ ...(await read())[0] }, { ad: "Early ad", adset: "Late ad set", campaign: "Late campaign" });
   });
 });
-
-Deno.test("fb-sync-metadata reads the accounts that FB_ADS_ACCOUNT_IDS names and stores the others disabled", async () => {
-  await using suite = await startSuite({
-    graph: { world: manyAccountsWorld(NOW, { accounts: 60, ads: 2, plain: true }) },
-    functionEnv: { FB_ADS_ACCOUNT_IDS: "102938475000002,102938475000060" },
-  });
-  const { platform, graph } = suite;
-  await platform.sql`update fb_ads.settings set metadata_page_size = 25`;
-  await sync(platform, SLUG);
-  const [counts] = await platform
-    .sql`select count(*)::int as stored, count(*) filter (where enabled)::int as enabled from public.ad_accounts`;
-  assertEquals({ ...counts }, { stored: 60, enabled: 2 });
-  await assertTree(platform, [accountAt(graph.world, 1), accountAt(graph.world, 59)]);
-  // A switch set by hand stays while the configuration does.
-  await platform.sql`update public.ad_accounts set enabled = true where fb_account_id = '102938475000003'`;
-  await platform.sql`update public.ad_accounts set enabled = false where fb_account_id = '102938475000060'`;
-  await sync(platform, SLUG);
-  const enabled = await platform.sql`select fb_account_id from public.ad_accounts where enabled order by 1`;
-  assertEquals([...enabled].map((row) => row.fb_account_id), ["102938475000002", "102938475000003"]);
-});

@@ -8,8 +8,11 @@
 import { showAdTree } from "./demo/ad_tree.ts";
 import { runNightly, step } from "./demo/progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
+import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
+import { playShoppers } from "./demo/shoppers.ts";
 import { setStage, type Stage } from "./demo/stage.ts";
-import { PlatformError } from "./platform/mod.ts";
+import type { GraphEmulator } from "../tests/graph/mod.ts";
+import { type Platform, PlatformError } from "./platform/mod.ts";
 import { untilInterrupted } from "./platform/parent.ts";
 
 const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
@@ -28,6 +31,20 @@ async function play(stage: Stage): Promise<void> {
   );
   await showSpend(platform);
   await showReconciliation(platform, stage.graph);
+  if (stage.graph !== null) await playShop(platform, stage.graph);
+}
+
+async function playShop(platform: Platform, graph: GraphEmulator): Promise<void> {
+  console.log();
+  const sales = await step("shoppers: ad click, lead, checkout, payment", (tell) => playShoppers(platform, tell));
+  await step(
+    "purchases: trigger → pg_net → capi-event → Conversions API, then attribute-purchase",
+    () => awaitPurchases(platform, graph, sales),
+  );
+  const [, , , paid_back] = sales;
+  if (paid_back !== undefined) await step("one sale is paid back", () => refund(platform, paid_back));
+  showEvents(graph);
+  await showPerformance(platform);
 }
 
 function tellAddresses({ platform, graph }: Stage): void {

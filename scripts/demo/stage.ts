@@ -5,6 +5,7 @@
  */
 
 import { parseEnv } from "node:util";
+import postgres from "postgres";
 import { type GraphEmulator, startGraphEmulator } from "../../tests/graph/mod.ts";
 import { readProjectEnvironment } from "../platform/environment.ts";
 import { type Platform, repositoryRoot, startPlatform } from "../platform/mod.ts";
@@ -43,6 +44,16 @@ function readSettings(): Record<string, string> {
   return settings;
 }
 
+/** Gives the demo its host application's tables, made by the host's own role. */
+async function seedHost(platform: Platform): Promise<void> {
+  const host = postgres(platform.hostDbUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await host.file(`${repositoryRoot}/supabase/seed.sql`);
+  } finally {
+    await host.end();
+  }
+}
+
 /** Boots the platform, with the emulator unless a Marketing API token or another Graph API is configured. */
 export async function setStage(): Promise<Stage> {
   const { functionEnv, vault } = readProjectEnvironment(readSettings());
@@ -62,7 +73,8 @@ export async function setStage(): Promise<Stage> {
         ? { graphUrl: functionEnv.META_GRAPH_URL }
         : {}),
     });
-    if (graph !== null) await platform.sql.file(`${repositoryRoot}/supabase/seed.sql`);
+    graph?.world.pixels.add(DEMO_SETTINGS.META_PIXEL_ID);
+    if (graph !== null) await seedHost(platform);
     const close = async () => {
       await platform.stop();
       await graph?.close();

@@ -33,6 +33,8 @@ export interface AdTreePage extends PageCheckpoint {
 
 /** Objects that were read by id. */
 export interface AdTreeObjects extends PageCheckpoint {
+  /** Account of the objects, where it need not be the job's. */
+  fb_account_id?: string;
   campaigns: object[];
   adsets: object[];
   ads: object[];

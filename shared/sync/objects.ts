@@ -12,6 +12,7 @@ import { AD_FIELDS, fetchAd } from "../meta/ads.ts";
 import { ADSET_FIELDS, fetchAdset } from "../meta/adsets.ts";
 import { CAMPAIGN_FIELDS, fetchCampaign } from "../meta/campaigns.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
+import { fetchOwner } from "../meta/object_owner.ts";
 import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "./failure.ts";
 import { accountOf, currencyOf, warnOfPage } from "./metadata.ts";
@@ -25,6 +26,8 @@ interface ObjectSlice extends LoopPage {
   rows: object[];
   skipped: SkippedObject[];
   missing_ids: string[];
+  /** Account of the rows, where the job does not know whose they are; its one id makes one slice. */
+  fb_account_id?: string;
 }
 
 const FIELDS = { campaign: CAMPAIGN_FIELDS, adset: ADSET_FIELDS, ad: AD_FIELDS } as const;
@@ -62,10 +65,12 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
   const rows: object[] = [];
   const skipped: SkippedObject[] = [];
   const missing_ids: string[] = [];
+  const owner: { fb_account_id?: string } = {};
   let usage: UsageReading[] = [];
   let bytes = 0;
   for (const id of slice) {
     try {
+      if (job.params.find_owner === true) owner.fb_account_id = await fetchOwner(session.graph, id, accountOf(job));
       const answer = await fetchObject(session, job, id, state);
       if (answer.row !== null) rows.push(answer.row);
       if (answer.skipped !== null) skipped.push(answer.skipped);
@@ -82,6 +87,7 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
     rows,
     skipped,
     missing_ids,
+    ...owner,
     usage,
     bytes,
     row_count: slice.length,
@@ -103,6 +109,7 @@ export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob
       warnOfPage(session, job, page);
       return storeAdTreeObjects(session.database, job, {
         ...checkpoint,
+        ...(page.fb_account_id === undefined ? {} : { fb_account_id: page.fb_account_id }),
         campaigns: level === "campaign" ? page.rows : [],
         adsets: level === "adset" ? page.rows : [],
         ads: level === "ad" ? page.rows : [],

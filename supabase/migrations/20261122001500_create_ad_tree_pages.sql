@@ -164,6 +164,27 @@ grant execute on function public.fb_store_ad_tree_page(jsonb) to service_role;
 comment on function public.fb_store_ad_tree_page(jsonb) is
   'Stores a page of a list and moves its job: {job_id, lease_id, rows, fb_ids, next_cursor, done, page_size, row_count, dropped_fields, params, usage, park}. Returns {state: running | done | parked | restarted, next_job}. Raises lease_lost (409); then nothing of the page is kept.';
 
+create function fb_ads.owner_of_objects(account_id uuid, fb_account_id text)
+returns uuid
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if owner_of_objects.fb_account_id is null then
+    return owner_of_objects.account_id;
+  end if;
+  insert into public.ad_accounts as account (fb_account_id) values (owner_of_objects.fb_account_id) on conflict do nothing;
+  return (select account.id from public.ad_accounts as account where account.fb_account_id = owner_of_objects.fb_account_id);
+end;
+$$;
+
+revoke execute on function fb_ads.owner_of_objects(uuid, text) from public, anon, authenticated;
+grant execute on function fb_ads.owner_of_objects(uuid, text) to service_role;
+comment on function fb_ads.owner_of_objects(uuid, text) is
+  'The account that objects read by id belong to: the one Meta named, which is stored disabled when it is new, else the job''s.';
+
 create function public.fb_store_ad_tree_objects(request jsonb)
 returns jsonb
 language plpgsql
@@ -178,12 +199,13 @@ declare
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
   ad_rows jsonb := coalesce(request -> 'ads', '[]');
+  owner uuid := fb_ads.owner_of_objects(job.account_id, request ->> 'fb_account_id');
 begin
-  perform fb_ads.upsert_campaigns(job.account_id, coalesce(request -> 'campaigns', '[]'));
-  perform fb_ads.stub_campaigns(job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r));
-  perform fb_ads.upsert_adsets(job.account_id, adset_rows);
-  perform fb_ads.stub_adsets(job.account_id, ad_rows);
-  perform fb_ads.upsert_ads(job.account_id, ad_rows);
+  perform fb_ads.upsert_campaigns(owner, coalesce(request -> 'campaigns', '[]'));
+  perform fb_ads.stub_campaigns(owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r));
+  perform fb_ads.upsert_adsets(owner, adset_rows);
+  perform fb_ads.stub_adsets(owner, ad_rows);
+  perform fb_ads.upsert_ads(owner, ad_rows);
 
   -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
@@ -207,4 +229,4 @@ $$;
 revoke execute on function public.fb_store_ad_tree_objects(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_store_ad_tree_objects(jsonb) to service_role;
 comment on function public.fb_store_ad_tree_objects(jsonb) is
-  'Stores objects that were read by id: {job_id, lease_id, campaigns, adsets, ads, missing_ids, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become DELETED. Returns {state, next_job}. Raises lease_lost (409).';
+  'Stores objects that were read by id: {job_id, lease_id, fb_account_id?, campaigns, adsets, ads, missing_ids, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become DELETED. Returns {state, next_job}. Raises lease_lost (409).';

@@ -39,8 +39,10 @@ begin
     where account.enabled
     order by account.id is not distinct from wanted.account_id desc, account.fb_account_id
     limit 1;
-    insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
-    values (asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], fb_ads.parked_until(asked_account, 'objects'))
+    insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
+    values (
+      asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}', fb_ads.parked_until(asked_account, 'objects')
+    )
     returning id into job;
     update fb_ads.ad_lookups as lookup set job_id = job where lookup.fb_id = wanted.fb_id;
   end loop;

@@ -48,8 +48,10 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
 
   await until("all events are stored", async () => (await storedEvents(suite)).length === 5);
   const events = await storedEvents(suite);
-  const landing = events.find(({ content }) => content?.event_source_url?.includes("/?utm_source"));
-  assertEquals(landing?.event_name, "PageView");
+  const landing = events.find(({ event_name, content }) =>
+    event_name === "PageView" && content?.event_source_url === clicked.href
+  );
+  assert(landing !== undefined, "the landing was told with the address that the ad led to");
   const checkout = events.find(({ event_name }) => event_name === "InitiateCheckout");
   assertEquals(checkout?.content?.custom_data?.order_id, order_id);
   assertEquals(checkout?.content?.custom_data?.ad_id, clicked.searchParams.get("ad_id"));

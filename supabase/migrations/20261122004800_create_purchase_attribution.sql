@@ -56,7 +56,17 @@ stable
 security invoker
 set search_path = ''
 as $$
-  select (jsonb_populate_record(
+  with sale as materialized (
+    select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(sales) as given
+  ),
+  verdict as materialized (
+    select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(verdicts) as given
+  )
+  select fresh.*
+  from sale
+  join verdict on verdict.transaction_ref = sale.transaction_ref
+  cross join fb_ads.settings as settings
+  cross join lateral jsonb_populate_record(
     null::fb_ads.attribution_results,
     sale.value || verdict.value || jsonb_build_object(
       'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
@@ -79,10 +89,7 @@ as $$
       end,
       'history', '[]'::jsonb, 'created_at', now(), 'updated_at', now()
     )
-  )).*
-  from jsonb_array_elements(sales) as sale
-  join jsonb_array_elements(verdicts) as verdict on verdict.value ->> 'transaction_ref' = sale.value ->> 'transaction_ref'
-  cross join fb_ads.settings as settings;
+  ) as fresh;
 $$;
 
 revoke execute on function fb_ads.new_results(jsonb, jsonb) from public, anon, authenticated;
@@ -96,15 +103,17 @@ volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  results fb_ads.attribution_results[] := array(select fresh from fb_ads.new_results(sales, verdicts) as fresh);
 begin
   insert into fb_ads.attribution_results as known
-  select fresh.* from fb_ads.new_results(sales, verdicts) as fresh order by fresh.transaction_ref
+  select fresh.* from unnest(results) as fresh order by fresh.transaction_ref
   on conflict (transaction_ref) do nothing;
 
   -- A credited sale stays credited while a later touch's ad is being read.
   update fb_ads.attribution_results as known
   set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = null
-  from fb_ads.new_results(sales, verdicts) as fresh
+  from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref and known.outcome = 'attributed' and fresh.outcome = 'waiting'
     and (known.missing_ids, known.match_keys, known.due_at) is distinct from (fresh.missing_ids, fresh.match_keys, null);
 
@@ -113,7 +122,7 @@ begin
     adset_id = fresh.adset_id, campaign_id = fresh.campaign_id, matched_by = fresh.matched_by, confidence = fresh.confidence,
     click_id = fresh.click_id, clicked_at = fresh.clicked_at, catalogue_differs = fresh.catalogue_differs,
     history = (known.history || fb_ads.history_entry(known)), updated_at = now()
-  from fb_ads.new_results(sales, verdicts) as fresh
+  from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (known.outcome, known.reason, known.level, known.ad_id, known.adset_id, known.campaign_id, known.matched_by, known.confidence, known.click_id, known.catalogue_differs)
@@ -123,7 +132,7 @@ begin
   set assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids, missing_ids = fresh.missing_ids,
     source = fresh.source, completed_at = fresh.completed_at, checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value,
     currency = fresh.currency, reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys, due_at = null
-  from fb_ads.new_results(sales, verdicts) as fresh
+  from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source, known.completed_at, known.checkout_at,

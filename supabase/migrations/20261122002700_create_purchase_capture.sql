@@ -1,6 +1,7 @@
 -- The trigger function on a host table: writes the keys of what a statement completed, and nudges capi-event once.
 -- Why one function is generated for each table: with its columns written out, its plans are cached; an update that completes
 -- nothing then costs microseconds.
+-- Statuses are compared as completed, COMPLETED and Completed; the sweep, whatever their case.
 -- It can never fail the host's statement: every error ends as a warning, a lock of ours is waited for 50 ms, and what is lost here
 -- the sweep finds.
 
@@ -29,6 +30,9 @@ begin
         on conflict (event_id, event_name) do nothing;
       end;
     else
+      if not exists (select from new_rows as sale where %1$s) then
+        return null;
+      end if;
       -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
       if not exists (
         select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
@@ -64,7 +68,7 @@ begin
   return null;
 end;
 $body$,
-    format('lower(sale.%I::text) = any (%L::text[])', attached.status_column, attached.completed_statuses),
+    format('sale.%I::text = any (%L::text[])', attached.status_column, spelt.statuses),
     case when attached.ref_prefix = '' then '' else quote_literal(attached.ref_prefix) || ' || ' end
       || format('sale.%I::text', attached.key_column),
     case
@@ -73,8 +77,14 @@ $body$,
     end,
     attached.attached_at,
     attached.key_column,
-    format('lower(was.%I::text) = any (%L::text[])', attached.status_column, attached.completed_statuses)
-  );
+    format('was.%I::text = any (%L::text[])', attached.status_column, spelt.statuses)
+  )
+  from (
+    -- The spellings that hosts use, written out: lower() for every row would cost more than all the rest.
+    select array_agg(distinct spelling.status)
+    from unnest(attached.completed_statuses) as named (status)
+    cross join lateral (values (named.status), (upper(named.status)), (initcap(named.status))) as spelling (status)
+  ) as spelt (statuses);
 $$;
 
 revoke execute on function fb_ads.capture_function_body(fb_ads.attached_tables) from public, anon, authenticated;

@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dispatchNow, lead, makeShop, PIXEL, startCapiSuite } from "./capi_event_suite.ts";
+import { dispatchAll, lead, makeShop, PIXEL, startCapiSuite } from "./capi_event_suite.ts";
 
 /** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
 function seeded(seed: number): () => number {
@@ -78,7 +78,7 @@ Deno.test("capi-event loses and doubles none of 2,000 events under 100 kills", a
   await sql`update fb_ads.event_deliveries set lease_until = now() where state = 'sending'`;
   await sql`update fb_ads.conversion_events set not_before = now() where state = 'waiting'`;
   await sql`update fb_ads.event_deliveries set next_attempt_at = now() where state = 'pending'`;
-  await dispatchNow(platform);
+  await dispatchAll(platform);
 
   const [counts] = await sql`select
     (select count(*)::int from fb_ads.conversion_events) as events,

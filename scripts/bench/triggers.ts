@@ -64,10 +64,8 @@ async function fillTables(host: Host): Promise<void> {
 
 /** Measures an update that completes nothing, a completing insert, and 100,000 rows in one statement. */
 export async function benchTriggers(): Promise<Figure[]> {
-  await using platform = await startPlatform({ schedule: false });
   // As a host runs: a commit is on disk before it is answered.
-  await platform.sql`alter system set fsync = on`;
-  await platform.sql`select pg_reload_conf()`;
+  await using platform = await startPlatform({ schedule: false, durable: true });
   await makeShop(platform);
   const host = postgres(platform.hostDbUrl, { max: 1, onnotice: () => undefined });
   try {

@@ -46,6 +46,8 @@ export interface PlatformOptions {
   cpuMs?: number;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;
+  /** Whether a commit waits for the disk, as on a real server. Default false. */
+  durable?: boolean;
   /** Whether to apply the project's migrations. Default true. */
   migrations?: boolean;
   /** The project to run: `supabase/` and `shared/` are inside. Default: this repository. */
@@ -196,6 +198,7 @@ async function startDatabase(
     dataDirectory,
     password: template.password,
     schedule: options.schedule !== false,
+    durable: options.durable === true,
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * One PostgreSQL server on a data directory: started, waited for, and never outliving the platform. Speed is bought with
- * `fsync = off`, which a throw-away cluster may; everything else is as a server comes.
+ * `fsync = off`, which a throw-away cluster may unless it is measured; everything else is as a server comes.
  *
  * @module
  */
@@ -37,6 +37,8 @@ export interface ServerOptions {
   password: string;
   /** Whether the clock of a real pg_cron starts jobs. */
   schedule: boolean;
+  /** Whether a commit waits for the disk; only a bench asks for it. */
+  durable?: boolean;
 }
 
 /** Starts a server and resolves when it accepts connections. */
@@ -84,14 +86,14 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
 
 function serverSettings(
   port: number,
-  { installation, dataDirectory, schedule }: ServerOptions,
+  { installation, dataDirectory, schedule, durable = false }: ServerOptions,
 ): Record<string, string> {
   const { real } = installation;
   return {
     port: String(port),
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
-    fsync: "off",
+    fsync: durable ? "on" : "off",
     jit: "off",
     max_connections: "120",
     max_worker_processes: "24",

@@ -66,10 +66,21 @@ begin
   delete from fb_ads.checkout_clicks as checkout
   where checkout.event_id in (select old.event_id from fb_ads.checkout_clicks as old where old.created_at < kept_since limit most);
   get diagnostics step = row_count;
+  touched := touched + step;
+  update fb_ads.attribution_results as result
+  set match_keys = null
+  where result.transaction_ref in (
+    select old.transaction_ref
+    from fb_ads.attribution_results as old
+    cross join fb_ads.settings as settings
+    where old.match_keys is not null and old.completed_at < now() - settings.attribution_revision_window
+    limit most
+  );
+  get diagnostics step = row_count;
   return touched + step;
 end;
 $$;
 
 revoke execute on function fb_ads.delete_old_clicks(integer) from public, anon, authenticated;
 comment on function fb_ads.delete_old_clicks(integer) is
-  'For the nightly job: deletes touches and what is known of browsers after settings.click_retention, at most so many rows of each kind; returns how many, 0 when there is nothing left.';
+  'For the nightly job: deletes touches and what is known of browsers after settings.click_retention, and the digests of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is nothing left.';

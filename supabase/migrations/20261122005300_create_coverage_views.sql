@@ -56,7 +56,7 @@ set search_path = ''
 as $$
   -- omni_purchase contains the others: adding them up would count every sale twice or more.
   select case
-    when jsonb_typeof(actions) <> 'array' then null
+    when jsonb_typeof(actions) is distinct from 'array' then null
     else coalesce(
       sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'omni_purchase'),
       sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'purchase'),
@@ -96,7 +96,12 @@ select
 from public.fb_ad_performance as performance
 left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
 cross join lateral (
-  select fb_ads.claimed_value(spent.actions) as purchases, fb_ads.claimed_value(spent.action_values) as purchase_value
+  -- Meta lists no action where there was none; only a refused field, or a day without a row, says nothing.
+  select
+    case when spent.id is not null and array_position(spent.missing_fields, 'actions') is null
+      then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,
+    case when spent.id is not null and array_position(spent.missing_fields, 'action_values') is null
+      then coalesce(fb_ads.claimed_value(spent.action_values), 0) end as purchase_value
 ) as claimed
 where performance.sales_by_click_day <> 0 or claimed.purchases <> 0;
 
@@ -113,7 +118,7 @@ comment on column public.fb_meta_claims.fb_ad_id is 'Meta''s id of the ad.';
 comment on column public.fb_meta_claims.ad_name is 'Name of the ad.';
 comment on column public.fb_meta_claims.our_sales is 'Sales that we credit to the ad by the day of the click, refunded ones not counted.';
 comment on column public.fb_meta_claims.our_revenue is 'What they are worth after refunds; null where an exchange rate is missing.';
-comment on column public.fb_meta_claims.meta_purchases is 'Purchases that Meta claims (omni_purchase, else purchase); null where Meta gave no actions for that day.';
+comment on column public.fb_meta_claims.meta_purchases is 'Purchases that Meta claims (omni_purchase, else purchase); null where Meta refused the field, or there is no row of that day.';
 comment on column public.fb_meta_claims.meta_purchase_value is 'Their value as Meta has it.';
 comment on column public.fb_meta_claims.sales_difference is 'our_sales minus meta_purchases.';
 comment on column public.fb_meta_claims.revenue_difference is 'our_revenue minus meta_purchase_value.';

@@ -49,6 +49,8 @@ declare
   touched bigint := 0;
   step bigint;
 begin
+  touched := fb_ads.expire_deliveries();
+
   delete from fb_ads.conversion_events as event
   where event.id in (
     select old.id

@@ -112,8 +112,8 @@ Deno.test("the retention deletes what is old and keeps a Purchase's key", async 
   await sql`update fb_ads.conversion_events set final_at = now() - case event_id
       when 'view' then interval '73 hours' when 'young' then interval '29 days' else interval '31 days' end
     where event_id in ('view', 'lead', 'young', 'sale')`;
-  assertEquals((await sql`select fb_ads.expire_deliveries()::int as n`)[0]?.n, 1);
-  assertEquals((await sql`select fb_ads.delete_old_events()::int as n`)[0]?.n, 4);
+  // The view, the lead, the sale's content, the checkout's clear data, and what waited too long.
+  assertEquals((await sql`select fb_ads.delete_old_events()::int as n`)[0]?.n, 5);
   assertEquals((await sql`select fb_ads.delete_old_events()::int as n`)[0]?.n, 0);
   const rows =
     await sql`select event_id, content is null as is_bare, browser_data from fb_ads.conversion_events order by 1`;

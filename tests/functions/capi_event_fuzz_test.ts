@@ -20,7 +20,7 @@ const EMAIL = "plain.person@example.com";
 const PHONE = "081298765432";
 const NAME = "Plainname Plainsurname";
 const TOKEN = "emulator-capi-token";
-const SECRETS = [EMAIL, PHONE, "6281298765432", "plainname", "Plainname", TOKEN, "fb.1.1795300000000.4242424242"];
+const SECRETS = [EMAIL, PHONE, "6281298765432", "plainname", "Plainname", TOKEN];
 
 function seeded(seed: number): () => number {
   let state = seed;
@@ -115,13 +115,11 @@ function mutate(event: Record<string, unknown>, times: number): Record<string, u
     const key = random() < 0.1
       ? pick([EMAIL, "__proto__", "constructor", "\u0000", "x".repeat(300)])
       : pick(Object.keys(target));
+    // A user agent is sent in clear, and whatever stands there is one.
+    const odd = target === event.user_data && key !== "client_user_agent" ? ODD_OF_PERSON : ODD;
+    const value = structuredClone(pick(odd));
     if (random() < 0.15) Reflect.deleteProperty(target, key);
-    else {Reflect.defineProperty(target, key, {
-        value: structuredClone(pick(target === event.user_data ? ODD_OF_PERSON : ODD)),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });}
+    else Reflect.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
   }
   return event;
 }

@@ -208,6 +208,8 @@ Deno.test("the purchase triggers never fail nor hold up the host, and the sweep 
       await sql`alter table public.transactions rename status to progress`;
       await host`insert into public.transactions (progress) values ('completed')`;
       await sql`alter table public.transactions rename progress to status`;
+      assertEquals((await sql`select fb_ads.sweep_purchases()::int as n`)[0]?.n, 1);
+      await sql`delete from public.transactions`;
     });
 
     await t.step("our table locked", async () => {

@@ -12,7 +12,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { FUNCTION_SECRETS } from "./deploy/names.ts";
-import { runHostedCli } from "./deploy/supabase_cli.ts";
+import { runHostedCli } from "./operator/supabase_cli.ts";
 import { findHost } from "./installer/host_repo.ts";
 import { readPayload } from "./installer/payload.ts";
 import { PlatformError } from "./platform/project.ts";

@@ -36,6 +36,24 @@ export async function probeToken(client: GraphClient): Promise<TokenProbe> {
   }
 }
 
+/**
+ * Reads which permissions the client's token has, without the token in the URL: `me/permissions` is about whoever asks.
+ * https://developers.facebook.com/docs/graph-api/reference/user/permissions
+ *
+ * @throws {GraphApiError}
+ */
+export async function fetchGrantedPermissions(client: GraphClient): Promise<string[]> {
+  const { body, usage } = await client.get("me/permissions", { limit: 200 });
+  if (!Array.isArray(body.data)) throw transportError("malformed_body", { http_status: 200, usage });
+  const granted: string[] = [];
+  for (const entry of body.data) {
+    if (isObject(entry) && entry.status === "granted" && typeof entry.permission === "string") {
+      granted.push(entry.permission);
+    }
+  }
+  return granted.sort();
+}
+
 /** What Meta says of a token. */
 export interface TokenInfo {
   /** Whether Meta takes the token. */
@@ -49,8 +67,9 @@ export interface TokenInfo {
 }
 
 /**
- * Reads what Meta says of the client's token. The token goes in the body of a form: as a parameter of the URL, which is
- * how Meta's own documentation shows it, it would stand in every log on the way.
+ * Reads what Meta says of the client's token, its end above all. The token goes in the body of a form with `method=get`,
+ * Graph's way of reading with a body: as a parameter of the URL, which is how Meta's own page shows it, it would stand in
+ * every log on the way. Where Graph refuses that form, permissions are still to be had by `fetchGrantedPermissions`.
  * https://developers.facebook.com/docs/graph-api/reference/debug_token
  *
  * @throws {GraphApiError}

@@ -15,7 +15,7 @@ import {
   readReportInsights,
 } from "./insights/insights_endpoints.ts";
 import { listAccounts, listEdge } from "./lists.ts";
-import { debugToken, readAccount, readMe, readObject, readPixel } from "./objects.ts";
+import { debugToken, readAccount, readMe, readObject, readPermissions, readPixel } from "./objects.ts";
 import type { RouteName } from "./route.ts";
 
 /** Answers one authorized call, or throws a refusal. */
@@ -27,6 +27,7 @@ export const ENDPOINTS: Partial<Record<RouteName, Record<string, Endpoint>>> = {
   debug_token: { GET: debugToken },
   me: { GET: readMe },
   "me.adaccounts": { GET: listAccounts },
+  "me.permissions": { GET: readPermissions },
   account: { GET: readAccount },
   campaigns: { GET: listEdge },
   adsets: { GET: listEdge },

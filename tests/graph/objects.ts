@@ -39,6 +39,12 @@ export function readMe(_context: GraphContext, visit: Visit): GraphAnswer {
   return { status: 200, body: { id: "10100000000000042", name: visit.token.name } };
 }
 
+/** Answers `me/permissions`: what the token's user has granted. */
+export function readPermissions(_context: GraphContext, visit: Visit): GraphAnswer {
+  const data = visit.token.scopes.map((permission) => ({ permission, status: "granted" }));
+  return { status: 200, body: { data } };
+}
+
 /** Answers a pixel (Meta now also says dataset) by its id. */
 export function readPixel(_context: GraphContext, visit: Visit): GraphAnswer {
   const { target } = visit.route;

@@ -14,6 +14,7 @@ export type RouteName =
   | "batch"
   | "multi_read"
   | "debug_token"
+  | "me.permissions"
   | "me"
   | "me.adaccounts"
   | "account"
@@ -51,7 +52,10 @@ export function findRoute(call: GraphCall, world: World, reports: ReportBook): R
   if (call.segments.length === 0) return free(call.method === "POST" ? "batch" : "multi_read");
   if (call.segments.length > 2) return free("unknown");
   if (target === "debug_token" && edge === "") return free("debug_token");
-  if (target === "me") return free(edge === "" ? "me" : edge === "adaccounts" ? "me.adaccounts" : "unknown");
+  if (target === "me") {
+    if (edge === "") return free("me");
+    return free(edge === "adaccounts" ? "me.adaccounts" : edge === "permissions" ? "me.permissions" : "unknown");
+  }
   if (edge === "events" && call.method === "POST") return free("events");
   const report = reports.find(target);
   const account = report?.account ?? (target.startsWith("act_") ? world.account(target) : world.accountOf(target)) ??

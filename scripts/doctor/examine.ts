@@ -1,0 +1,48 @@
+/**
+ * Every check, in the order in which one would mend things.
+ *
+ * @module
+ */
+
+import { checkUrlTags } from "./ads_checks.ts";
+import {
+  checkAlerts,
+  checkExtensions,
+  checkGrants,
+  checkHost,
+  checkQueues,
+  checkSchedule,
+  checkSecrets,
+  isInstalled,
+} from "./database_checks.ts";
+import { attempt, type Finding, type Patient } from "./finding.ts";
+import { checkFunctions } from "./function_checks.ts";
+import { checkMeta } from "./meta_checks.ts";
+
+const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
+  ["secrets", checkSecrets],
+  ["grants", checkGrants],
+  ["cron", checkSchedule],
+  ["host", checkHost],
+  ["functions", checkFunctions],
+  ["meta", checkMeta],
+  ["url_tags", checkUrlTags],
+  ["queues", checkQueues],
+  ["alerts", checkAlerts],
+];
+
+/** Examines everything; changes nothing. */
+export async function examine(patient: Patient): Promise<Finding[]> {
+  const findings = await attempt("extensions", () => checkExtensions(patient));
+  if (!await isInstalled(patient)) {
+    return [...findings, {
+      check: "installed",
+      severity: "error",
+      found: "The suite's tables are not there.",
+      cost: "Nothing works.",
+      remedy: "supabase db push",
+    }];
+  }
+  for (const [name, look] of CHECKS) findings.push(...await attempt(name, () => look(patient)));
+  return findings;
+}

@@ -5,11 +5,19 @@
  * @module
  */
 
+import { benchCapiCpu } from "./bench/capi_cpu.ts";
+import { benchCapiLoad } from "./bench/capi_load.ts";
 import type { Figure } from "./bench/figure.ts";
+import { benchInsights } from "./bench/insights.ts";
 import { benchMetadata } from "./bench/metadata.ts";
+import { benchTriggers } from "./bench/triggers.ts";
 
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
   metadata: benchMetadata,
+  insights: benchInsights,
+  capi: benchCapiCpu,
+  load: benchCapiLoad,
+  triggers: benchTriggers,
 };
 
 const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);

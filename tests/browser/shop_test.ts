@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { repositoryRoot } from "../../scripts/platform/mod.ts";
 import { sync } from "../suite.ts";
 import { browserTest, startChromium } from "./chromium.ts";
 import { clearEvents, startShopSuite, storedEvents, until } from "./shop_suite.ts";
@@ -19,6 +20,17 @@ function readTraces(): string[] {
     ...document.cookie.split("; ").filter((pair) => pair !== ""),
     ...Object.keys(localStorage).filter((key) => key !== "shop_consent"),
   ];
+}
+
+/** Runs `npm run report` and returns what it printed. */
+async function runReport(...args: string[]): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${repositoryRoot}/scripts/report.ts`, ...args],
+    stderr: "inherit",
+  });
+  const { code, stdout } = await command.output();
+  assertEquals(code, 0);
+  return new TextDecoder().decode(stdout);
 }
 
 browserTest("the demo shop: a click on an ad becomes a sale of that ad", async () => {
@@ -67,6 +79,18 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
   assertEquals(sale?.fb_click_id, clicked.searchParams.get("fbclid"));
   assertEquals(sale?.conversion_value, "399000");
   assertEquals(complaints, []);
+
+  const out = await Deno.makeTempFile({ suffix: ".html" });
+  assertMatch(await runReport("--db-url", platform.dbUrl, "--out", out), /^.*\.html: .* kB\n$/);
+  const report = await browser.open();
+  await report.page.goto(`file://${out}`);
+  await Deno.remove(out);
+  assertEquals(report.complaints, []);
+  const [ad] = await platform.sql`select name from public.ad_ads where fb_ad_id = ${clicked.searchParams.get("ad_id")}`;
+  const row = report.page.locator(".ads tbody tr", { hasText: `${ad?.name}` });
+  assertMatch(await row.textContent() ?? "", /1IDR 399,000/);
+  assertMatch(await report.page.locator("#coverage ~ .note").textContent() ?? "", /^1 of 1 paid sales are credited/);
+  assertMatch(await report.page.locator("#funnel ~ .bars").textContent() ?? "", /Purchase1/);
 });
 
 browserTest("createMetaAds() in the browser", async (test) => {

@@ -35,8 +35,11 @@ export type Warn = (message: string, fields?: Record<string, unknown>) => void;
 
 /** What a dispatch needs of its surroundings. */
 export interface DispatchPorts {
+  /** Where the outbox is. */
   database: Database;
+  /** Tells the time. */
   clock: Clock;
+  /** Says what an operator should know. */
   warn: Warn;
   /** Sends to a pixel with a token. @throws {GraphApiError} */
   send: (
@@ -47,6 +50,7 @@ export interface DispatchPorts {
   ) => Promise<EventsAnswer>;
   /** Whether to stop for want of time. */
   exhausted: () => boolean;
+  /** Runs synchronous work on the budget. */
   measure: <Result>(work: () => Result) => Result;
   /** Counts work on the budget. */
   count: (work: { calls?: number; rows?: number }) => void;
@@ -54,9 +58,13 @@ export interface DispatchPorts {
 
 /** What of the configuration a dispatch goes by. */
 export interface DispatchConfig {
+  /** Where events go. */
   pixel_ids: string[];
+  /** Whether a purchase without consent is suppressed. */
   require_consent: boolean;
+  /** For phone numbers without a country code. */
   default_country: string | null;
+  /** Goes with every request while it is set; such events count all the same. */
   test_event_code: string | null;
 }
 

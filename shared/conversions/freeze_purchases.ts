@@ -19,10 +19,15 @@ import { orderIdOf, splitIntoColumns } from "./event_row.ts";
 
 /** What freezing needs. */
 export interface FreezeOptions {
+  /** Where the keys and the sales are. */
   database: Database;
+  /** The present, in milliseconds since 1970. */
   now_ms: number;
+  /** Where the purchases will go. */
   pixel_ids: string[];
+  /** Whether a purchase without consent is suppressed. */
   require_consent: boolean;
+  /** For phone numbers without a country code. */
   default_country: string | null;
   /** Runs synchronous work on the budget. */
   measure: <Result>(work: () => Result) => Result;
@@ -42,7 +47,8 @@ export function rebuildEvent(stored: StoredEvent): ServerEvent {
   return buildServerEvent({ ...decodeContent(stored.content), event_name, event_id, event_time, user_data });
 }
 
-type ClaimedPurchase = ClaimedPurchases["purchases"][number];
+/** A leased purchase: the sale, its checkout and its consent. */
+export type ClaimedPurchase = ClaimedPurchases["purchases"][number];
 
 function refusedPurchase(claimed: ClaimedPurchase, refused: string): FrozenPurchase {
   return {

@@ -14,6 +14,7 @@ export type SendPart = (part: readonly Delivery[]) => Promise<EventsAnswer>;
 
 /** What a batch needs of its surroundings. */
 export interface BatchPorts {
+  /** Sends a part of the batch. */
   send: SendPart;
   /** Whether the lease still holds, made longer where it is old; false ends the batch without a word. */
   hold: () => Promise<boolean>;
@@ -23,7 +24,9 @@ export interface BatchPorts {
 
 /** What came of a batch. */
 export interface BatchResult {
+  /** What came of each delivery. */
   outcomes: RecordedOutcome[];
+  /** What the answers said of the pixel; null when they said nothing. */
   pixel: PixelChange | null;
   /** Nothing more goes to this pixel in this invocation. */
   is_halted: boolean;

@@ -17,6 +17,7 @@ export interface ConsentSpeaker {
   trusted: boolean;
   /** The verified user; null without one. */
   user_id: string | null;
+  /** The present, in milliseconds since 1970. */
   now_ms: number;
 }
 

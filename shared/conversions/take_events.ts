@@ -18,22 +18,31 @@ import { visitorOf } from "./visitor.ts";
 
 /** Who sends, and under which conditions. */
 export interface TakeOptions {
+  /** Where events are stored. */
   database: Database;
+  /** The present, in milliseconds since 1970. */
   now_ms: number;
+  /** What this caller may send. */
   profile: CallerProfile;
+  /** Where the events will go. */
   pixel_ids: string[];
+  /** Whether anything but granted is suppressed. */
   require_consent: boolean;
+  /** For phone numbers without a country code. */
   default_country: string | null;
   /** `META_TEST_EVENT_CODE`; every answer then says that such events count. */
   test_event_code: string | null;
   /** The verified user; null without one. */
   user_id: string | null;
+  /** The browser's address as the platform saw it; null when unknown. */
   client_ip_address: string | null;
+  /** The browser's user agent; null when unknown. */
   client_user_agent: string | null;
 }
 
 /** What became of one event. */
 export interface EventAnswer {
+  /** As given, or as made here; null where a refused event had none. */
   event_id: string | null;
   /** `accepted`: stored, will be sent; `duplicate`: known already; `suppressed`: no consent; `refused`: see `details`. */
   status: "accepted" | "duplicate" | "suppressed" | "refused";
@@ -103,7 +112,9 @@ function tooMany(limited: "minute" | "day", now_ms: number): RequestError {
 
 /** The answers to a batch, and whether anything waits to be sent. */
 export interface TakenEvents {
+  /** One for each event, in the order given. */
   answers: EventAnswer[];
+  /** Whether a dispatch has something to do. */
   any_to_send: boolean;
 }
 

@@ -9,6 +9,7 @@ import type { Database } from "./rpc.ts";
 
 /** A decision of a user, a browser or both. */
 export interface ConsentRequest {
+  /** What was decided. */
   state: "granted" | "denied";
   /** Unix seconds; null: now. */
   since: number | null;

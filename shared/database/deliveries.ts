@@ -10,6 +10,7 @@ import type { Database } from "./rpc.ts";
 
 /** A pixel as this invocation knows it. */
 export interface PixelToken {
+  /** Meta's id. */
   pixel_id: string;
   /** Name of the token that Vault has for it; null when it has none. */
   token_fingerprint: string | null;
@@ -41,26 +42,39 @@ export type Outcome = "sent" | "unknown" | "later" | "released" | "throttled" | 
 
 /** The same outcome of several deliveries to one pixel. */
 export interface RecordedOutcome {
+  /** Where they went. */
   pixel_id: string;
+  /** Rows of the events. */
   event_row_ids: number[];
+  /** What came of them. */
   outcome: Outcome;
+  /** Meta's error code. */
   code: number | null;
+  /** Meta's `error_subcode`. */
   subcode: number | null;
+  /** Meta's trace id. */
   fbtrace_id: string | null;
+  /** Our word for a refusal. */
   reason: string | null;
 }
 
 /** What an answer says of a whole pixel. */
 export interface PixelChange {
+  /** Meta's id. */
   pixel_id: string;
   /** `open`: it takes events; `block`: token or permission are dead; `park`: throttled. */
   change: "open" | "block" | "park";
+  /** Name of the token that Meta refused. */
   token_fingerprint?: string;
   /** How long Meta asks to stay away. */
   seconds?: number;
+  /** Meta's error code. */
   code?: number | null;
+  /** Meta's `error_subcode`. */
   subcode?: number | null;
+  /** Meta's trace id. */
   fbtrace_id?: string | null;
+  /** Our word for it. */
   reason?: string;
 }
 

@@ -10,11 +10,13 @@ import type { Database } from "./rpc.ts";
 
 /** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
 export interface EventRow {
+  /** Meta's name of the event. */
   event_name: string;
   /** Meta's key for de-duplication, together with the name. */
   event_id: string;
   /** Unix seconds. */
   event_time: number;
+  /** Where it took place, in Meta's words. */
   action_source: string;
   /** All of the event but its key, its time and the person. */
   content: unknown;
@@ -34,6 +36,7 @@ export interface EventRow {
   consent: "granted" | "denied" | null;
   /** Unix seconds; null: when the event happened. */
   consent_since: number | null;
+  /** Sends it to Meta's Test Events as well. */
   test_event_code: string | null;
   /** What it says of an ad click; kept only where the event is. */
   touch?: Touch | null;
@@ -45,9 +48,11 @@ export interface StoreEventsRequest {
   origin: "browser" | "server";
   /** Address that a browser's limits count by; never stored. */
   visitor: string | null;
+  /** Where the events will go: a delivery each. */
   pixel_ids: string[];
   /** Whether anything but granted is suppressed. */
   require_consent: boolean;
+  /** In the order of the answers. */
   events: EventRow[];
 }
 

@@ -51,11 +51,15 @@ export interface FrozenPurchase extends
     | "person_digests"
     | "consent"
   > {
+  /** Row of the leased key. */
   id: number;
   /** Unix seconds; null leaves what the trigger noted. */
   event_time: number | null;
+  /** Where it took place, in Meta's words; null when refused. */
   action_source: string | null;
+  /** Row of the checkout event that lent its browser data. */
   checkout_event_id: number | null;
+  /** Since when the consent holds. */
   consent_at: string | null;
   /** Why it cannot be sent; makes it a dead letter. */
   refused: string | null;
@@ -63,7 +67,9 @@ export interface FrozenPurchase extends
 
 /** What both calls need to know of the configuration. */
 export interface PurchaseTargets {
+  /** Where the purchases will go. */
   pixel_ids: string[];
+  /** Whether a purchase without consent is suppressed. */
   require_consent: boolean;
 }
 

@@ -53,13 +53,13 @@ export function connectDatabase(url: string): OperatorDatabase {
 /** Reaches a hosted project through the CLI, with the log-in of whoever runs this. */
 export function connectProject(ref: string): OperatorDatabase {
   // Not the CLI's read-only mode: its role may not decrypt Vault nor ask our functions.
-  async function run(text: string): Promise<Row[]> {
+  async function run(text: string, hide = ""): Promise<Row[]> {
     // A file and not an argument: arguments can be seen by everyone on the machine.
     const file = await Deno.makeTempFile({ suffix: ".sql" });
     try {
       await Deno.writeTextFile(file, text, { mode: 0o600 });
       const args = ["db", "query", `--remote=${ref}`, "--yes", "--output-format", "json", "--file", file];
-      return decodeRows(JSON.parse(await runHostedCli(args, { quiet: true })));
+      return decodeRows(JSON.parse(await runHostedCli(args, { quiet: true, hide })));
     } finally {
       await Deno.remove(file);
     }
@@ -75,6 +75,7 @@ export function connectProject(ref: string): OperatorDatabase {
         known === undefined
           ? `select vault.create_secret(${quote(value)}, ${quote(name)}) is not null as stored`
           : `select vault.update_secret(${quote(String(known.id))}::uuid, ${quote(value)}) is not null as stored`,
+        value,
       );
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -13,12 +13,14 @@ export interface HostedCliOptions {
   workdir?: string;
   /** Keep what it prints from the terminal and return it. */
   quiet?: boolean;
+  /** A secret that a complaint must not repeat. */
+  hide?: string;
 }
 
 /** Runs the CLI; rejects with its words when it fails. Returns its standard output when `quiet`. */
 export async function runHostedCli(args: readonly string[], options: HostedCliOptions = {}): Promise<string> {
   const profile = Deno.env.get("SUPABASE_PROFILE");
-  const { code, stdout, stderr } = await new Deno.Command(findSupabaseCli(), {
+  const child = new Deno.Command(findSupabaseCli(), {
     args: [
       ...(options.workdir === undefined ? [] : ["--workdir", options.workdir]),
       ...args,
@@ -28,13 +30,18 @@ export async function runHostedCli(args: readonly string[], options: HostedCliOp
     stdin: "null",
     stdout: "piped",
     stderr: options.quiet ? "piped" : "inherit",
-  }).output();
-  const text = new TextDecoder().decode(stdout);
+  }).spawn();
+  // Read beside the status, so that a long answer cannot fill its pipe.
+  const [status, text, complaint] = await Promise.all([
+    child.status,
+    new Response(child.stdout).text(),
+    options.quiet ? new Response(child.stderr).text() : "",
+  ]);
   if (!options.quiet && text.trim() !== "") console.log(text.trimEnd());
-  if (code !== 0) {
-    // What a quiet command printed may hold a secret; its complaint is on standard error.
-    const complaint = options.quiet ? `: ${new TextDecoder().decode(stderr).trim()}` : "";
-    throw new PlatformError(`supabase ${args.slice(0, 2).join(" ")} failed (exit ${code})${complaint}`);
-  }
-  return text;
+  if (status.success) return text;
+  // What a quiet command printed may hold a secret; its complaint is on standard error.
+  const told = options.hide ? complaint.replaceAll(options.hide, "***") : complaint;
+  throw new PlatformError(
+    `supabase ${args.slice(0, 2).join(" ")} failed (exit ${status.code})${told === "" ? "" : `: ${told.trim()}`}`,
+  );
 }

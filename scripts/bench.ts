@@ -9,12 +9,16 @@ import { benchCapiCpu } from "./bench/capi_cpu.ts";
 import { benchCapiLoad } from "./bench/capi_load.ts";
 import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
+import { benchBigInsights } from "./bench/insights_big.ts";
+import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchMetadata } from "./bench/metadata.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
   metadata: benchMetadata,
   insights: benchInsights,
+  "insights-big": benchBigInsights,
+  "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
   load: benchCapiLoad,
   triggers: benchTriggers,

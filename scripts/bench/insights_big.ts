@@ -41,9 +41,12 @@ export async function benchBigInsights(): Promise<Figure[]> {
   let ticks = 0;
   let killed = 0;
   for (let left = 1; left > 0; ticks += 1) {
+    const calls = graph.ledger.calls.length;
     const response = await platform.invoke(SLUG, ticks === 0 ? {} : { resume: true }).catch(() => null);
     await response?.body?.cancel();
     if (response === null || response.status !== 200) killed += 1;
+    // A worker near the end of its life begins nothing; in the minute between two ticks the platform retires it.
+    if (graph.ledger.calls.length === calls) await platform.killFunction(SLUG);
     // A worker that was killed holds its job until the lease runs out; here nobody waits for that.
     await sql`update fb_ads.sync_jobs set lease_until = now() where state = 'running'`;
     const [open] = await sql`select count(*)::int as jobs from fb_ads.sync_jobs where state in ('pending', 'running')`;

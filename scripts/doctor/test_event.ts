@@ -16,7 +16,7 @@ const CHECK = "test_event";
  * Sends the event and waits for what becomes of it. Meta counts test events: it is a custom event that no campaign
  * optimises for, about nobody.
  */
-export async function sendTestEvent(patient: Patient, testEventCode: string): Promise<Finding[]> {
+export async function sendTestEvent(patient: Patient, testEventCode: string | null): Promise<Finding[]> {
   const access = await readAccess(patient);
   const remedy = "See the other findings; then send it again.";
   const cost = "Sales would go the same way.";
@@ -37,7 +37,7 @@ export async function sendTestEvent(patient: Patient, testEventCode: string): Pr
     action_source: "system_generated",
     user_data: { external_id: event_id },
     consent: "granted",
-    test_event_code: testEventCode,
+    ...(testEventCode === null ? {} : { test_event_code: testEventCode }),
   };
   const response = await patient.fetch(`${access.url}/capi-event`, {
     method: "POST",
@@ -79,14 +79,17 @@ function lost(cost: string, remedy: string): Finding {
   };
 }
 
-function judge(row: Record<string, unknown>, event_id: string, code: string): Finding {
+function judge(row: Record<string, unknown>, event_id: string, code: string | null): Finding {
   const check = `${CHECK}:${row.pixel_id}`;
   if (row.state === "sent") {
     return {
       check,
       severity: "ok",
-      found:
-        `Meta took it. In Events Manager > pixel ${row.pixel_id} > Test events, with code ${code}, look for "DoctorTest" with event id ${event_id}`,
+      found: `Meta took it. In Events Manager > pixel ${row.pixel_id} > ${
+        code === null
+          ? "Overview (within an hour; with the code of the tab Test events it is there at once)"
+          : `Test events, with code ${code}`
+      }, look for "DoctorTest" with event id ${event_id}`,
     };
   }
   return {

@@ -103,11 +103,39 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_ads_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_ads_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_ads_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["account_id"];
+          },
+          {
             foreignKeyName: "ad_ads_adset_id_fkey";
             columns: ["adset_id"];
             isOneToOne: false;
             referencedRelation: "ad_adsets";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ad_ads_adset_id_fkey";
+            columns: ["adset_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["adset_id"];
           },
         ];
       };
@@ -170,11 +198,46 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_adsets_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_adsets_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_adsets_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["account_id"];
+          },
+          {
             foreignKeyName: "ad_adsets_campaign_id_fkey";
             columns: ["campaign_id"];
             isOneToOne: false;
             referencedRelation: "ad_campaigns";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ad_adsets_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "ad_adsets_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["campaign_id"];
           },
         ];
       };
@@ -187,6 +250,7 @@ export type Database = {
           "campaign_id": string | null;
           "checkout_at": string | null;
           "clicked_at": string | null;
+          "clicked_on": string | null;
           "confidence": string | null;
           "conversion_event": string;
           "conversion_value": number | null;
@@ -197,6 +261,7 @@ export type Database = {
           "id": string;
           "matched_by": string | null;
           "net_value": number | null;
+          "paid_on": string | null;
           "reversed_value": number;
           "source_platform": string | null;
           "state": string;
@@ -215,6 +280,7 @@ export type Database = {
           "campaign_id"?: string | null;
           "checkout_at"?: string | null;
           "clicked_at"?: string | null;
+          "clicked_on"?: string | null;
           "confidence"?: string | null;
           "conversion_event": string;
           "conversion_value"?: number | null;
@@ -225,6 +291,7 @@ export type Database = {
           "id"?: string;
           "matched_by"?: string | null;
           "net_value"?: number | null;
+          "paid_on"?: string | null;
           "reversed_value"?: number;
           "source_platform"?: string | null;
           "state"?: string;
@@ -242,6 +309,7 @@ export type Database = {
           "campaign_id"?: string | null;
           "checkout_at"?: string | null;
           "clicked_at"?: string | null;
+          "clicked_on"?: string | null;
           "confidence"?: string | null;
           "conversion_event"?: string;
           "conversion_value"?: number | null;
@@ -252,6 +320,7 @@ export type Database = {
           "id"?: string;
           "matched_by"?: string | null;
           "net_value"?: number | null;
+          "paid_on"?: string | null;
           "reversed_value"?: number;
           "source_platform"?: string | null;
           "state"?: string;
@@ -270,6 +339,20 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_attributions_ad_id_fkey";
+            columns: ["ad_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["ad_id"];
+          },
+          {
+            foreignKeyName: "ad_attributions_ad_id_fkey";
+            columns: ["ad_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["ad_id"];
+          },
+          {
             foreignKeyName: "ad_attributions_adset_id_fkey";
             columns: ["adset_id"];
             isOneToOne: false;
@@ -277,11 +360,32 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_attributions_adset_id_fkey";
+            columns: ["adset_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["adset_id"];
+          },
+          {
             foreignKeyName: "ad_attributions_campaign_id_fkey";
             columns: ["campaign_id"];
             isOneToOne: false;
             referencedRelation: "ad_campaigns";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ad_attributions_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "ad_attributions_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["campaign_id"];
           },
         ];
       };
@@ -333,6 +437,27 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "ad_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ad_campaigns_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_campaigns_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_campaigns_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["account_id"];
           },
         ];
       };
@@ -404,11 +529,46 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_spend_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_spend_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "ad_spend_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["account_id"];
+          },
+          {
             foreignKeyName: "ad_spend_ad_id_fkey";
             columns: ["ad_id"];
             isOneToOne: false;
             referencedRelation: "ad_ads";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "ad_spend_ad_id_fkey";
+            columns: ["ad_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["ad_id"];
+          },
+          {
+            foreignKeyName: "ad_spend_ad_id_fkey";
+            columns: ["ad_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["ad_id"];
           },
           {
             foreignKeyName: "ad_spend_adset_id_fkey";
@@ -418,36 +578,243 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "ad_spend_adset_id_fkey";
+            columns: ["adset_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["adset_id"];
+          },
+          {
             foreignKeyName: "ad_spend_campaign_id_fkey";
             columns: ["campaign_id"];
             isOneToOne: false;
             referencedRelation: "ad_campaigns";
             referencedColumns: ["id"];
           },
+          {
+            foreignKeyName: "ad_spend_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "ad_spend_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["campaign_id"];
+          },
         ];
       };
     };
     Views: {
-      [_ in never]: never;
+      "ad_spend_reconciliation": {
+        Row: {
+          "account_id": string;
+          "account_name": string | null;
+          "checked_at": string;
+          "currency": string | null;
+          "date": string;
+          "difference": number | null;
+          "fb_account_id": string;
+          "is_warning": boolean | null;
+          "meta_spend": number;
+          "our_spend": number;
+          "row_count": number;
+          "state": string;
+          "tolerance": number;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "reconciliations_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "ad_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "reconciliations_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_ad_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "reconciliations_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_campaign_performance";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "reconciliations_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "fb_meta_claims";
+            referencedColumns: ["account_id"];
+          },
+        ];
+      };
+      "fb_ad_performance": {
+        Row: {
+          "account_id": string;
+          "account_name": string | null;
+          "ad_id": string;
+          "ad_name": string | null;
+          "adset_id": string;
+          "adset_name": string | null;
+          "campaign_id": string;
+          "campaign_name": string | null;
+          "clicks": number | null;
+          "cost_per_sale_by_click_day": number | null;
+          "cost_per_sale_by_payment_day": number | null;
+          "currency": string | null;
+          "date": string | null;
+          "fb_account_id": string;
+          "fb_ad_id": string;
+          "fb_adset_id": string;
+          "fb_campaign_id": string;
+          "impressions": number | null;
+          "revenue_by_click_day": number | null;
+          "revenue_by_payment_day": number | null;
+          "reversed_by_click_day": number | null;
+          "reversed_by_payment_day": number | null;
+          "roas_by_click_day": number | null;
+          "roas_by_payment_day": number | null;
+          "sales_by_click_day": number | null;
+          "sales_by_payment_day": number | null;
+          "spend": number | null;
+          "unpriced_by_click_day": number | null;
+          "unpriced_by_payment_day": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "fb_alerts": {
+        Row: {
+          "announced_at": string | null;
+          "cost": string | null;
+          "key": string | null;
+          "kind": string | null;
+          "problem": string | null;
+          "remedy": string | null;
+          "severity": string | null;
+          "since": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "fb_attribution_coverage": {
+        Row: {
+          "ad_unknown": number | null;
+          "ambiguous": number | null;
+          "attributed": number | null;
+          "attributed_share": number | null;
+          "attributed_to_ads": number | null;
+          "attributed_to_adsets": number | null;
+          "attributed_to_campaigns": number | null;
+          "catalogue_differs": number | null;
+          "click_after_purchase": number | null;
+          "date": string | null;
+          "no_consent": number | null;
+          "no_touch": number | null;
+          "outside_window": number | null;
+          "sales": number | null;
+          "source": string | null;
+          "unattributed": number | null;
+          "waiting": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "fb_campaign_performance": {
+        Row: {
+          "account_id": string;
+          "account_name": string | null;
+          "campaign_id": string;
+          "campaign_name": string | null;
+          "clicks": number | null;
+          "cost_per_sale_by_click_day": number | null;
+          "cost_per_sale_by_payment_day": number | null;
+          "currency": string | null;
+          "date": string | null;
+          "fb_account_id": string;
+          "fb_campaign_id": string;
+          "impressions": number | null;
+          "revenue_by_click_day": number | null;
+          "revenue_by_payment_day": number | null;
+          "reversed_by_click_day": number | null;
+          "reversed_by_payment_day": number | null;
+          "roas_by_click_day": number | null;
+          "roas_by_payment_day": number | null;
+          "sales_by_click_day": number | null;
+          "sales_by_payment_day": number | null;
+          "spend": number | null;
+          "unpriced_by_click_day": number | null;
+          "unpriced_by_payment_day": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "fb_meta_claims": {
+        Row: {
+          "account_id": string;
+          "account_name": string | null;
+          "ad_id": string;
+          "ad_name": string | null;
+          "campaign_name": string | null;
+          "currency": string | null;
+          "date": string | null;
+          "fb_account_id": string;
+          "fb_ad_id": string;
+          "meta_purchase_value": number | null;
+          "meta_purchases": number | null;
+          "our_revenue": number | null;
+          "our_sales": number | null;
+          "revenue_difference": number | null;
+          "sales_difference": number | null;
+          "why_they_differ": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
     };
     Functions: {
+      "fb_attribute_purchases": { Args: { "request": Json }; Returns: Json };
       "fb_claim_deliveries": { Args: { "request": Json }; Returns: Json };
       "fb_claim_purchases": { Args: { "request": Json }; Returns: Json };
       "fb_claim_sync_job": { Args: { "request": Json }; Returns: Json };
       "fb_erase_person": { Args: { "person": string }; Returns: Json };
       "fb_finish_sync_run": { Args: { "request": Json }; Returns: Json };
       "fb_freeze_purchases": { Args: { "request": Json }; Returns: Json };
+      "fb_list_sales_to_attribute": { Args: { "request": Json }; Returns: Json };
       "fb_read_secret": { Args: { "name": string }; Returns: string };
       "fb_record_deliveries": { Args: { "request": Json }; Returns: Json };
+      "fb_refresh_reversals": { Args: { "request": Json }; Returns: Json };
       "fb_release_sync_job": { Args: { "request": Json }; Returns: Json };
       "fb_renew_deliveries": { Args: { "request": Json }; Returns: Json };
+      "fb_replan_insights": { Args: { "request": Json }; Returns: Json };
       "fb_replay_deliveries": { Args: { "request"?: Json }; Returns: Json };
+      "fb_reshape_insights": { Args: { "request": Json }; Returns: Json };
       "fb_start_sync_run": { Args: { "request": Json }; Returns: Json };
+      "fb_store_account_days": { Args: { "request": Json }; Returns: Json };
       "fb_store_ad_tree_objects": { Args: { "request": Json }; Returns: Json };
       "fb_store_ad_tree_page": { Args: { "request": Json }; Returns: Json };
       "fb_store_consent": { Args: { "request": Json }; Returns: Json };
       "fb_store_events": { Args: { "request": Json }; Returns: Json };
       "fb_store_insights_page": { Args: { "request": Json }; Returns: Json };
+      "fb_store_report": { Args: { "request": Json }; Returns: Json };
+      "fb_validate": {
+        Args: { "since"?: string; "until"?: string };
+        Returns: {
+          "check_name": string;
+          "failures": number;
+          "message": string;
+          "ok": boolean;
+        }[];
+      };
     };
     Enums: {
       [_ in never]: never;

@@ -108,7 +108,9 @@ export async function benchCapiLoad(seconds = 60): Promise<Figure[]> {
   };
   const bare = await measure("./bare_insert.ts", "bare");
   const capi = await measure("../../supabase/functions/capi-event/index.ts", "load");
-  await platform.sql`update fb_ads.event_deliveries set lease_until = now() where state = 'sending'`;
+  // The killed process may have a call under way.
+  await platform.sql`update fb_ads.event_deliveries set lease_until = now() where (event_row_id, pixel_id) in
+    (select event_row_id, pixel_id from fb_ads.event_deliveries where state = 'sending' for update skip locked)`;
   await dispatchAll(platform);
 
   const total = PER_SECOND * seconds;

@@ -14,6 +14,7 @@ import {
   renewDeliveries,
 } from "../database/deliveries.ts";
 import type { Database } from "../database/rpc.ts";
+import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { freezeWaitingPurchases, rebuildEvent } from "./freeze_purchases.ts";
@@ -180,6 +181,16 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     return [...stopped];
   }
 
+  /** Writing an outcome again changes nothing, and not writing it sends the events again. */
+  async function recordSurely(request: Parameters<typeof recordDeliveries>[1], tries = 3): Promise<number> {
+    try {
+      return await recordDeliveries(database, request);
+    } catch (error) {
+      if (tries <= 1 || !(error instanceof DatabaseError) || !error.retryable) throw error;
+      return await recordSurely(request, tries - 1);
+    }
+  }
+
   async function record(lease_id: string, result: BatchResult, token: string): Promise<void> {
     const { outcomes, pixel } = result;
     summary.requests += result.requests;
@@ -193,7 +204,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     }
     if (outcomes.length === 0) return;
     const pixels = pixel === null ? [] : [{ ...pixel, token_fingerprint: fingerprintToken(token) }];
-    const recorded = await recordDeliveries(database, { lease_id, outcomes, pixels });
+    const recorded = await recordSurely({ lease_id, outcomes, pixels });
     const reported = outcomes.reduce((sum, outcome) => sum + outcome.event_row_ids.length, 0);
     if (recorded < reported) {
       ports.warn("a lease was lost before its outcome was written", { lost: reported - recorded });

@@ -42,10 +42,18 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  with suppressed as (
+  with held as materialized (
+    select delivery.event_row_id, delivery.pixel_id
+    from fb_ads.event_deliveries as delivery
+    where delivery.event_row_id = any (event_row_ids) and delivery.state in ('pending', 'blocked', 'dead')
+    order by delivery.event_row_id, delivery.pixel_id
+    for no key update
+  ),
+  suppressed as (
     update fb_ads.event_deliveries as delivery
     set state = 'suppressed', lease_id = null, lease_until = null, reason = 'no_consent'
-    where delivery.event_row_id = any (event_row_ids) and delivery.state in ('pending', 'blocked', 'dead')
+    from held
+    where delivery.event_row_id = held.event_row_id and delivery.pixel_id = held.pixel_id
     returning delivery.event_row_id, delivery.pixel_id
   ),
   stripped as (

@@ -97,6 +97,15 @@ begin
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
+  -- In one order, so that it never waits for a withdrawal of consent that waits for it.
+  held as materialized (
+    select delivery.event_row_id, delivery.pixel_id
+    from fb_ads.event_deliveries as delivery
+    join given on given.event_row_id = delivery.event_row_id and given.pixel_id = delivery.pixel_id
+    where delivery.state = 'sending' and delivery.lease_id = lease
+    order by delivery.event_row_id, delivery.pixel_id
+    for no key update of delivery
+  ),
   written as (
     update fb_ads.event_deliveries as delivery
     set
@@ -119,7 +128,8 @@ begin
       reason = case given.outcome when 'released' then delivery.reason else given.reason end,
       lease_id = null, lease_until = null
     from given
-    where delivery.event_row_id = given.event_row_id and delivery.pixel_id = given.pixel_id
+    join held on held.event_row_id = given.event_row_id and held.pixel_id = given.pixel_id
+    where delivery.event_row_id = held.event_row_id and delivery.pixel_id = held.pixel_id
       and delivery.state = 'sending' and delivery.lease_id = lease
     returning delivery.event_row_id, delivery.state
   )

@@ -7,13 +7,13 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { buildReportPage } from "./report/page.ts";
-import { readReport } from "./report/queries.ts";
+import { findToday, readReport } from "./report/queries.ts";
 
 const USAGE = `npm run report -- [--db-url postgresql://…] [--since YYYY-MM-DD] [--until YYYY-MM-DD] [--out report.html]
 
   --db-url  the database; default: DB_URL of the environment, as npm run stack and supabase status print it
   --since   first day; default: 28 days with the last one
-  --until   last day; default: today
+  --until   last day; default: today, where an account is furthest ahead
   --out     the page; default: report.html`;
 const DAY_MS = 86_400_000;
 
@@ -25,6 +25,10 @@ function refuse(problem: string): never {
 function readDay(text: string, name: string): string {
   if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) refuse(`${name} is no day: ${text}`);
   return text;
+}
+
+function daysBefore(day: string, days: number): string {
+  return new Date(Date.parse(day) - days * DAY_MS).toISOString().slice(0, 10);
 }
 
 function readOptions() {
@@ -47,12 +51,11 @@ function readOptions() {
 const options = readOptions();
 const url = options["db-url"] ?? Deno.env.get("DB_URL");
 if (!url) refuse("Which database? Give --db-url or set DB_URL.");
-const until = readDay(options.until ?? new Date().toISOString().slice(0, 10), "--until");
-const since = readDay(options.since ?? new Date(Date.parse(until) - 27 * DAY_MS).toISOString().slice(0, 10), "--since");
-if (since > until) refuse(`--since ${since} is after --until ${until}`);
-
 const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 });
 try {
+  const until = readDay(options.until ?? await findToday(sql), "--until");
+  const since = readDay(options.since ?? daysBefore(until, 27), "--since");
+  if (since > until) refuse(`--since ${since} is after --until ${until}`);
   const page = buildReportPage(await readReport(sql, { since, until }, new Date()));
   Deno.writeTextFileSync(options.out, page);
   console.log(`${options.out}: ${since} to ${until}, ${Math.ceil(new TextEncoder().encode(page).length / 1_000)} kB`);

@@ -36,6 +36,15 @@ const WHY_CLAIMS_DIFFER =
   "may not look, and refunds never. We count paid sales with a landing that names the ad, after refunds, each once. So the two are never equal: " +
   "watch how the difference changes.";
 
+/** Today where it is latest: an account east of Greenwich may be a day ahead of UTC. */
+export async function findToday(sql: Sql): Promise<string> {
+  const [newest] = await sql<{ today: string }[]>`
+    select coalesce(max(fb_ads.local_day(timezone_name)), (now() at time zone 'UTC')::date)::text as today
+    from public.ad_accounts where enabled`;
+  if (newest === undefined) throw new Error("the database did not say what day it is");
+  return newest.today;
+}
+
 /** Reads everything that the report shows. */
 export async function readReport(sql: Sql, range: ReportRange, now: Date): Promise<ReportData> {
   const currencies: CurrencyFigures[] = [];

@@ -59,7 +59,7 @@ export interface Orders {
   pay(order_id: string): Promise<boolean>;
   /** What an order costs and how far it is; null when there is none. */
   find(order_id: string): Promise<{ amount: string; status: string } | null>;
-  /** Ads of the synced account, with the URL parameters that they carry. */
+  /** Ads of the synced accounts, those in the shop's currency first, with the URL parameters that they carry. */
   listAds(): Promise<ShownAd[]>;
   /** Closes the connection. */
   close(): Promise<void>;
@@ -97,14 +97,19 @@ export function openOrders(platform: Platform): Orders {
       const rows = await sql<
         { campaign: string; ad: string; fb_ad_id: string; fb_adset_id: string; fb_campaign_id: string }[]
       >`
-        select distinct on (campaign.id)
-          coalesce(campaign.name, campaign.fb_campaign_id) as campaign, coalesce(ad.name, ad.fb_ad_id) as ad,
-          ad.fb_ad_id, adset.fb_adset_id, campaign.fb_campaign_id
-        from public.ad_ads as ad
-        join public.ad_adsets as adset on adset.id = ad.adset_id
-        join public.ad_campaigns as campaign on campaign.id = adset.campaign_id
-        where ad.effective_status = 'ACTIVE'
-        order by campaign.id, ad.fb_ad_id
+        select campaign, ad, fb_ad_id, fb_adset_id, fb_campaign_id
+        from (
+          select distinct on (campaign.id)
+            coalesce(campaign.name, campaign.fb_campaign_id) as campaign, coalesce(ad.name, ad.fb_ad_id) as ad,
+            ad.fb_ad_id, adset.fb_adset_id, campaign.fb_campaign_id, account.currency
+          from public.ad_ads as ad
+          join public.ad_adsets as adset on adset.id = ad.adset_id
+          join public.ad_campaigns as campaign on campaign.id = adset.campaign_id
+          join public.ad_accounts as account on account.id = ad.account_id
+          where ad.effective_status = 'ACTIVE'
+          order by campaign.id, ad.fb_ad_id
+        ) as shown
+        order by currency = 'IDR' desc, fb_campaign_id
         limit 6`;
       return rows.map(({ campaign, ad, fb_ad_id, fb_adset_id, fb_campaign_id }) => ({
         campaign,

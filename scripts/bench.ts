@@ -5,10 +5,14 @@
  * @module
  */
 
+import { benchAttribution } from "./bench/attribution_clicks.ts";
+import { benchViews } from "./bench/attribution_views.ts";
 import { benchCapiCpu } from "./bench/capi_cpu.ts";
 import { benchCapiLoad } from "./bench/capi_load.ts";
 import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
+import { benchBigInsights } from "./bench/insights_big.ts";
+import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchMetadata } from "./bench/metadata.ts";
@@ -17,11 +21,15 @@ import { benchTriggers } from "./bench/triggers.ts";
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
   metadata: benchMetadata,
   insights: benchInsights,
+  "insights-under-fire": benchBigInsights,
+  "insights-at-scale": benchInsightsScale,
   "insights-big": benchBigInsights,
   "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
   load: benchCapiLoad,
   triggers: benchTriggers,
+  attribution: benchAttribution,
+  views: benchViews,
 };
 
 const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);

@@ -205,6 +205,37 @@ grant execute on function fb_ads.store_attributions(jsonb) to service_role;
 comment on function fb_ads.store_attributions(jsonb) is
   'Brings public.ad_attributions in step with the results of these sales: one row where a sale is credited, none otherwise.';
 
+create function fb_ads.store_buyers(sales jsonb)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  met text[];
+begin
+  -- Whoever pays in a browser is one of its users, logged in or not.
+  met := fb_ads.store_browser_people((
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest, 'seen_at', sale.checkout_at
+    )), '[]')
+    from jsonb_to_recordset(sales) as sale (
+      is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
+    )
+    where not sale.is_denied and sale.user_digest is not null
+  ));
+  if met is not null then
+    perform fb_ads.revise_sales(met, null);
+  end if;
+end;
+$$;
+
+revoke execute on function fb_ads.store_buyers(jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.store_buyers(jsonb) to service_role;
+comment on function fb_ads.store_buyers(jsonb) is
+  'Keeps in which browser these sales (as sales_to_judge gives them) were begun by whom, before they are judged; marks other sales that this may change.';
+
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb
 language plpgsql
@@ -220,6 +251,7 @@ begin
   select jsonb_agg(to_jsonb(sale)) into sales
   from fb_ads.sales_to_judge(refs, coalesce(request -> 'digests', '[]')) as sale;
   sales := coalesce(sales, '[]');
+  perform fb_ads.store_buyers(sales);
   select coalesce(jsonb_agg(to_jsonb(verdict)), '[]') into verdicts from fb_ads.judge_sales(sales) as verdict;
   perform fb_ads.plan_lookups((
     select jsonb_agg(missing order by missing ->> 'fb_id')

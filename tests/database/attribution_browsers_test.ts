@@ -140,6 +140,14 @@ Deno.test("attribution by browser", async (t) => {
     assertEquals(rows.map((row) => row.rivals), [1, 1, 1]);
   });
 
+  await step("two who pay in one browser are its two users, though nobody logged in", async () => {
+    await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
+    assertEquals(await judged({ at: now - 300, user: BUDI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
+    const refs = (await platform.sql`select id::text from public.transactions`).map((row) => String(row.id));
+    assertEquals(await attribute(platform, ...refs), { attributed: 1, unattributed: 1, waiting: 0 });
+  });
+
   await step("on a shared browser each user's own touch still counts", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 400, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1), user: BUDI_DIGEST });

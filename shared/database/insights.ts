@@ -12,6 +12,7 @@ import type { SyncJob } from "./sync_jobs.ts";
 
 /** One page of daily figures; rows have the names of their columns and Meta's ids. */
 export interface InsightsPage extends PageCheckpoint {
+  /** The figures. */
   rows: object[];
   /** Fields that Meta refused; the rows are marked with them. */
   dropped_fields: string[];
@@ -38,6 +39,7 @@ export async function storeInsightsPage(database: Database, job: SyncJob, page: 
 
 /** One page of an account's daily totals. */
 export interface AccountDaysPage extends PageCheckpoint {
+  /** Meta's totals; a day without one is a day without spend. */
   rows: { date: string; spend: string }[];
 }
 

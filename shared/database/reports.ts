@@ -12,12 +12,15 @@ import type { JobError, SyncJob, UsageRow } from "./sync_jobs.ts";
 export interface ReportState {
   /** Null: a new report is to be made. */
   report_run_id: string | null;
+  /** Replaces the job's `params`. */
   params: Record<string, unknown>;
   /** When to look again. */
   wait_seconds: number;
   /** Pages read so far do not count. */
   restart?: boolean;
+  /** Why, where something went wrong. */
   error?: JobError;
+  /** What the usage headers said. */
   usage?: UsageRow[];
 }
 
@@ -28,8 +31,11 @@ export async function storeReport(database: Database, job: SyncJob, state: Repor
 
 /** How a range is to change: read by a report, split, or begin later. */
 export interface Reshape {
+  /** By a report; in parts; without its first day. */
   how: "report" | "split" | "clamp";
+  /** What Meta refused it with. */
   error?: JobError;
+  /** What the usage headers said. */
   usage?: UsageRow[];
 }
 

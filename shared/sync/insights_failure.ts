@@ -24,7 +24,9 @@ const FIELD_TRIALS: readonly (readonly string[])[] = [
 
 /** What is known of a refusal, whether it came as an error or inside a failed report. */
 export interface Refusal {
+  /** What is kept of it. */
   error: JobError;
+  /** What the usage headers said. */
   usage: UsageRow[];
 }
 

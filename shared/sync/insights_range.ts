@@ -10,7 +10,9 @@ import { accountOf } from "./metadata.ts";
 
 /** First and last day, `YYYY-MM-DD`. */
 export interface Days {
+  /** The first. */
   since: string;
+  /** The last, included. */
   until: string;
 }
 

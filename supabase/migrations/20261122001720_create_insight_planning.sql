@@ -122,19 +122,22 @@ set search_path = ''
 as $$
 declare
   plan uuid := gen_random_uuid();
+  parked timestamptz := fb_ads.parked_until(plan_ranges.account_id, 'insights');
+  page_size integer := (select settings.insights_page_size from fb_ads.settings as settings);
+  sync_days integer;
+  range_days integer;
 begin
+  select limits.sync_days, limits.range_days into sync_days, range_days from fb_ads.insight_limits(plan_ranges.account_id) as limits;
   insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
   select
     plan_ranges.account_id, 'insights', plan_ranges.purpose, plan,
     case plan_ranges.purpose when 'refresh' then 90 when 'window' then 100 when 'recheck' then 105 else 200 end,
-    chunk.part_since, chunk.part_until, settings.insights_page_size,
-    jsonb_build_object('read', case when chunk.part_until - chunk.part_since + 1 <= limits.sync_days then 'sync' else 'report' end),
-    fb_ads.parked_until(plan_ranges.account_id, 'insights')
-  from fb_ads.settings as settings
-  cross join fb_ads.insight_limits(plan_ranges.account_id) as limits
-  cross join lateral fb_ads.insight_chunks(
-    plan_ranges.since, plan_ranges.until, limits.range_days,
-    case when plan_ranges.purpose in ('window', 'refresh') then least(2, limits.range_days) end
+    chunk.part_since, chunk.part_until, page_size,
+    case when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb else '{"read": "report"}' end,
+    parked
+  from fb_ads.insight_chunks(
+    plan_ranges.since, plan_ranges.until, range_days,
+    case when plan_ranges.purpose in ('window', 'refresh') then least(2, range_days) end
   ) as chunk
   order by chunk.part;
   return plan;

@@ -27,6 +27,16 @@ begin
     perform fb_ads.plan_ranges(plan_window.account_id, 'window', first_day, today);
   end if;
 
+  -- What was given up of a backfill is tried again with every full run.
+  update fb_ads.sync_jobs as job
+  set state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.parked_until(job.account_id, job.kind)
+  from fb_ads.insight_backfills as backfill
+  where backfill.account_id = plan_window.account_id
+    and job.plan_id = backfill.plan_id
+    and job.kind = 'insights'
+    and job.state = 'failed'
+    and job.finished_at < arrived_at;
+
   if settings.insights_backfill_days > settings.insights_window_days
     and not exists (
       select from fb_ads.insight_backfills as known where known.account_id = plan_window.account_id and known.reason = 'new_account'

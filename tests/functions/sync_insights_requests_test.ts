@@ -166,6 +166,18 @@ Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
     await sql`update fb_ads.settings set accounts_in_flight = 3`;
   });
 
+  await t.step("ranges of a backfill that were given up are tried again by the next full run", async () => {
+    const given_up = await sql`
+      update fb_ads.sync_jobs set state = 'failed', finished_at = now() - interval '1 minute'
+      where purpose = 'backfill' and kind = 'insights' and until = (select max(until) from fb_ads.sync_jobs where purpose = 'backfill') returning id`;
+    assert(given_up.length > 0);
+    await sql`delete from public.ad_spend where date <= (select max(until) from fb_ads.sync_jobs where purpose = 'backfill')
+      and date > (select max(until) - 3 from fb_ads.sync_jobs where purpose = 'backfill')`;
+    await syncToEnd(platform, SLUG);
+    await assertSpend(suite, 90);
+    assertEquals((await jobsOf(platform)).filter((job) => job.state !== "done"), []);
+  });
+
   await t.step("the hourly refresh reads today and yesterday, and can be switched off", async () => {
     const queued = async () => (await sql`select count(*)::int as calls from net.http_request_queue`)[0]?.calls;
     await sql`update fb_ads.settings set insights_hourly_refresh = false`;

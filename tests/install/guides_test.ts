@@ -1,0 +1,51 @@
+/**
+ * The guides hold: every SQL block of theirs runs, every link within the repo leads somewhere, every command exists.
+ *
+ * @module
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { dirname, join } from "node:path";
+import { URL_TAGS } from "../../scripts/doctor/ads_checks.ts";
+import { exists } from "../../scripts/platform/project.ts";
+import { repositoryRoot, startPlatform } from "../../scripts/platform/mod.ts";
+import { readBlocks } from "./fixtures/guide.ts";
+
+const GUIDES = [...Deno.readDirSync(`${repositoryRoot}/docs/guides`)].map(({ name }) => name).sort();
+const read = (name: string) => Deno.readTextFileSync(`${repositoryRoot}/docs/guides/${name}`);
+
+Deno.test("every SQL block of the guides runs", async (t) => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await sql.unsafe(await Deno.readTextFile(`${repositoryRoot}/supabase/seed.sql`)).simple();
+  // The installation guide speaks of a host's tables and is run on such a host.
+  for (const name of GUIDES.filter((guide) => guide !== "install.md")) {
+    for (const { text, language, heading } of readBlocks(read(name))) {
+      if (language !== "sql") continue;
+      await t.step(`${name}, ${heading}: ${text.slice(0, 60).trim()}`, async () => {
+        const undone = new Error("undone");
+        const outcome = await sql.begin(async (transaction) => {
+          await transaction.unsafe(text);
+          throw undone;
+        }).catch((error: unknown) => error);
+        assertEquals(outcome, undone);
+      });
+    }
+  }
+});
+
+Deno.test("links of the guides lead somewhere, and their commands exist", () => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    Deno.readTextFileSync(`${repositoryRoot}/package.json`),
+  );
+  for (const name of GUIDES) {
+    const text = read(name);
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      assert(exists(join(dirname(`${repositoryRoot}/docs/guides/${name}`), target ?? "")), `${name}: ${target}`);
+    }
+    for (const [, command] of text.matchAll(/npm run ([a-z-]+)/g)) {
+      assert((command ?? "") in scripts, `${name}: ${command}`);
+    }
+  }
+  assert(read("first_figures.md").includes(URL_TAGS));
+});

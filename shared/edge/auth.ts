@@ -61,6 +61,16 @@ function decodeKeys(name: string, text: string | undefined): KeySet {
 }
 
 /**
+ * The CLI's local stacks have one secret key, `default`, and none can be named there: it is the one named `fb_ads`. A
+ * hosted project, which is always https, has to have a key of that name.
+ */
+function nameLocalKey(url: string, keys: Record<string, string>): Record<string, string> {
+  const { default: only, ...others } = keys;
+  if (only === undefined || Object.keys(others).length > 0 || !url.startsWith("http://")) return keys;
+  return { ...keys, [SECRET_KEY_NAME]: only };
+}
+
+/**
  * Reads the platform's keys. The legacy keys stand in only where a project has none of the new form at all.
  *
  * @throws {ConfigError} When a variable is missing or malformed.
@@ -74,7 +84,9 @@ export function loadAuthEnvironment(get: (name: string) => string | undefined, c
 
   const service = get("SUPABASE_SERVICE_ROLE_KEY");
   const anon = get("SUPABASE_ANON_KEY");
-  const secretKeys = Object.keys(secret.keys).length === 0 && service ? { [SECRET_KEY_NAME]: service } : secret.keys;
+  const secretKeys = Object.keys(secret.keys).length === 0 && service
+    ? { [SECRET_KEY_NAME]: service }
+    : nameLocalKey(url, secret.keys);
   const publishableKeys = Object.keys(publishable.keys).length === 0 && anon ? { default: anon } : publishable.keys;
   if (secret.problem === null && secretKeys[SECRET_KEY_NAME] === undefined) {
     problems.push({ path: "SUPABASE_SECRET_KEYS", message: `has no secret key named ${SECRET_KEY_NAME}` });

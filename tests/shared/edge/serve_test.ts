@@ -134,7 +134,11 @@ Deno.test("legacy keys stand in only where a project has none of the new form", 
 });
 
 const UNUSABLE: [what: string, variables: Record<string, string | null>, names: string[]][] = [
-  ["no key named fb_ads", { SUPABASE_SECRET_KEYS: '{"default":"x"}' }, ["SUPABASE_SECRET_KEYS"]],
+  [
+    "no key named fb_ads",
+    { SUPABASE_SECRET_KEYS: '{"default":"x"}', SUPABASE_URL: "https://abcdefghijklmnopqrst.supabase.co" },
+    ["SUPABASE_SECRET_KEYS"],
+  ],
   ["broken JSON of keys", { SUPABASE_SECRET_KEYS: "{", SUPABASE_URL: null }, ["SUPABASE_SECRET_KEYS", "SUPABASE_URL"]],
   ["an empty fb_ads key", { SUPABASE_SECRET_KEYS: '{"fb_ads":""}' }, ["SUPABASE_SECRET_KEYS"]],
 ];

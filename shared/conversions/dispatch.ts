@@ -17,7 +17,7 @@ import type { Database } from "../database/rpc.ts";
 import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
-import { freezeWaitingPurchases, rebuildEvent } from "./freeze_purchases.ts";
+import { freezeWaitingPurchases, PURCHASES_PER_CLAIM, rebuildEvent } from "./freeze_purchases.ts";
 import { type BatchResult, sendBatch } from "./send_batch.ts";
 import type { ServerEvent } from "../events/server_event.ts";
 
@@ -110,7 +110,9 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     return summary;
   }
   let halted = new Set<string>();
+  let is_released = false;
   while (!ports.exhausted()) {
+    is_released = false;
     const frozen = await freezeSafely();
     const open = pixel_ids.filter((pixel_id) => !halted.has(pixel_id));
     if (open.length === 0) break;
@@ -121,8 +123,10 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     });
     const claim = await claimDeliveries(database, { pixels, limit: MAX_EVENTS_PER_REQUEST });
     count({ calls: 3, rows: claim.deliveries.length });
-    if (claim.deliveries.length === 0 && frozen === 0) break;
     halted = new Set([...halted, ...await sendClaim(claim.lease_id, claim.deliveries, tokens)]);
+    // What came in meanwhile brings a dispatch of its own, which gathers: claiming it piece by piece here would not.
+    const isFull = claim.deliveries.length >= MAX_EVENTS_PER_REQUEST || frozen >= PURCHASES_PER_CLAIM;
+    if (!isFull && !claim.deliveries.some((delivery) => delivery.is_probe) && !is_released) break;
   }
   return summary;
 
@@ -209,6 +213,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     if (recorded < reported) {
       ports.warn("a lease was lost before its outcome was written", { lost: reported - recorded });
     }
+    is_released ||= !result.is_halted && outcomes.some((outcome) => outcome.outcome === "released");
     for (const outcome of outcomes) if (outcome.outcome === "sent") summary.sent += outcome.event_row_ids.length;
   }
 }

@@ -34,7 +34,7 @@ export interface FreezeOptions {
 }
 
 /** Purchases a call: their normalising and hashing is some 10 ms of CPU. */
-const BATCH = 200;
+export const PURCHASES_PER_CLAIM = 200;
 
 /** What we stored ourselves is what we take it for: it was checked when it came in. */
 function decodeContent(content: Record<string, unknown>): ServerEventContent {
@@ -103,7 +103,7 @@ export function buildFrozenPurchase(
 /** Freezes one batch; returns how many keys were taken up, 0 when nothing waits. */
 export async function freezeWaitingPurchases(options: FreezeOptions): Promise<number> {
   const { database, pixel_ids, require_consent } = options;
-  const claim = await claimPurchases(database, { pixel_ids, require_consent, limit: BATCH });
+  const claim = await claimPurchases(database, { pixel_ids, require_consent, limit: PURCHASES_PER_CLAIM });
   if (claim.purchases.length > 0) {
     const purchases = options.measure(() => claim.purchases.map((claimed) => buildFrozenPurchase(claimed, options)));
     await freezePurchases(database, { lease_id: claim.lease_id, pixel_ids, purchases });

@@ -26,7 +26,7 @@ export const BodySchema = z.record(z.string(), z.unknown(), { error: "must be an
 export type CapiEventBody = z.infer<typeof BodySchema>;
 
 /** How long a run waits for more events to come in; a burst is then one request to Meta. */
-const GATHER_MS = 100;
+const GATHER_MS = 200;
 
 const coalescer = createCoalescer<DispatchSummary>(() => new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
 

@@ -21,7 +21,7 @@ import type { SyncSession } from "./session.ts";
 import { buildUsageRows } from "./usage.ts";
 
 /** Seconds until the next look, by how many looks there were; the last one from then on. */
-const LOOK_DELAYS = [1, 1, 2, 3, 5, 8, 13, 21, 30];
+const LOOK_DELAYS = [1, 1, 2, 3, 5, 8, 10, 10, 10, 10, 20, 30, 60];
 
 /** A report that does not get on for so long is begun anew: Meta may take an hour for one. */
 const PATIENCE_MS = 60 * 60_000;
@@ -49,7 +49,7 @@ type Progress = z.infer<typeof ProgressSchema>;
 const progressOf = (job: SyncJob): Progress =>
   ProgressSchema.catch(ProgressSchema.parse(undefined)).parse(job.params.report);
 
-const delayAfter = (looks: number): number => LOOK_DELAYS[Math.min(looks, LOOK_DELAYS.length - 1)] ?? 30;
+const delayAfter = (looks: number): number => LOOK_DELAYS[Math.min(looks, LOOK_DELAYS.length - 1)] ?? 60;
 
 /** Two tries: what still fails then is looked at again later. */
 const briefly = ({ random, sleep }: SyncSession) => ({ random, sleep, tries: 2 });

@@ -22,7 +22,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-const KILLS = 30;
+const KILLS = 20;
 
 for (const reports of [false, true]) {
   Deno.test(`fb-sync-insights survives ${KILLS} kills, read ${reports ? "by reports" : "at once"}`, async () => {

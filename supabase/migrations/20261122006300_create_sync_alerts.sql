@@ -34,20 +34,33 @@ as $$
     'What these jobs were to read is missing or old.',
     'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the function.',
     min(failed.finished_at)
-  from fb_ads.sync_jobs as failed
+  from (
+    -- Of each list the newest failure, so that the look for a later success is one step in an index each.
+    select distinct on (job.account_id, job.kind) job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
+    from fb_ads.sync_jobs as job
+    where job.state = 'failed'
+      and job.finished_at > now() - interval '3 days'
+      -- A dead version is an alert of its own.
+      and job.last_error ->> 'reason' is distinct from 'version_dead'
+    order by job.account_id, job.kind, job.created_at desc
+  ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id
-  left join fb_ads.rate_limits as quota on quota.scope = 'account' and quota.key = account.fb_account_id and quota.stopped_at is not null
-  where failed.state = 'failed'
-    and failed.finished_at > now() - interval '3 days'
-    -- A dead version is an alert of its own.
-    and failed.last_error ->> 'reason' is distinct from 'version_dead'
-    and quota.key is null
+  left join fb_ads.rate_limits as quota
+    on quota.scope = 'account' and quota.key = account.fb_account_id and quota.use_case = '' and quota.stopped_at is not null
+  where quota.key is null
     and (account.id is null or account.enabled)
     and not exists (
       select
       from fb_ads.sync_jobs as later
-      where later.account_id is not distinct from failed.account_id and later.kind = failed.kind
-        and later.created_at > failed.created_at and later.state = 'done'
+      where later.account_id = failed.account_id and later.kind = failed.kind and later.created_at > failed.created_at and later.state = 'done'
+    )
+    and not (
+      failed.account_id is null
+      and exists (
+        select
+        from fb_ads.sync_jobs as later
+        where later.account_id is null and later.kind = failed.kind and later.created_at > failed.created_at and later.state = 'done'
+      )
     )
   group by account.fb_account_id
   union all

@@ -8,7 +8,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import postgres from "postgres";
 import { type Platform, repositoryRoot, runSupabaseCli, startPlatform } from "../../scripts/platform/mod.ts";
+import { installInto } from "../../scripts/installer/install.ts";
 import { readManifest } from "../../scripts/installer/manifest.ts";
+import { readPayload } from "../../scripts/installer/payload.ts";
 import { readCatalogue } from "./fixtures/catalogue.ts";
 import { readBlocks, runBlock } from "./fixtures/guide.ts";
 import { LATER_MIGRATION, makeHost, readFiles, writeFiles } from "./fixtures/host.ts";
@@ -98,6 +100,20 @@ Deno.test("the guide installs the suite into a foreign host, which goes on as be
       const files = await readFiles(host.path);
       await runSection(/^Upgrading/);
       assertEquals(await readFiles(host.path), files);
+    });
+
+    await t.step("an upgrade's new migration comes after the host's newest and is pushed as it is", async () => {
+      const { plan } = await installInto(host.path, {
+        payload: (directory) => {
+          const payload = readPayload(directory);
+          const text = "alter table fb_ads.settings add column added_later integer;\n";
+          const migrations = [...payload.migrations, { name: "20261201000000_add_setting.sql", text }];
+          return { ...payload, version: "99.0.0", migrations };
+        },
+      });
+      assertEquals([plan.conflicts, plan.new_migrations], [[], ["20250313090001_add_setting.sql"]]);
+      await push(host.path, platform);
+      await sql`select added_later from fb_ads.settings`;
     });
 
     await t.step("a function of the suite runs from the host's repo", async () => {

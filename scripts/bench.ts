@@ -13,20 +13,16 @@ import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
 import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
-import { benchBigInsights } from "./bench/insights_big.ts";
-import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchMetadata } from "./bench/metadata.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
   metadata: benchMetadata,
   insights: benchInsights,
-  "insights-under-fire": benchBigInsights,
-  "insights-at-scale": benchInsightsScale,
   "insights-big": benchBigInsights,
   "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
-  load: benchCapiLoad,
+  load: () => benchCapiLoad(),
   triggers: benchTriggers,
   attribution: benchAttribution,
   views: benchViews,

@@ -8,7 +8,7 @@
 import type { Landing } from "./landing.ts";
 import { attempt } from "./page.ts";
 
-const KEY = "meta_ads_client";
+const KEY = "meta_ads";
 
 /** An event that waits to be sent, in the form of the request. */
 export interface QueuedEvent {

@@ -12,11 +12,10 @@ import type { ConsentState, MetaAds, MetaAdsOptions } from "./options.ts";
 import { enqueue, flush, MOST_EVENTS, PAUSE_MS, withdraw } from "./outbox.ts";
 import { attempt, document, location, randomDigits } from "./page.ts";
 
-/** Within this time the server takes a landing's parameters on another page for the same landing. */
-const SAME_VISIT_SECONDS = 25 * 60;
-
 /** Creates the client of a page; one a page. On a server it does nothing. */
 export const createMetaAds = (options: MetaAdsOptions): MetaAds => {
+  /** Within this time the server takes a landing's parameters on another page for the same landing. */
+  const same_visit_seconds = 1_500;
   const held: (() => void)[] = [];
   let isAgreed: boolean | undefined;
   let seen: Landing | undefined;
@@ -30,7 +29,7 @@ export const createMetaAds = (options: MetaAdsOptions): MetaAds => {
   const release = (): void => {
     attempt(() => {
       if (!isAgreed) return;
-      held.splice(0).forEach((send) => send());
+      held.splice(0).forEach((send) => attempt(send));
       flush(options);
     });
   };
@@ -68,7 +67,7 @@ export const createMetaAds = (options: MetaAdsOptions): MetaAds => {
           const age = event_time - at / 1_000;
           const { fbclid, ...tags } = age < LIFE_SECONDS && all || {};
           // Perhaps nobody was told of the landing itself.
-          if (age < SAME_VISIT_SECONDS) { for (const name in tags) url.searchParams.set(name, `${tags[name]}`); }
+          if (age < same_visit_seconds) { for (const name in tags) url.searchParams.set(name, `${tags[name]}`); }
           enqueue(event_id, {
             event_name,
             event_time,

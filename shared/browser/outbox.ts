@@ -9,9 +9,6 @@ import { type QueuedEvent, recall, remember } from "./memory.ts";
 import type { MetaAdsOptions } from "./options.ts";
 import { navigator } from "./page.ts";
 
-/** Browsers allow 64 KiB of `keepalive` bodies at a time; a character is at most three bytes of UTF-8. */
-const KEEPALIVE_CHARACTERS = 20_000;
-const BATCH_EVENTS = 20;
 /** The most events that wait, for consent or for the network; then the oldest of the latter goes. */
 export const MOST_EVENTS = 50;
 /** How long to wait before what failed is tried again. */
@@ -24,6 +21,8 @@ let requests: Promise<unknown> = Promise.resolve();
 
 /** Whether a request is done with: taken, or refused (400, 413) so that trying again would not change it. */
 const post = async (options: MetaAdsOptions, content: object): Promise<boolean> => {
+  // Browsers allow 64 KiB of keepalive bodies at a time; a character is at most three bytes of UTF-8.
+  const most_characters = 20_000;
   try {
     const token = await options.accessToken?.();
     const body = JSON.stringify(content);
@@ -36,7 +35,7 @@ const post = async (options: MetaAdsOptions, content: object): Promise<boolean> 
       },
       body,
       // Outlives the page. What is too large for it together with others on the way, the browser refuses at once.
-      keepalive: body.length < KEEPALIVE_CHARACTERS,
+      keepalive: body.length < most_characters,
     });
     return status < 401 || status === 413;
   } catch {
@@ -46,7 +45,8 @@ const post = async (options: MetaAdsOptions, content: object): Promise<boolean> 
 
 /** Adds an event to what waits. */
 export const enqueue = (event_id: string, event: QueuedEvent, user_data: object | undefined): void => {
-  complete[event_id] = { ...event, user_data: { ...user_data, ...event.user_data } };
+  // What is no JSON throws here, before it could hold up others.
+  complete[event_id] = JSON.parse(JSON.stringify({ ...event, user_data: { ...user_data, ...event.user_data } }));
   remember(({ queue }) => {
     queue[event_id] = event;
     Object.keys(queue).slice(0, -MOST_EVENTS).forEach((oldest) => delete queue[oldest]);
@@ -55,8 +55,9 @@ export const enqueue = (event_id: string, event: QueuedEvent, user_data: object 
 
 /** Sends what waits, unless the browser says that it is offline. */
 export const flush = (options: MetaAdsOptions): void => {
+  const most_events = 20;
   const { queue } = recall();
-  const ids = Object.keys(queue).filter((id) => navigator.onLine && !sending.has(id)).slice(0, BATCH_EVENTS);
+  const ids = Object.keys(queue).filter((id) => navigator.onLine && !sending.has(id)).slice(0, most_events);
   if (!ids[0]) return;
   ids.forEach(sending.add, sending);
   requests = Promise.all([

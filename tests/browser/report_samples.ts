@@ -43,7 +43,7 @@ export function sampleFigures(day_count: number, ad_count: number, currency = "I
   });
   const ads = Array.from({ length: ad_count }, (_, index) => ({
     fb_ad_id: `${120_230_000_000_000 + index}`,
-    ad_name: index === 1 ? `</script><b>"Kebaya" & 'batik'</b>` : `Video ${index + 1}, square, ${index % 7} s`,
+    ad_name: index === 30 ? `</script><b>"Kebaya" & 'batik'</b>` : `Video ${index + 1}, square, ${index % 7} s`,
     campaign_name: `Canva courses, ${["prospecting", "retargeting", "lookalike 1 %"][index % 3]}`,
     spend: (9_000_000 / (index + 1)).toFixed(2),
     impressions: Math.round(4_000_000 / (index + 3)),

@@ -193,7 +193,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
     await context.setOffline(true);
     await page.fill("#lead input", "siti@example.com");
     for (let time = 0; time < 60; time++) await page.click("#lead button");
-    const kept = await page.evaluate(() => localStorage.getItem("meta_ads_client")) ?? "";
+    const kept = await page.evaluate(() => localStorage.getItem("meta_ads")) ?? "";
     assertEquals(Object.keys(JSON.parse(kept).queue).length, 50);
     assert(!kept.includes("siti@"));
     await context.setOffline(false);
@@ -202,7 +202,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
       "the queue is empty",
       async () =>
         await page.evaluate(() =>
-          Object.keys(JSON.parse(localStorage.getItem("meta_ads_client") ?? "{}").queue).length === 0
+          Object.keys(JSON.parse(localStorage.getItem("meta_ads") ?? "{}").queue).length === 0
         ),
     );
     const [matched] = await platform.sql`select count(*)::int from fb_ads.conversion_events where user_data ? 'em'`;

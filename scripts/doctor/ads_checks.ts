@@ -23,7 +23,7 @@ export async function checkUrlTags({ database }: Patient): Promise<Finding[]> {
     order by ad.fb_ad_id limit ${SHOWN}`);
   const [first] = rows;
   if (first === undefined) {
-    return [{ check: "url_tags", severity: "ok", found: "every live ad's address names the ad" }];
+    return [{ check: "url_tags", severity: "ok", found: "no live ad is known that does not name itself" }];
   }
   const lacking = Number(first.lacking);
   const names = rows.map((row) => `${row.fb_ad_id} (${row.name ?? "no name"})`).join(", ");

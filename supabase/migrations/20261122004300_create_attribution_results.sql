@@ -113,14 +113,15 @@ alter table fb_ads.attribution_results enable row level security;
 alter table fb_ads.ad_lookups enable row level security;
 grant select, insert, update, delete on fb_ads.attribution_results, fb_ads.ad_lookups to service_role;
 
--- Which sales have not been looked at at all. The index is written with every completed transaction, so it has one column.
+-- Which sales have not been looked at at all. Not yet frozen ones are in an index already (waiting): the purchase triggers, which write
+-- those inside the host's own statements, pay nothing for this one.
 alter table fb_ads.conversion_events
   add column attribution_done boolean not null default false,
   add column attribution_not_before timestamptz;
 comment on column fb_ads.conversion_events.attribution_done is 'Of a purchase: whether fb_ads.attribution_results has it. Otherwise without meaning.';
 comment on column fb_ads.conversion_events.attribution_not_before is 'Of a purchase that the host did not show as paid when it was looked at: when to look again.';
 create index conversion_events_attribution_idx on fb_ads.conversion_events (event_time)
-  where not attribution_done and event_name = 'Purchase' and transaction_ref is not null;
+  where not attribution_done and event_name = 'Purchase' and state <> 'waiting';
 
 create function fb_ads.revise_sales(keys text[], clicked_at timestamptz)
 returns void

@@ -160,6 +160,34 @@ grant execute on function fb_ads.is_purchase_due(fb_ads.conversion_events) to se
 comment on function fb_ads.is_purchase_due(fb_ads.conversion_events) is
   'Whether a purchase that was not looked at may be attributed: it is sent, suppressed, expired, refused or dead at every pixel, or one hour has passed.';
 
+create function fb_ads.due_purchases(most integer)
+returns setof text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  (
+    select event.transaction_ref from fb_ads.conversion_events as event
+    where not event.attribution_done and event.event_name = 'Purchase' and event.state <> 'waiting'
+      and event.transaction_ref is not null and fb_ads.is_purchase_due(event)
+    order by event.event_time
+    limit most
+  )
+  union all
+  (
+    select event.transaction_ref from fb_ads.conversion_events as event
+    where event.state = 'waiting' and not event.attribution_done and event.event_name = 'Purchase'
+      and event.transaction_ref is not null and event.event_time <= now() - interval '1 hour' and fb_ads.is_purchase_due(event)
+    limit most
+  )
+  limit most;
+$$;
+
+revoke execute on function fb_ads.due_purchases(integer) from public, anon, authenticated;
+grant execute on function fb_ads.due_purchases(integer) to service_role;
+comment on function fb_ads.due_purchases(integer) is 'References of sales that are due and were not looked at, at most so many.';
+
 create function fb_ads.has_attribution_work()
 returns boolean
 language sql
@@ -168,11 +196,7 @@ security invoker
 set search_path = ''
 as $$
   select exists (select from fb_ads.attribution_results as result where result.due_at <= now())
-    or exists (
-      select from fb_ads.conversion_events as event
-      where not event.attribution_done and event.event_name = 'Purchase' and event.transaction_ref is not null
-        and fb_ads.is_purchase_due(event)
-    )
+    or exists (select from fb_ads.due_purchases(1))
     or exists (select from fb_ads.ad_lookups as lookup where lookup.state <> 'known' and fb_ads.is_lookup_over(lookup));
 $$;
 

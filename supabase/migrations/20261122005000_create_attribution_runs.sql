@@ -52,12 +52,7 @@ begin
       from (
         (select result.transaction_ref from fb_ads.attribution_results as result where result.due_at <= now() order by result.due_at limit most)
         union
-        (
-          select event.transaction_ref from fb_ads.conversion_events as event
-          where not event.attribution_done and event.event_name = 'Purchase' and event.transaction_ref is not null
-            and fb_ads.is_purchase_due(event)
-          order by event.event_time limit most
-        )
+        select listed.transaction_ref from fb_ads.due_purchases(most) as listed (transaction_ref)
       ) as due
       order by due.transaction_ref
       limit most

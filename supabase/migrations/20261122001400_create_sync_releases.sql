@@ -96,7 +96,13 @@ begin
   if given_up and job.kind = 'insights' and outcome <> 'stop_account' then
     perform fb_ads.end_insights_plan(job);
   end if;
-  if given_up and job.kind = 'accounts' then
+  if given_up and error ->> 'reason' = 'version_dead' then
+    -- Every call would be refused, and refusals cost the app its access tier: what waits fails with this one.
+    update fb_ads.sync_jobs as other
+    set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
+    where other.state = 'pending';
+  end if;
+  if given_up and job.kind = 'accounts' and error ->> 'reason' is distinct from 'version_dead' then
     -- A token that may not list its accounts may still read those that are named.
     perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
   end if;

@@ -210,7 +210,7 @@ set search_path = ''
 as $$
 declare
   touch jsonb;
-  kept bigint := 0;
+  fresh jsonb[] := '{}';
   met text[];
 begin
   if coalesce(jsonb_array_length(rows), 0) = 0 then
@@ -231,16 +231,21 @@ begin
     order by coalesce(given.value ->> 'fbclid', given.value ->> 'browser_digest', given.value ->> 'user_digest'), given.value ->> 'clicked_at'
   loop
     if fb_ads.store_click(touch) then
-      kept := kept + 1;
-      perform fb_ads.revise_sales(fb_ads.keys_of_touch(touch), (touch ->> 'clicked_at')::timestamptz);
+      fresh := fresh || touch;
     end if;
   end loop;
+  met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
-  met := fb_ads.store_browser_people(rows);
-  if met is not null then
+  perform fb_ads.lock_results(
+    '{}', met || array(select distinct key from unnest(fresh) as kept (touch), unnest(fb_ads.keys_of_touch(kept.touch)) as key)
+  );
+  foreach touch in array fresh loop
+    perform fb_ads.revise_sales(fb_ads.keys_of_touch(touch), (touch ->> 'clicked_at')::timestamptz);
+  end loop;
+  if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
   end if;
-  return kept;
+  return cardinality(fresh);
 end;
 $$;
 

@@ -123,6 +123,26 @@ comment on column fb_ads.conversion_events.attribution_not_before is 'Of a purch
 create index conversion_events_attribution_idx on fb_ads.conversion_events (event_time)
   where not attribution_done and event_name = 'Purchase' and state <> 'waiting';
 
+create function fb_ads.lock_results(refs text[], keys text[])
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform from fb_ads.attribution_results as result
+  where result.transaction_ref = any (refs) or result.match_keys && keys
+  order by result.transaction_ref
+  for update;
+end;
+$$;
+
+revoke execute on function fb_ads.lock_results(text[], text[]) from public, anon, authenticated;
+grant execute on function fb_ads.lock_results(text[], text[]) to service_role;
+comment on function fb_ads.lock_results(text[], text[]) is
+  'Locks the results of these sales, and of sales that share one of these digests, in one order: an event that comes in and a run of attribution then never wait for each other in a circle.';
+
 create function fb_ads.revise_sales(keys text[], clicked_at timestamptz)
 returns void
 language sql

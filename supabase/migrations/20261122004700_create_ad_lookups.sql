@@ -82,6 +82,7 @@ begin
   if ended is null then
     return 0;
   end if;
+  perform from fb_ads.attribution_results as result where result.missing_ids && ended order by result.transaction_ref for update;
   update fb_ads.attribution_results as result
   set due_at = now()
   from fb_ads.settings as settings

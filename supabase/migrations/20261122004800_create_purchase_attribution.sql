@@ -1,6 +1,5 @@
 -- Working sales out and keeping the results: one call a batch, the same again as often as one likes.
--- Why nothing is locked first: the result follows from what is stored, so two runs at once write the same row, and the second finds
--- nothing to change.
+-- Why one run at a time writes: the result follows from what is stored, so the second of two would only find nothing to change.
 
 create function fb_ads.existing_host_ids(column_name text, ids uuid[])
 returns uuid[]
@@ -216,7 +215,7 @@ declare
   met text[];
 begin
   -- Whoever pays in a browser is one of its users, logged in or not.
-  met := fb_ads.store_browser_people((
+  met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest, 'seen_at', sale.checkout_at
     )), '[]')
@@ -224,8 +223,9 @@ begin
       is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
     )
     where not sale.is_denied and sale.user_digest is not null
-  ));
-  if met is not null then
+  )), '{}');
+  perform fb_ads.lock_results(array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met);
+  if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
   end if;
 end;
@@ -234,7 +234,7 @@ $$;
 revoke execute on function fb_ads.store_buyers(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.store_buyers(jsonb) to service_role;
 comment on function fb_ads.store_buyers(jsonb) is
-  'Keeps in which browser these sales (as sales_to_judge gives them) were begun by whom, before they are judged; marks other sales that this may change.';
+  'Keeps in which browser these sales (as sales_to_judge gives them) were begun by whom, before they are judged; locks the results of these sales, and marks other sales that this may change.';
 
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb
@@ -248,6 +248,7 @@ declare
   sales jsonb;
   verdicts jsonb;
 begin
+  perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   select jsonb_agg(to_jsonb(sale)) into sales
   from fb_ads.sales_to_judge(refs, coalesce(request -> 'digests', '[]')) as sale;
   sales := coalesce(sales, '[]');

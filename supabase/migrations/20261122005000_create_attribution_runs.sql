@@ -91,6 +91,7 @@ declare
   changed text[];
   touched bigint := 0;
 begin
+  perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   loop
     refs := array(
       select result.transaction_ref from fb_ads.attribution_results as result
@@ -99,16 +100,24 @@ begin
     );
     exit when cardinality(refs) = 0;
     last_ref := refs[cardinality(refs)];
-    with written as (
-      update fb_ads.attribution_results as result
-      set reversed_value = now_reversed.value, net_value = result.conversion_value - now_reversed.value
+    with differing as materialized (
+      select result.transaction_ref, now_reversed.value
       from fb_ads.find_purchases(refs) as listed (sale)
+      join fb_ads.attribution_results as result on result.transaction_ref = listed.sale ->> 'transaction_ref'
       cross join lateral (
         select coalesce(fb_ads.reversed_value(
           listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
         ), 0)
       ) as now_reversed (value)
-      where result.transaction_ref = listed.sale ->> 'transaction_ref' and result.reversed_value <> now_reversed.value
+      where result.reversed_value <> now_reversed.value
+      order by result.transaction_ref
+      for update of result
+    ),
+    written as (
+      update fb_ads.attribution_results as result
+      set reversed_value = differing.value, net_value = result.conversion_value - differing.value
+      from differing
+      where result.transaction_ref = differing.transaction_ref
       returning result.transaction_ref
     )
     select array_agg(written.transaction_ref) into changed from written;

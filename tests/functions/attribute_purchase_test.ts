@@ -259,3 +259,43 @@ Deno.test("attribute-purchase", async (t) => {
     await until("the sale is attributed", async () => (await resultOf(suite, ref)).outcome === "attributed");
   });
 });
+
+Deno.test("events that come in and runs of attribution never wait for each other in a circle", async () => {
+  await using suite = await startCapiSuite({
+    graph: { world: manyAccountsWorld(new Date(), { accounts: 1, ads: 6 }) },
+  });
+  const { platform, graph } = suite;
+  await makeShop(platform);
+  const users = Array.from({ length: 6 }, (_, index) => `0d9e8f6a-1111-4222-8333-0000000001${index}0`);
+  for (const user of users) await platform.sql`insert into public.unified_profiles (id) values (${user})`;
+  await syncToEnd(platform, "fb-sync-metadata");
+  const ad = graph.world.accounts[0]?.ads[0]?.id ?? "";
+  const refs: string[] = [];
+  for (const user of [...users, ...users]) refs.push(await pay(suite, user));
+
+  const event_time = nowSeconds() - 3_600;
+  const work = Array.from({ length: 40 }, (_, round) => {
+    if (round % 4 === 0) {
+      return run(suite, { transaction_refs: round % 8 === 0 ? refs : refs.toReversed() }).then(() => 200);
+    }
+    const seen = round % 2 === 0 ? users : users.toReversed();
+    const batch = seen.map((external_id, index) =>
+      lead(nextId(), {
+        event_time,
+        action_source: "website",
+        event_source_url: `https://shop.example/?ad_id=${ad}&fbclid=IwAR0${round}x${index}`,
+        user_data: { fbp: fbpOf(100 + (round + index) % 5), external_id, client_user_agent: "test" },
+      })
+    );
+    return platform.invoke("capi-event", { events: batch }).then(async (response) => {
+      await response.body?.cancel();
+      return response.status;
+    });
+  });
+  const statuses = new Set(await Promise.all(work));
+  assertEquals(statuses, new Set([200, 202]));
+  const [row] = await platform.sql`
+    select (select deadlocks::int from pg_stat_database where datname = current_database()) as deadlocks,
+      (select count(*)::int from public.ad_attributions) as credited`;
+  assertEquals({ ...row }, { deadlocks: 0, credited: 12 });
+});

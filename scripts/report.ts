@@ -22,9 +22,9 @@ function refuse(problem: string): never {
   Deno.exit(2);
 }
 
-function readDay(text: string, name: string): string {
+function checkDay(text: string | undefined, name: string): void {
+  if (text === undefined) return;
   if (!/^\d{4}-\d\d-\d\d$/.test(text) || Number.isNaN(Date.parse(text))) refuse(`${name} is no day: ${text}`);
-  return text;
 }
 
 function daysBefore(day: string, days: number): string {
@@ -51,11 +51,16 @@ function readOptions() {
 const options = readOptions();
 const url = options["db-url"] ?? Deno.env.get("DB_URL");
 if (!url) refuse("Which database? Give --db-url or set DB_URL.");
+checkDay(options.since, "--since");
+checkDay(options.until, "--until");
+if (options.since && options.until && options.since > options.until) {
+  refuse(`--since ${options.since} is after --until ${options.until}`);
+}
+
 const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 10 });
 try {
-  const until = readDay(options.until ?? await findToday(sql), "--until");
-  const since = readDay(options.since ?? daysBefore(until, 27), "--since");
-  if (since > until) refuse(`--since ${since} is after --until ${until}`);
+  const until = options.until ?? await findToday(sql);
+  const since = options.since ?? daysBefore(until, 27);
   const page = buildReportPage(await readReport(sql, { since, until }, new Date()));
   Deno.writeTextFileSync(options.out, page);
   console.log(`${options.out}: ${since} to ${until}, ${Math.ceil(new TextEncoder().encode(page).length / 1_000)} kB`);

@@ -100,7 +100,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
 
   await test.step("stores, sends and sets nothing before the visitor has chosen, and nothing without consent", async () => {
     await clearEvents(suite);
-    const { page, requests } = await browser.open();
+    const { page, context, requests } = await browser.open();
     await page.goto(`${shop.url}/?${LANDING}`);
     assertEquals(await page.evaluate(readTraces), []);
     await page.click("#decline");
@@ -110,6 +110,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
     assertEquals(await page.evaluate(readTraces), []);
     assertEquals(requests.filter((url) => url.includes("capi-event")), []);
     assertEquals(await storedEvents(suite), []);
+    await context.close();
   });
 
   await test.step("sends what waited once consent is given, with Meta's ids and the landing's parameters", async () => {
@@ -139,14 +140,16 @@ browserTest("createMetaAds() in the browser", async (test) => {
     assertEquals((await context.cookies()).find(({ name }) => name === "_fbc")?.value, fbc?.value);
 
     await page.goto(`${shop.url}/?fbclid=IwAR_another`);
+    await until("the third view is stored", async () => (await storedEvents(suite)).length === 3);
     const changed = async () => (await context.cookies()).find(({ name }) => name === "_fbc")?.value;
     assertMatch(await changed() ?? "", /\.IwAR_another$/);
     assertEquals((await context.cookies()).find(({ name }) => name === "_fbp")?.value, fbp?.value);
+    await context.close();
   });
 
   await test.step("forgets everything when consent is withdrawn, and tells the server", async () => {
     await clearEvents(suite);
-    const { page } = await browser.open();
+    const { page, context } = await browser.open();
     await page.goto(`${shop.url}/?${LANDING}`);
     await page.click("#accept");
     await until("the page view is stored", async () => (await storedEvents(suite)).length === 1);
@@ -157,6 +160,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
       return newest?.state === "denied";
     });
     assertEquals(await page.evaluate(readTraces), []);
+    await context.close();
   });
 
   await test.step("works where cookies and storage are blocked", async () => {
@@ -182,6 +186,7 @@ browserTest("createMetaAds() in the browser", async (test) => {
     assertMatch(view?.browser_data?.fbc ?? "", /\.IwAR3xKp_9-a$/);
     assertEquals(view?.browser_data?.fbp, lead?.browser_data?.fbp);
     assertEquals(complaints, []);
+    await context.close();
   });
 
   await test.step("keeps events while offline, without what they say of a person, and sends them once", async () => {
@@ -201,17 +206,16 @@ browserTest("createMetaAds() in the browser", async (test) => {
     await until(
       "the queue is empty",
       async () =>
-        await page.evaluate(() =>
-          Object.keys(JSON.parse(localStorage.getItem("meta_ads") ?? "{}").queue).length === 0
-        ),
+        await page.evaluate(() => Object.keys(JSON.parse(localStorage.getItem("meta_ads") ?? "{}").queue).length === 0),
     );
     const [matched] = await platform.sql`select count(*)::int from fb_ads.conversion_events where user_data ? 'em'`;
     assertEquals(matched?.count, 50);
+    await context.close();
   });
 
   await test.step("tells of a checkout although the page is left at once", async () => {
     await clearEvents(suite);
-    const { page } = await browser.open();
+    const { page, context } = await browser.open();
     await page.goto(`${shop.url}/checkout`);
     await page.click("#accept");
     await page.click("#order button");
@@ -220,5 +224,6 @@ browserTest("createMetaAds() in the browser", async (test) => {
       "the checkout is stored",
       async () => (await storedEvents(suite)).some(({ event_name }) => event_name === "InitiateCheckout"),
     );
+    await context.close();
   });
 });

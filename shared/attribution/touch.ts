@@ -17,7 +17,9 @@ import { isPaymentHost } from "./payment_providers.ts";
 export interface Touch extends ObjectIds {
   /** `landing`: a touch; `sighting`: no touch, but it tells which person or checkout belongs to a browser or click. */
   readonly kind: "landing" | "sighting";
+  /** Meta's name of the event that told of it. */
   readonly event_name: string;
+  /** Meta's id of that event. */
   readonly event_id: string;
   /** ISO 8601. Of a click id, when that was first seen; else when the event happened. */
   readonly clicked_at: string;
@@ -31,15 +33,19 @@ export interface Touch extends ObjectIds {
   readonly browser_digest: string | null;
   /** SHA-256 of the user id, as Meta's `external_id`. */
   readonly user_digest: string | null;
+  /** SHA-256 of e-mail addresses in the event (Meta's `em`). */
   readonly email_digests: readonly string[];
+  /** SHA-256 of phone numbers in the event (Meta's `ph`). */
   readonly phone_digests: readonly string[];
   /** Origin, path and campaign parameters of the page. */
   readonly page_url: string | null;
+  /** Where the visitor came from. */
   readonly referrer_host: string | null;
 }
 
 /** What is known beside the event. */
 export interface TouchContext {
+  /** The server's time in milliseconds. */
   readonly now_ms: number;
   /** The page's address as it came, where the event's own was cleaned. */
   readonly page_url?: string | undefined;

@@ -28,8 +28,11 @@ export type AttributionCounts = z.infer<typeof CountsSchema>;
 
 /** A buyer's digests, by the rules of Meta's `em` and `ph`. */
 export interface BuyerDigests {
+  /** The sale, as in `fb_ads.purchases`. */
   transaction_ref: string;
+  /** SHA-256 of e-mail addresses. */
   email_digests: string[];
+  /** SHA-256 of phone numbers. */
   phone_digests: string[];
 }
 

@@ -10,7 +10,9 @@ import { buildUserData } from "../user_data/build_user_data.ts";
 
 /** The ways out of a run. */
 export interface AttributionPorts {
+  /** Lists what waits, or takes up what is named. */
   listSales(request: { transaction_refs?: string[]; limit: number }): Promise<SalesToAttribute>;
+  /** Works a batch out and keeps the results. */
   attribute(request: { transaction_refs: string[]; digests: BuyerDigests[] }): Promise<AttributionCounts>;
   /** Whether to stop now; the tick goes on with the rest. */
   exhausted(): boolean;

@@ -8,8 +8,11 @@
 
 /** Ids in an address, as text: they are longer than 2^53. */
 export interface ObjectIds {
+  /** `ad_id`. */
   readonly fb_ad_id: string | null;
+  /** `adset_id`. */
   readonly fb_adset_id: string | null;
+  /** `campaign_id`. */
   readonly fb_campaign_id: string | null;
   /** A number in `utm_content`, by convention the ad's id. */
   readonly utm_content_id: string | null;

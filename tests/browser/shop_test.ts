@@ -91,6 +91,8 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
   assertMatch(await row.textContent() ?? "", /1IDR 399,000/);
   assertMatch(await report.page.locator("#coverage ~ .note").textContent() ?? "", /^1 of 1 paid sales are credited/);
   assertMatch(await report.page.locator("#funnel ~ .bars").textContent() ?? "", /Purchase1/);
+  await page.click("text=The report");
+  assertMatch(await page.locator("#coverage ~ .note").textContent() ?? "", /^1 of 1 paid sales are credited/);
 });
 
 browserTest("createMetaAds() in the browser", async (test) => {

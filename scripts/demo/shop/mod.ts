@@ -10,6 +10,8 @@
 
 import { bundleBrowserClient } from "../../browser/bundle.ts";
 import type { Platform } from "../../platform/mod.ts";
+import { buildReportPage } from "../../report/page.ts";
+import { findToday, readReport } from "../../report/queries.ts";
 import { type Buyer, openOrders, type Orders, PRODUCTS } from "./orders.ts";
 import { fillPage, readPage } from "./page_files.ts";
 
@@ -45,6 +47,7 @@ export function startShop({ platform, port }: ShopOptions): Shop {
     const url = new URL(request.url);
     const code = scripts[url.pathname];
     if (code !== undefined) return answer(code, "text/javascript");
+    if (url.pathname === "/report") return answer(await makeReport(platform), "text/html");
     return await route(request, url, orders, port);
   });
   return {
@@ -54,6 +57,13 @@ export function startShop({ platform, port }: ShopOptions): Shop {
       await orders.close();
     },
   };
+}
+
+/** The report of the last 28 days, as `npm run report` writes it. */
+async function makeReport({ sql }: Platform): Promise<string> {
+  const until = await findToday(sql);
+  const since = new Date(Date.parse(until) - 27 * 86_400_000).toISOString().slice(0, 10);
+  return buildReportPage(await readReport(sql, { since, until }, new Date()));
 }
 
 async function route(request: Request, url: URL, orders: Orders, port: number): Promise<Response> {

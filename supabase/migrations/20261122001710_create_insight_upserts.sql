@@ -16,13 +16,26 @@ as $$
     )
     order by r.date, r.fb_ad_id
   ),
-  -- Our keys; null where an object is not stored yet.
+  -- Our keys, looked up once an object and in the order of an index, so that a row costs no more when a million ads are stored.
+  campaigns as materialized (
+    select c.id, c.fb_campaign_id from public.ad_campaigns as c
+    where c.fb_campaign_id = any (array(select distinct i.fb_campaign_id from incoming as i))
+  ),
+  adsets as materialized (
+    select s.id, s.fb_adset_id from public.ad_adsets as s
+    where s.fb_adset_id = any (array(select distinct i.fb_adset_id from incoming as i))
+  ),
+  ads as materialized (
+    select a.id, a.fb_ad_id from public.ad_ads as a
+    where a.fb_ad_id = any (array(select distinct i.fb_ad_id from incoming as i))
+  ),
+  -- Null where an object is not stored yet.
   resolved as materialized (
     select i.*, c.id as campaign_id, s.id as adset_id, a.id as ad_id
     from incoming as i
-    left join public.ad_campaigns as c on c.fb_campaign_id = i.fb_campaign_id
-    left join public.ad_adsets as s on s.fb_adset_id = i.fb_adset_id
-    left join public.ad_ads as a on a.fb_ad_id = i.fb_ad_id
+    left join campaigns as c on c.fb_campaign_id = i.fb_campaign_id
+    left join adsets as s on s.fb_adset_id = i.fb_adset_id
+    left join ads as a on a.fb_ad_id = i.fb_ad_id
   ),
   -- What Meta would not tell this time keeps its last known value; missing_fields says so.
   merged as (

@@ -47,12 +47,16 @@ async function playShop(platform: Platform, graph: GraphEmulator): Promise<void>
   await showPerformance(platform);
 }
 
-function tellAddresses({ platform, graph }: Stage): void {
+function tellAddresses({ platform, graph, shop }: Stage): void {
   console.log(`
   API        ${platform.apiUrl}
   Functions  ${platform.functionsUrl}
   Database   ${platform.dbUrl}
-  Graph API  ${graph?.url ?? "https://graph.facebook.com"}${graph === null ? "" : "  (emulator, invented data)"}
+  Graph API  ${graph?.url ?? "https://graph.facebook.com"}${graph === null ? "" : "  (emulator, invented data)"}${
+    shop === null ? "" : `
+  Shop       ${shop.url}  (the demo shop, for a browser)
+  Report     ${shop.url}/report`
+  }
 `);
 }
 

@@ -7,6 +7,8 @@
 import { parseEnv } from "node:util";
 import postgres from "postgres";
 import { type GraphEmulator, startGraphEmulator } from "../../tests/graph/mod.ts";
+import { type Shop, shopOrigin, startShop } from "./shop/mod.ts";
+import { findFreePort } from "../platform/ports.ts";
 import { readProjectEnvironment } from "../platform/environment.ts";
 import { type Platform, repositoryRoot, startPlatform } from "../platform/mod.ts";
 
@@ -16,15 +18,16 @@ export const SHOP_ORIGIN = "https://shop.example";
 /** What the demo's functions are told where the environment says nothing. */
 const DEMO_SETTINGS = {
   FB_ADS_ACCOUNT_IDS: "*",
-  FB_ADS_ALLOWED_ORIGINS: SHOP_ORIGIN,
   FB_ADS_DEFAULT_COUNTRY: "ID",
   META_PIXEL_ID: "900000000000001",
 };
 
-/** The running demo. `graph` is null when the real Meta is read. */
+/** The running demo. `graph` and `shop` are null when the real Meta is read. */
 export interface Stage {
   platform: Platform;
   graph: GraphEmulator | null;
+  /** The demo shop for a browser of one's own. */
+  shop: Shop | null;
   close(): Promise<void>;
 }
 
@@ -54,34 +57,40 @@ async function seedHost(platform: Platform): Promise<void> {
   }
 }
 
-/** Boots the platform, with the emulator unless a Marketing API token or another Graph API is configured. */
-export async function setStage(): Promise<Stage> {
-  const { functionEnv, vault } = readProjectEnvironment(readSettings());
-  const isReal = vault.meta_marketing_api_token !== undefined;
-  const graph = isReal ? null : await startGraphEmulator();
+/** Boots the platform with the emulator, the demo's host tables and the demo shop. */
+async function setInventedStage(functionEnv: Record<string, string>, vault: Record<string, string>): Promise<Stage> {
+  const graph = await startGraphEmulator();
   try {
+    const port = findFreePort();
     const platform = await startPlatform({
-      functionEnv: graph === null ? functionEnv : { ...DEMO_SETTINGS, ...functionEnv },
-      vault: graph === null ? vault : {
-        ...vault,
-        meta_marketing_api_token: graph.token,
-        meta_capi_access_token: graph.capiToken,
+      functionEnv: {
+        ...DEMO_SETTINGS,
+        FB_ADS_ALLOWED_ORIGINS: `${SHOP_ORIGIN},${shopOrigin(port)}`,
+        ...functionEnv,
       },
-      ...(graph !== null
-        ? { graphUrl: graph.url }
-        : functionEnv.META_GRAPH_URL !== undefined
-        ? { graphUrl: functionEnv.META_GRAPH_URL }
-        : {}),
+      vault: { ...vault, meta_marketing_api_token: graph.token, meta_capi_access_token: graph.capiToken },
+      graphUrl: graph.url,
     });
-    graph?.world.pixels.add(DEMO_SETTINGS.META_PIXEL_ID);
-    if (graph !== null) await seedHost(platform);
+    graph.world.pixels.add(DEMO_SETTINGS.META_PIXEL_ID);
+    await seedHost(platform);
+    const shop = startShop({ platform, port });
     const close = async () => {
+      await shop.close();
       await platform.stop();
-      await graph?.close();
+      await graph.close();
     };
-    return { platform, graph, close };
+    return { platform, graph, shop, close };
   } catch (error) {
-    await graph?.close();
+    await graph.close();
     throw error;
   }
+}
+
+/** Boots the platform, with the emulator unless a Marketing API token is configured. */
+export async function setStage(): Promise<Stage> {
+  const { functionEnv, vault } = readProjectEnvironment(readSettings());
+  if (vault.meta_marketing_api_token === undefined) return await setInventedStage(functionEnv, vault);
+  const graphUrl = functionEnv.META_GRAPH_URL;
+  const platform = await startPlatform({ functionEnv, vault, ...(graphUrl === undefined ? {} : { graphUrl }) });
+  return { platform, graph: null, shop: null, close: () => platform.stop() };
 }

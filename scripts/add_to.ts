@@ -16,9 +16,10 @@ const USAGE = `npm run add-to -- <path of your project's repo> [--dry-run] [--sh
 function tellNext(host: string, newMigrations: number): void {
   console.log(`
 Next, in ${host}:
-  ${newMigrations > 0 ? "supabase db push" : "(no new migration)"}
+  ${newMigrations > 0 ? "supabase db push --remote" : "(no new migration)"}
   supabase functions deploy --use-api
-and commit ${MANIFEST_PATH} with the rest; the next upgrade needs it.`);
+or both and the secrets from here: npm run deploy -- --project-ref <ref> --path ${host}
+Commit ${MANIFEST_PATH} with the rest; the next upgrade needs it.`);
 }
 
 async function main(): Promise<number> {

@@ -33,6 +33,17 @@ const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
 
 /** Examines everything; changes nothing. */
 export async function examine(patient: Patient): Promise<Finding[]> {
+  try {
+    await patient.database.query("select 1 as one");
+  } catch (error) {
+    return [{
+      check: "database",
+      severity: "error",
+      found: error instanceof Error ? error.message : "It cannot be reached.",
+      cost: "Nothing can be looked at; if the functions cannot reach it either, nothing works.",
+      remedy: "See whether the project is paused, and whether the address or log-in is right.",
+    }];
+  }
   const findings = await attempt("extensions", () => checkExtensions(patient));
   if (!await isInstalled(patient)) {
     return [...findings, {

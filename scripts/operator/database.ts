@@ -34,17 +34,32 @@ function decodeRows(value: unknown): Row[] {
 /** Connects by a connection string. */
 export function connectDatabase(url: string): OperatorDatabase {
   const sql = postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 15 });
+  const { host } = new URL(url);
+  /** Tells an unreachable database from a query that went wrong, without the connection string. */
+  async function reach<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof postgres.PostgresError) throw new PlatformError(`The database refuses: ${error.message}`);
+      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+      throw new PlatformError(`The database at ${host} cannot be reached: ${code}`);
+    }
+  }
   return {
-    name: new URL(url).host,
+    name: host,
     ref: null,
     async query(text) {
-      const [row] = await sql.unsafe(`select coalesce(jsonb_agg(to_jsonb(q)), '[]') as rows from (${text}) as q`);
+      const [row] = await reach(() =>
+        sql.unsafe(`select coalesce(jsonb_agg(to_jsonb(q)), '[]') as rows from (${text}) as q`)
+      );
       return decodeRows(row?.rows);
     },
     async storeSecret(name, value) {
-      const [known] = await sql`select id from vault.secrets where name = ${name}`;
-      if (known) await sql`select vault.update_secret(${known.id}::uuid, ${value})`;
-      else await sql`select vault.create_secret(${value}, ${name})`;
+      await reach(async () => {
+        const [known] = await sql`select id from vault.secrets where name = ${name}`;
+        if (known) await sql`select vault.update_secret(${known.id}::uuid, ${value})`;
+        else await sql`select vault.create_secret(${value}, ${name})`;
+      });
     },
     [Symbol.asyncDispose]: () => sql.end(),
   };

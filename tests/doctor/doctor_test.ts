@@ -10,7 +10,7 @@ import { examine } from "../../scripts/doctor/examine.ts";
 import type { Finding, Patient } from "../../scripts/doctor/finding.ts";
 import { checkMeta } from "../../scripts/doctor/meta_checks.ts";
 import { connectDatabase } from "../../scripts/operator/database.ts";
-import { repositoryRoot } from "../../scripts/platform/mod.ts";
+import { repositoryRoot, startPlatform } from "../../scripts/platform/mod.ts";
 import { planAccount, World } from "../graph/mod.ts";
 import { startSuite, sync } from "../suite.ts";
 
@@ -215,5 +215,30 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
     assertEquals(code, 1);
     assertStringIncludes(output, "ERROR    function:capi-event");
     assertStringIncludes(output, "to mend: ");
+  });
+});
+
+Deno.test("the doctor says so when the database cannot be reached, or the suite is not there", async (t) => {
+  await t.step("no database", async () => {
+    const { code, output } = await runDoctor([
+      "--json",
+      "--db-url",
+      "postgresql://postgres:hidden@127.0.0.1:1/postgres",
+    ], {});
+    assertEquals(code, 1);
+    const [finding] = JSON.parse(output).findings;
+    assertEquals([finding.check, finding.severity], ["database", "error"]);
+    assertEquals(output.includes("hidden"), false);
+  });
+
+  await t.step("no suite", async () => {
+    await using platform = await startPlatform({ migrations: false, schedule: false });
+    await using database = connectDatabase(platform.dbUrl);
+    const findings = await examine({ database, env: {}, fetch });
+    assertEquals(wrong(findings), ["error installed"]);
+  });
+
+  await t.step("no such option", async () => {
+    assertEquals((await runDoctor(["--what"], {})).code, 2);
   });
 });

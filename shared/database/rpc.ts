@@ -8,6 +8,10 @@
 
 import type { AdminClient } from "../edge/auth.ts";
 import { DatabaseError } from "../errors.ts";
+import type { Database as Schema } from "./database.types.ts";
+
+/** Name of one of the project's SQL functions, as the generated types know them. */
+export type Operation = keyof Schema["public"]["Functions"];
 
 /** Calls the project's SQL functions. */
 export interface Database {
@@ -17,7 +21,7 @@ export interface Database {
    * @throws {DatabaseError} `database_conflict` (a lost lease), `database_unavailable` (no answer, or not now: the
    * outcome is unknown), `database_rejected` (our fault)
    */
-  call(operation: string, request: Record<string, unknown>): Promise<unknown>;
+  call(operation: Operation, request: Record<string, unknown>): Promise<unknown>;
   /** Reads one Vault secret of this suite; null when it is not stored. */
   readSecret(name: string): Promise<string | null>;
 }
@@ -47,7 +51,7 @@ function databaseError(operation: string, failure: RpcFailure, status: number): 
 
 /** Binds the door to the client of one request. */
 export function createDatabase(admin: AdminClient): Database {
-  async function invoke(operation: string, parameters: Record<string, unknown>): Promise<unknown> {
+  async function invoke(operation: Operation, parameters: Record<string, unknown>): Promise<unknown> {
     for (let attempt = 1;; attempt += 1) {
       const { data, error, status } = await admin.rpc(operation, parameters);
       if (error === null) return data;

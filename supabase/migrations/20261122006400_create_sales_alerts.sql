@@ -84,7 +84,23 @@ as $$
       || case dead.events when 1 then '' else 's' end || ' for pixel ' || pixel.pixel_id || ' for good (' || dead.reasons || ').',
     'Meta does not know of them; its figures and its optimisation lack them.',
     'See select * from fb_ads.undelivered_events where state = ''dead''; mend the cause, then: select public.fb_replay_deliveries();', dead.since
-  from fb_ads.pixels as pixel
+  from (
+    -- The few pixels there are, by skipping through the index.
+    with recursive refused as (
+      (
+        select delivery.pixel_id from fb_ads.event_deliveries as delivery
+        where delivery.state = 'dead' order by delivery.pixel_id limit 1
+      )
+      union all
+      select (
+        select delivery.pixel_id from fb_ads.event_deliveries as delivery
+        where delivery.state = 'dead' and delivery.pixel_id > refused.pixel_id order by delivery.pixel_id limit 1
+      )
+      from refused
+      where refused.pixel_id is not null
+    )
+    select refused.pixel_id from refused where refused.pixel_id is not null
+  ) as pixel
   cross join lateral (
     select count(*) as events, string_agg(distinct first.reason, ', ') as reasons, min(first.attempted_at) as since
     from (
@@ -94,8 +110,7 @@ as $$
       order by delivery.event_row_id
       limit 1000
     ) as first
-  ) as dead
-  where dead.events > 0;
+  ) as dead;
 $$;
 
 create function fb_ads.sales_alerts()

@@ -177,10 +177,10 @@ export const TROUBLES: Trouble[] = [
     end: FORGET_EVENT,
   },
   {
-    key: "dead_letters:4711",
+    key: "dead_letters:4712",
     severity: "warning",
     begin: `${EVENT}; insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason, attempted_at)
-      select id, '4711', 'dead', 'invalid_parameter', now() from fb_ads.conversion_events where event_id = 'trouble'`,
+      select id, '4712', 'dead', 'invalid_parameter', now() from fb_ads.conversion_events where event_id = 'trouble'`,
     end: FORGET_EVENT,
   },
   {

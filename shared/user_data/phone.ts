@@ -8,6 +8,7 @@
 
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min";
 import type { NormaliseContext, Normalised } from "./normalised.ts";
+import { plainE164Digits } from "./phone_plan.ts";
 
 /** The most digits that E.164 allows, country code included. */
 const MAX_DIGITS = 15;
@@ -26,8 +27,10 @@ const DIGIT = /\p{Nd}/gu;
  * extensions are dropped; a leading `00` is a plus in every country.
  */
 export function normalisePhone(text: string, context: Pick<NormaliseContext, "phone_country">): Normalised {
-  const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(/[_·•]/g, " ").replace(LOCAL_EXTENSION, "");
   const country = context.phone_country?.toUpperCase();
+  const plain = plainE164Digits(text, country);
+  if (plain !== undefined) return { value: plain };
+  const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(/[_·•]/g, " ").replace(LOCAL_EXTENSION, "");
   const known = country !== undefined && isSupportedCountry(country) ? country : undefined;
   for (const candidate of numbersIn(written)) {
     const digits = e164Digits(candidate, known);

@@ -10,8 +10,19 @@
 import { z } from "zod";
 import type { Note } from "../user_data/normalised.ts";
 import { readCurrency } from "./currency.ts";
-import { readObject } from "./lenient_object.ts";
+import { objectReader } from "./lenient_object.ts";
 import { containsEmail, isPersonalName } from "./personal_text.ts";
+import {
+  aBoolean,
+  finite,
+  listOf,
+  notNegative,
+  objectOf,
+  oneOf,
+  type PlainChecks,
+  textOf,
+  wholeNotNegative,
+} from "./plain_value.ts";
 import { joinPath } from "./storable.ts";
 
 const MAX_TEXT = 1_000;
@@ -50,7 +61,18 @@ export const CUSTOMER_SEGMENTATION = z.enum([
   "customer_in_loyalty_program",
 ]);
 
-const CUSTOM_DATA_SCHEMA = z.object({
+const CONTENT_TYPES = [
+  "product",
+  "product_group",
+  "destination",
+  "flight",
+  "home_listing",
+  "hotel",
+  "vehicle",
+] as const;
+
+/** The fields of `custom_data` that are Meta's. */
+export const CUSTOM_DATA_SCHEMA = z.object({
   value: amount.optional(),
   currency: z.string().transform((code, context) => {
     const currency = readCurrency(code);
@@ -60,8 +82,7 @@ const CUSTOM_DATA_SCHEMA = z.object({
   }).optional(),
   order_id: id.optional(),
   content_ids: z.array(id).max(MAX_ITEMS).optional(),
-  content_type: z.enum(["product", "product_group", "destination", "flight", "home_listing", "hotel", "vehicle"])
-    .optional(),
+  content_type: z.enum(CONTENT_TYPES).optional(),
   contents: z.array(CONTENT_SCHEMA).max(MAX_ITEMS).optional(),
   content_name: text.optional(),
   content_category: text.optional(),
@@ -73,6 +94,45 @@ const CUSTOM_DATA_SCHEMA = z.object({
   delivery_category: delivery_category.optional(),
   customer_segmentation: CUSTOMER_SEGMENTATION.optional(),
 });
+
+const plainId = textOf(1, MAX_TEXT);
+const plainText = textOf(0, MAX_TEXT);
+
+/** Which values the schema gives back unchanged. */
+export const PLAIN_CUSTOM_DATA: PlainChecks<typeof CUSTOM_DATA_SCHEMA> = {
+  value: notNegative,
+  currency: textOf(3, 3, (code) => readCurrency(code) === code),
+  order_id: plainId,
+  content_ids: listOf(plainId, MAX_ITEMS),
+  content_type: oneOf(CONTENT_TYPES),
+  contents: listOf(
+    objectOf({
+      id: plainId,
+      quantity: wholeNotNegative,
+      item_price: notNegative,
+      title: plainText,
+      description: plainText,
+      brand: plainText,
+      category: plainText,
+      delivery_category: oneOf(delivery_category.options),
+    }),
+    MAX_ITEMS,
+  ),
+  content_name: plainText,
+  content_category: plainText,
+  num_items: wholeNotNegative,
+  predicted_ltv: notNegative,
+  net_revenue: finite,
+  search_string: plainText,
+  status: (value) => aBoolean(value) || plainText(value),
+  delivery_category: oneOf(delivery_category.options),
+  customer_segmentation: oneOf(CUSTOMER_SEGMENTATION.options),
+};
+
+const readMetasFields = objectReader(CUSTOM_DATA_SCHEMA, PLAIN_CUSTOM_DATA);
+const METAS_FIELDS: ReadonlySet<string> = new Set(Object.keys(CUSTOM_DATA_SCHEMA.shape));
+const CONTENT_FIELDS: ReadonlySet<string> = new Set(Object.keys(CONTENT_SCHEMA.shape));
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** The outcome of reading `custom_data`. */
 export interface ReadCustomData {
@@ -88,21 +148,19 @@ export interface ReadCustomData {
 
 /** Checks and orders `custom_data`. */
 export function readCustomData(input: Readonly<Record<string, unknown>>): ReadCustomData {
-  const { fields, problems, wrong } = readObject(CUSTOM_DATA_SCHEMA, input, "custom_data");
+  const { fields, problems, wrong } = readMetasFields(input, "custom_data");
   const notes: Note[] = [];
-  const own = readPlainValues(
-    Object.fromEntries(Object.entries(input).filter(([key]) => !Object.hasOwn(CUSTOM_DATA_SCHEMA.shape, key))),
-    "custom_data",
-    notes,
-  );
-  const custom_data = { ...withoutPersonalData(fields, notes), ...own };
+  const own = readPlainValues(input, "custom_data", notes, METAS_FIELDS);
+  const custom_data = withoutPersonalData(fields, notes);
+  Object.assign(custom_data, own);
   if (Array.isArray(input.contents)) noteUnknownContentFields(input.contents, notes);
   return { custom_data: Object.keys(custom_data).length === 0 ? undefined : custom_data, problems, notes, wrong };
 }
 
 function withoutPersonalData(fields: Readonly<Record<string, unknown>>, notes: Note[]): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(fields)) {
+  for (const field of Object.keys(fields)) {
+    const value = fields[field];
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     if (holdsEmail(value)) {
       notes.push({ path: `custom_data.${field}`, message: "contains an e-mail address and was left out" });
@@ -124,7 +182,7 @@ function noteUnknownContentFields(contents: readonly unknown[], notes: Note[]): 
   contents.forEach((item, index) => {
     if (typeof item !== "object" || item === null) return;
     for (const key of Object.keys(item)) {
-      if (Object.hasOwn(CONTENT_SCHEMA.shape, key)) continue;
+      if (CONTENT_FIELDS.has(key)) continue;
       const path = joinPath(`custom_data.contents[${index}]`, key);
       notes.push({ path, message: "is not a field of contents and was left out" });
     }
@@ -134,14 +192,19 @@ function noteUnknownContentFields(contents: readonly unknown[], notes: Note[]): 
 /**
  * Takes the texts, numbers, booleans and lists of them out of an object whose fields are not ours to know. What is named
  * like personal data, contains an e-mail address, or is an object is left out and noted.
+ *
+ * @param skip Fields that somebody else reads.
  */
 export function readPlainValues(
   input: Readonly<Record<string, unknown>>,
   path: string,
   notes: Note[],
+  skip: ReadonlySet<string> = NOTHING,
 ): Record<string, unknown> {
   const values: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(input)) {
+  for (const key of Object.keys(input)) {
+    if (skip.has(key)) continue;
+    const value = input[key];
     if (value === null || value === undefined || value === "") continue;
     if (!/^[A-Za-z_]\w{0,63}$/.test(key) || key === "__proto__") {
       notes.push({ path, message: "has a field whose name is not a word, which was left out" });

@@ -32,10 +32,12 @@ export const STANDARD_EVENTS = [
 
 /** Meta's limit for the name of a custom event, in characters. */
 const MAX_LENGTH = 50;
+const STANDARD: ReadonlySet<string> = new Set(STANDARD_EVENTS);
 const STANDARD_BY_LOWER_CASE = new Map(STANDARD_EVENTS.map((name): [string, string] => [name.toLowerCase(), name]));
 
 /** Says what is wrong with an event name; undefined when nothing is. */
 export function checkEventName(name: string): string | undefined {
+  if (STANDARD.has(name)) return undefined;
   if (name.trim() === "") return "is required";
   if (name !== name.trim() || /\p{Cc}/u.test(name)) return "must not begin or end with a space or contain controls";
   if (containsEmail(name)) return "must not contain an e-mail address";

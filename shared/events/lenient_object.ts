@@ -7,6 +7,7 @@
 
 import type { z } from "zod";
 import type { Note } from "../user_data/normalised.ts";
+import type { PlainCheck, PlainChecks } from "./plain_value.ts";
 
 /** The good fields of an object, what was wrong with the others, and which those were. */
 export interface ReadObject<T> {
@@ -18,19 +19,41 @@ export interface ReadObject<T> {
   readonly wrong: ReadonlySet<string>;
 }
 
-/** Reads an object by a schema whose fields are all optional. Null and the empty text are absence. */
-export function readObject<S extends z.ZodObject>(
+const NO_FIELDS: ReadonlySet<string> = new Set();
+
+/**
+ * Makes the function that reads objects by a schema whose fields are all optional. Null and the empty text are absence.
+ *
+ * @param checks Let good values by without the schema.
+ */
+export function objectReader<S extends z.ZodObject>(
   schema: S,
-  input: Readonly<Record<string, unknown>>,
+  checks: PlainChecks<S>,
+): (input: Readonly<Record<string, unknown>>, path: string) => ReadObject<z.infer<S>> {
+  const fields = Object.keys(schema.shape).map((field): [string, PlainCheck | undefined] => [field, checks[field]]);
+  return (input, path) => {
+    const present: Record<string, unknown> = {};
+    let plain = true;
+    for (const [field, check] of fields) {
+      const value = input[field];
+      if (value === undefined || value === null || value === "" || !Object.hasOwn(input, field)) continue;
+      present[field] = value;
+      plain &&= check?.(value) === true;
+    }
+    // What every check took the schema would give back as it is.
+    return plain
+      ? { fields: present as z.infer<S>, problems: [], wrong: NO_FIELDS }
+      : readBySchema(schema, present, path);
+  };
+}
+
+function readBySchema<S extends z.ZodObject>(
+  schema: S,
+  present: Record<string, unknown>,
   path: string,
 ): ReadObject<z.infer<S>> {
-  const present: Record<string, unknown> = {};
-  for (const key of Object.keys(schema.shape)) {
-    const value = Object.hasOwn(input, key) ? input[key] : undefined;
-    if (value !== undefined && value !== null && value !== "") present[key] = value;
-  }
   const read = schema.safeParse(present);
-  if (read.success) return { fields: read.data, problems: [], wrong: new Set() };
+  if (read.success) return { fields: read.data, problems: [], wrong: NO_FIELDS };
   const wrong = new Set<string>();
   const problems = read.error.issues.map((issue): Note => {
     wrong.add(String(issue.path[0]));

@@ -161,7 +161,7 @@ export async function benchInsights(): Promise<Figure[]> {
   await using other = await startSuite({ graph: { world }, platform: { graphUrl: recording.url } });
   const { platform } = other;
   const { sql } = platform;
-  await sql`update fb_ads.settings set insights_backfill_days = 0, insights_sync_rows = 10000000, insights_page_size = 500, insights_page_size_max = 500`;
+  await sql`update fb_ads.settings set insights_backfill_days = 0, insights_sync_rows = 10000000`;
   let metadata = await sync(platform, "fb-sync-metadata");
   while (metadata.jobs.left > 0) metadata = await sync(platform, "fb-sync-metadata", { resume: true });
 
@@ -174,10 +174,12 @@ export async function benchInsights(): Promise<Figure[]> {
     await requireRows(platform, ROWS);
     return result;
   }
-  // Before and after, because the first of two is always the slower one.
-  const before = await emptied(() => storeAlone(platform, recording));
-  const first = await emptied(() => syncAll(platform, {}));
-  const alone = Math.min(before, await emptied(() => storeAlone(platform, recording)));
+  // Turn by turn and the better of two, because machines are shared and the first of anything is slow.
+  let alone = await emptied(() => storeAlone(platform, recording));
+  let first = await emptied(() => syncAll(platform, {}));
+  alone = Math.min(alone, await emptied(() => storeAlone(platform, recording)));
+  const second = await emptied(() => syncAll(platform, {}));
+  if (second.wall_ms < first.wall_ms) first = second;
   const again = await syncAll(platform, {});
   const single = await storeSingly(platform);
   return [

@@ -20,17 +20,18 @@ const LAST_DAY = "2026-11-21";
 async function fill(sql: Sql, rows: number): Promise<void> {
   const accounts = rows / (ADS_AN_ACCOUNT * STORED_DAYS);
   await sql.begin(async (transaction) => {
+    // Account after account, as syncs store them.
     // Foreign keys hold by construction here; checking them one by one would take an hour.
     await transaction`set local session_replication_role = replica`;
     await transaction`set local maintenance_work_mem = '512MB'`;
     await transaction`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
       select (1000 + n)::text, 'UTC', 'USD', true from generate_series(1, ${accounts}::int) as n`;
     await transaction`insert into public.ad_campaigns (account_id, fb_campaign_id)
-      select id, fb_account_id || lpad(n::text, 6, '0') from public.ad_accounts, generate_series(1, 20) as n`;
+      select id, fb_account_id || lpad(n::text, 6, '0') from public.ad_accounts, generate_series(1, 20) as n order by fb_account_id, n`;
     await transaction`insert into public.ad_adsets (account_id, campaign_id, fb_adset_id)
-      select account_id, id, fb_campaign_id || lpad(n::text, 3, '0') from public.ad_campaigns, generate_series(1, 10) as n`;
-    await transaction`insert into public.ad_ads (account_id, adset_id, fb_ad_id)
-      select account_id, id, fb_adset_id || lpad(n::text, 3, '0') from public.ad_adsets, generate_series(1, 10) as n`;
+      select account_id, id, fb_campaign_id || lpad(n::text, 3, '0') from public.ad_campaigns, generate_series(1, 10) as n order by fb_campaign_id, n`;
+    await transaction`insert into public.ad_ads (id, account_id, adset_id, fb_ad_id)
+      select fb_ads.ad_key(account_id), account_id, id, fb_adset_id || lpad(n::text, 3, '0') from public.ad_adsets, generate_series(1, 10) as n order by fb_adset_id, n`;
     const indexes = await transaction<{ name: string; definition: string }[]>`
       select indexname as name, indexdef as definition from pg_indexes
       where tablename = 'ad_spend' and indexname not in (select conname from pg_constraint)`;

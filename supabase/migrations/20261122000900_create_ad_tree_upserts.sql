@@ -2,6 +2,21 @@
 -- `dropped` names fields that were not asked for because Meta refused them: their old values stay.
 -- Rows come from the functions as JSON with the names of the columns; parents that are not stored yet become stubs.
 
+create function fb_ads.ad_key(account_id uuid)
+returns uuid
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  select (left(account_id::text, 8) || substr(gen_random_uuid()::text, 9))::uuid;
+$$;
+
+revoke execute on function fb_ads.ad_key(uuid) from public, anon, authenticated;
+grant execute on function fb_ads.ad_key(uuid) to service_role;
+comment on function fb_ads.ad_key(uuid) is
+  'A new key of an ad that begins like its account''s: the ads of one account, and their spend of a day, then lie side by side in every index.';
+
 create function fb_ads.upsert_accounts(rows jsonb)
 returns bigint
 language sql
@@ -233,8 +248,8 @@ as $$
     left join public.ad_ads as a on a.fb_ad_id = i.fb_ad_id
   ),
   written as (
-    insert into public.ad_ads as a (account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags)
-    select upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status, m.effective_status, m.creative_id, m.creative_summary, m.url_tags
+    insert into public.ad_ads as a (id, account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags)
+    select fb_ads.ad_key(upsert_ads.account_id), upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status, m.effective_status, m.creative_id, m.creative_summary, m.url_tags
     from merged as m
     order by m.fb_ad_id
     on conflict (fb_ad_id) do update set
@@ -269,8 +284,8 @@ volatile
 security invoker
 set search_path = ''
 as $$
-  insert into public.ad_ads (account_id, adset_id, fb_ad_id)
-  select distinct on (r.fb_ad_id) stub_ads.account_id, s.id, r.fb_ad_id
+  insert into public.ad_ads (id, account_id, adset_id, fb_ad_id)
+  select distinct on (r.fb_ad_id) fb_ads.ad_key(stub_ads.account_id), stub_ads.account_id, s.id, r.fb_ad_id
   from jsonb_to_recordset(rows) as r (fb_ad_id text, fb_adset_id text)
   join public.ad_adsets as s on s.fb_adset_id = r.fb_adset_id
   where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)

@@ -6,7 +6,7 @@
  */
 
 import type { EventRow } from "../database/events.ts";
-import { personDigests, type ServerEvent, splitServerEvent } from "../events/server_event.ts";
+import { contentOf, personDigests, type ServerEvent, splitUserData } from "../events/server_event.ts";
 import type { AcceptedEvent } from "../events/validate_event.ts";
 import { sha256 } from "../user_data/digest.ts";
 
@@ -24,9 +24,8 @@ export interface EventPieces {
 
 /** Takes an event apart for its columns. */
 export function splitIntoColumns(event: ServerEvent): EventPieces {
-  const { payload, browser_data } = splitServerEvent(event);
-  const { event_name: _name, event_time: _time, event_id: _id, user_data, ...content } = payload;
-  return { content, user_data, browser_data, person_digests: personDigests(event.user_data) };
+  const { user_data, browser_data } = splitUserData(event.user_data);
+  return { content: contentOf(event), user_data, browser_data, person_digests: personDigests(event.user_data) };
 }
 
 /** Digest of a user's id: what `external_id` is hashed to. */
@@ -59,7 +58,8 @@ export function buildEventRow(accepted: AcceptedEvent, trusted: boolean): EventR
   const { event, consent } = accepted;
   const { fbp } = event.user_data;
   // From a browser it comes out of a verified token or not at all.
-  const [external_id] = [event.user_data.external_id].flat();
+  const given = event.user_data.external_id;
+  const external_id = typeof given === "string" ? given : given?.[0];
   const user_id = trusted ? consent?.user_id : undefined;
   const browser_id = consent?.browser_id ?? fbp;
   return {

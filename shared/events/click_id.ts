@@ -50,5 +50,7 @@ export function fbclidOfFbc(fbc: string): string | undefined {
 
 /** Finds the click id in a page's address, decoded once; a macro left in front of the real one is passed over. */
 export function findFbclid(url: string): string | undefined {
+  // A name written with escapes or broken by a tab or a line end is only seen by parsing.
+  if (!/fbclid|[%\t\r\n]/.test(url)) return undefined;
   return URL.canParse(url) ? new URL(url).searchParams.getAll("fbclid").find(isFbclid) : undefined;
 }

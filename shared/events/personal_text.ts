@@ -21,6 +21,9 @@ otp sessionid ssn nik ktp
 `.trim().split(/\s+/),
 );
 
+/** Addresses of plain host names in printable ASCII: no parser refuses one. Names with `xn--` or digits at the end are not. */
+const PLAIN_URL = /^https?:\/\/(?:[a-z0-9]{1,63}(?:-[a-z0-9]{1,63})*\.){1,8}[a-z]{2,63}(?:[/?#][\x21-\x7e]*)?$/;
+
 const PERSONAL_ENDINGS = /(?:email|emailaddress|phone|phonenumber|firstname|lastname|fullname|password|token)$/;
 
 /** Tells whether a text contains an e-mail address. */
@@ -47,15 +50,25 @@ export interface CleanUrl {
  * are named or look like it. What stays is untouched, byte for byte. Undefined when it is no http(s) address.
  */
 export function cleanUrl(text: string): CleanUrl | undefined {
-  if (!/^https?:\/\/[^/?#\s]/i.test(text) || /[\s\p{Cc}]/u.test(text) || !URL.canParse(text)) return undefined;
+  if (!PLAIN_URL.test(text) && !isHttpUrl(text)) return undefined;
+  // A path alone holds nothing but an address, if anything.
+  if (!/[@?#%]/.test(text)) return { url: text, cleaned: false };
   const [, scheme = "", authority = "", path = "", query, fragment] =
     /^(https?:\/\/)([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
   const kept = query?.split("&").filter((parameter) => !isPersonalParameter(parameter)).join("&");
   const keptFragment = fragment !== undefined && fragment.split(/[&?]/).some(isPersonalParameter) ? "" : fragment;
-  const url = scheme + authority.slice(authority.lastIndexOf("@") + 1) + path.replace(EMAILS, "-") +
+  const url = scheme + authority.slice(authority.lastIndexOf("@") + 1) + withoutEmails(path) +
     (kept === undefined || (kept === "" && query !== "") ? "" : `?${kept}`) +
     (keptFragment === undefined || (keptFragment === "" && fragment !== "") ? "" : `#${keptFragment}`);
   return { url, cleaned: url !== text };
+}
+
+function withoutEmails(path: string): string {
+  return path.includes("@") || path.includes("%40") ? path.replace(EMAILS, "-") : path;
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\/[^/?#\s]/i.test(text) && !/[\s\p{Cc}]/u.test(text) && URL.canParse(text);
 }
 
 function isPersonalParameter(parameter: string): boolean {
@@ -66,7 +79,7 @@ function isPersonalParameter(parameter: string): boolean {
 }
 
 function decode(text: string): string {
-  const spaced = text.replaceAll("+", " ");
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
   if (!spaced.includes("%")) return spaced;
   try {
     return decodeURIComponent(spaced);

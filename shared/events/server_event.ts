@@ -98,36 +98,53 @@ const CONTENT_FIELDS = [
  * Builds the event that is sent from what is stored. Postgres keeps JSON objects in an order of its own: here every field
  * gets its place, so that all attempts send the same text.
  */
-export function buildServerEvent(payload: ServerEventPayload, browser_data: BrowserData = {}): ServerEvent {
-  const { event_name, event_time, event_id } = payload;
+export function buildServerEvent(payload: ServerEventPayload, browser_data?: BrowserData): ServerEvent {
+  const { event_name, event_time, event_id, action_source } = payload;
+  const user_data = orderUserData(
+    browser_data === undefined ? payload.user_data : { ...payload.user_data, ...browser_data },
+  );
+  return { event_name, event_time, event_id, ...contentOf(payload), action_source, user_data };
+}
+
+/** All of an event but its key, its time and the person, each field in its place. */
+export function contentOf(event: ServerEventContent): Record<string, unknown> {
   const content: Record<string, unknown> = {};
   for (const field of CONTENT_FIELDS) {
-    const value = payload[field];
+    const value = event[field];
     if (value !== undefined && value !== null) content[field] = value;
   }
-  const user_data = orderUserData({ ...payload.user_data, ...browser_data });
-  return { event_name, event_time, event_id, ...content, action_source: payload.action_source, user_data };
+  return content;
+}
+
+/** Parts what is hashed from what is in clear. */
+export function splitUserData(given: UserData): { user_data: UserData; browser_data: BrowserData } {
+  const user_data: UserData = {};
+  const browser_data: BrowserData = {};
+  for (const field of HASHED_FIELDS) {
+    const value = given[field];
+    if (value !== undefined) user_data[field] = value;
+  }
+  for (const field of CLEAR_FIELDS) {
+    const value = given[field];
+    if (value !== undefined) browser_data[field] = value;
+  }
+  return { user_data, browser_data };
 }
 
 /** Takes an event apart for storing: the payload with digests alone, and the clear fields of the person. */
 export function splitServerEvent(event: ServerEvent): { payload: ServerEventPayload; browser_data: BrowserData } {
-  const user_data: UserData = {};
-  const browser_data: BrowserData = {};
-  for (const field of HASHED_FIELDS) {
-    const value = event.user_data[field];
-    if (value !== undefined) user_data[field] = value;
-  }
-  for (const field of CLEAR_FIELDS) {
-    const value = event.user_data[field];
-    if (value !== undefined) browser_data[field] = value;
-  }
+  const { user_data, browser_data } = splitUserData(event.user_data);
   return { payload: buildServerEvent({ ...event, user_data }), browser_data };
 }
 
 /** Lists the digests by which a person asks to be found: e-mail addresses, phone numbers and our own user id. */
 export function personDigests(user_data: UserData): string[] {
-  const digests = [user_data.em, user_data.ph, user_data.external_id].flat();
-  return [...new Set(digests.flatMap((digest) => digest === undefined ? [] : [digest.slice(0, 64).toLowerCase()]))];
+  const digests = new Set<string>();
+  for (const given of [user_data.em, user_data.ph, user_data.external_id]) {
+    if (typeof given === "string") digests.add(given.slice(0, 64).toLowerCase());
+    else given?.forEach((digest) => digests.add(digest.slice(0, 64).toLowerCase()));
+  }
+  return [...digests];
 }
 
 function orderUserData(given: UserData): UserData {

@@ -156,7 +156,7 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
   const event = buildServerEvent({
     event_name,
     event_time,
-    event_id: event_id ?? (options.newEventId ?? crypto.randomUUID.bind(crypto))(),
+    event_id: event_id ?? (options.newEventId?.() ?? crypto.randomUUID()),
     user_data,
     opt_out: fields.opt_out,
     data_processing_options: fields.data_processing_options,
@@ -234,6 +234,14 @@ function readUrl(field: "event_source_url" | "referrer_url", given: unknown, not
   return clean.url;
 }
 
+let day = { of_ms: NaN, text: "" };
+
+/** The day in UTC; the events of a request ask for the same one. */
+function dayOf(now_ms: number): string {
+  if (day.of_ms !== now_ms) day = { of_ms: now_ms, text: new Date(now_ms).toISOString().slice(0, 10) };
+  return day.text;
+}
+
 function readPerson(
   fields: EventFields,
   options: ValidateEventOptions,
@@ -251,7 +259,7 @@ function readPerson(
   }
   const built = buildUserData(input, {
     default_country: options.default_country,
-    today: new Date(now_ms).toISOString().slice(0, 10),
+    today: dayOf(now_ms),
     other_fields: CLICK_FIELDS,
   });
   notes.push(...built.notes);

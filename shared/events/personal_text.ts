@@ -53,6 +53,11 @@ export function cleanUrl(text: string): CleanUrl | undefined {
   if (!PLAIN_URL.test(text) && !isHttpUrl(text)) return undefined;
   // A path alone holds nothing but an address, if anything.
   if (!/[@?#%]/.test(text)) return { url: text, cleaned: false };
+  const start = text.indexOf("?") + 1;
+  // Most queries hold nothing personal either; then there is nothing to put together again.
+  if (!/[@#]|%40/.test(text) && !text.slice(start).split("&").some(isPersonalParameter)) {
+    return { url: text, cleaned: false };
+  }
   const [, scheme = "", authority = "", path = "", query, fragment] =
     /^(https?:\/\/)([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
   const kept = query?.split("&").filter((parameter) => !isPersonalParameter(parameter)).join("&");

@@ -20,7 +20,7 @@ import {
   type UserData,
 } from "./fields.ts";
 import type { NormaliseContext, Note } from "./normalised.ts";
-import { isStorable, trimText } from "./unicode_text.ts";
+import { readStorable } from "./unicode_text.ts";
 
 /** What the rules must know beside the person's data. */
 export interface BuildUserDataOptions {
@@ -101,10 +101,10 @@ function hashField(
   context: NormaliseContext,
   notes: Note[],
 ): string | string[] | undefined {
-  if (!Array.isArray(given)) return hashValue(field, given, context, `user_data.${field}`, notes);
+  if (!Array.isArray(given)) return hashValue(field, given, context, undefined, notes);
   const values = new Set<string>();
   given.forEach((item: unknown, index) => {
-    const value = hashValue(field, item, context, `user_data.${field}[${index}]`, notes);
+    const value = hashValue(field, item, context, index, notes);
     if (value !== undefined) values.add(value);
   });
   return values.size === 0 ? undefined : [...values];
@@ -114,29 +114,22 @@ function hashValue(
   field: HashedField,
   given: unknown,
   context: NormaliseContext,
-  path: string,
+  index: number | undefined,
   notes: Note[],
 ): string | undefined {
+  const leaveOut = (message: string): undefined => {
+    notes.push({ path: `user_data.${field}${index === undefined ? "" : `[${index}]`}`, message });
+  };
   const text = readText(given, MAX_VALUE_LENGTH.hashed);
-  if (typeof text !== "string") {
-    if (text !== undefined) notes.push({ path, message: text.refused });
-    return undefined;
-  }
+  if (typeof text !== "string") return text === undefined ? undefined : leaveOut(text.refused);
   const kind = recogniseDigest(text);
   if (kind === "digest") return passDigest(text);
-  if (kind === "digest_of_nothing") {
-    notes.push({ path, message: "is the digest of an empty text and was left out" });
-    return undefined;
-  }
+  if (kind === "digest_of_nothing") return leaveOut("is the digest of an empty text and was left out");
   if (kind === "unusable_digest" && !(field === "external_id" && PLAIN_UUID.test(text))) {
-    notes.push({ path, message: "is a digest other than SHA-256, which Meta cannot match, and was left out" });
-    return undefined;
+    return leaveOut("is a digest other than SHA-256, which Meta cannot match, and was left out");
   }
   const normalised = NORMALISERS[field](text, context);
-  if ("refused" in normalised) {
-    notes.push({ path, message: `${normalised.refused} and was left out` });
-    return undefined;
-  }
+  if ("refused" in normalised) return leaveOut(`${normalised.refused} and was left out`);
   return FIELDS_OF_FEW_VALUES.has(field) ? rememberedDigest(normalised.value) : sha256(normalised.value);
 }
 
@@ -151,23 +144,15 @@ function rememberedDigest(text: string): string {
 }
 
 function readClearField(field: ClearField, given: unknown, notes: Note[]): string | undefined {
-  const path = `user_data.${field}`;
+  const leaveOut = (message: string): undefined => {
+    notes.push({ path: `user_data.${field}`, message });
+  };
   const limit = field === "client_user_agent" ? MAX_VALUE_LENGTH.client_user_agent : MAX_VALUE_LENGTH.clear;
   const text = readText(Array.isArray(given) && given.length === 1 ? given[0] : given, limit);
-  if (typeof text !== "string") {
-    if (text !== undefined) notes.push({ path, message: text.refused });
-    return undefined;
-  }
-  if (containsEmail(text)) {
-    notes.push({ path, message: "contains an e-mail address and was left out" });
-    return undefined;
-  }
+  if (typeof text !== "string") return text === undefined ? undefined : leaveOut(text.refused);
+  if (containsEmail(text)) return leaveOut("contains an e-mail address and was left out");
   const check = CLEAR_FIELD_CHECKS[field];
-  if (check !== undefined && !check.is(text)) {
-    notes.push({ path, message: `${check.not} and was left out` });
-    return undefined;
-  }
-  return text;
+  return check === undefined || check.is(text) ? text : leaveOut(`${check.not} and was left out`);
 }
 
 /** Reads a text or whole number, trimmed; undefined when there is nothing in it. */
@@ -176,7 +161,7 @@ function readText(given: unknown, limit: number): string | { refused: string } |
   if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0) return String(given);
   if (typeof given !== "string") return { refused: "is neither a text nor a whole number and was left out" };
   if (given.length > limit) return { refused: "is too long and was left out" };
-  if (!isStorable(given)) return { refused: "is not well-formed text and was left out" };
-  const text = trimText(given);
+  const text = readStorable(given);
+  if (text === undefined) return { refused: "is not well-formed text and was left out" };
   return text === "" ? undefined : text;
 }

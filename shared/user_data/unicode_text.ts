@@ -24,13 +24,19 @@ const ASCII_NOT_LETTERS = /[^A-Za-z]+/g;
 
 /** Tells whether a text can be hashed and stored: no half of a surrogate pair, no NUL (which Postgres refuses). */
 export function isStorable(text: string): boolean {
-  return ASCII.test(text) || text.isWellFormed() && !text.includes("\0");
+  return text.isWellFormed() && !text.includes("\0");
 }
 
 /** Trims white space and invisible characters of any script and composes to NFC. */
 export function trimText(text: string): string {
   if (ASCII.test(text)) return text.trim();
   return text.replace(EDGES, "").normalize("NFC");
+}
+
+/** Trims and composes as `trimText` does; undefined where the text cannot be stored. */
+export function readStorable(text: string): string | undefined {
+  if (ASCII.test(text)) return text.trim();
+  return isStorable(text) ? trimText(text) : undefined;
 }
 
 /** Lower-cases by Unicode, independent of any locale. */

@@ -23,5 +23,5 @@ create schema if not exists extensions;
 
 create extension if not exists pgcrypto with schema extensions;
 create extension if not exists pg_net with schema extensions;
-create extension if not exists pg_cron;
+create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists supabase_vault;

@@ -245,8 +245,7 @@ Deno.test("attribute-purchase", async (t) => {
     assertEquals(await status({ refs: [] }), 400);
     assertEquals(await status({ transaction_refs: ["no such sale"] }), 200);
     const got = await fetch(`${platform.functionsUrl}/attribute-purchase`, { headers: { apikey: platform.secretKey } });
-    await got.body?.cancel();
-    assertEquals(got.status, 405);
+    assertEquals([got.status, (await got.json()).error.code], [405, "method_not_allowed"]);
   });
 
   await t.step("answers at once to a caller that does not want to wait", async () => {
@@ -272,7 +271,6 @@ Deno.test("events that come in and runs of attribution never wait for each other
   const ad = graph.world.accounts[0]?.ads[0]?.id ?? "";
   const refs: string[] = [];
   for (const user of [...users, ...users]) refs.push(await pay(suite, user));
-
   const event_time = nowSeconds() - 3_600;
   const work = Array.from({ length: 40 }, (_, round) => {
     if (round % 4 === 0) {
@@ -294,6 +292,7 @@ Deno.test("events that come in and runs of attribution never wait for each other
   });
   const statuses = new Set(await Promise.all(work));
   assertEquals(statuses, new Set([200, 202]));
+  await run(suite, { transaction_refs: refs }); // Those above may all have come before the last events.
   const [row] = await platform.sql`
     select (select deadlocks::int from pg_stat_database where datname = current_database()) as deadlocks,
       (select count(*)::int from public.ad_attributions) as credited`;

@@ -9,7 +9,7 @@ begin
   end if;
 end
 $$;
-create extension if not exists pg_cron;
+create extension if not exists pg_cron with schema pg_catalog;
 create extension if not exists pg_net with schema extensions;
 create schema if not exists vault;
 create extension if not exists supabase_vault with schema vault;

@@ -806,6 +806,7 @@ export type Database = {
       "fb_store_events": { Args: { "request": Json }; Returns: Json };
       "fb_store_insights_page": { Args: { "request": Json }; Returns: Json };
       "fb_store_report": { Args: { "request": Json }; Returns: Json };
+      "fb_take_sync_slot": { Args: { "request": Json }; Returns: Json };
       "fb_validate": {
         Args: { "since"?: string; "until"?: string };
         Returns: {

@@ -72,6 +72,16 @@ export async function startSyncRun(database: Database, request: StartRequest): P
   return StartSchema.parse(await database.call("fb_start_sync_run", { ...request }));
 }
 
+const SlotSchema = z.object({ slot: z.boolean(), jobs_left: z.number().int().optional() });
+
+/** Takes a slot for an invocation that found none before, if one has become free. */
+export async function takeSyncSlot(
+  database: Database,
+  request: { run_id: string; account_ids?: string[] },
+): Promise<z.infer<typeof SlotSchema>> {
+  return SlotSchema.parse(await database.call("fb_take_sync_slot", { ...request }));
+}
+
 /** Ends an invocation and gives its slot back. */
 export async function finishSyncRun(database: Database, summary: RunSummary): Promise<JobCounts> {
   return JobCountsSchema.parse(await database.call("fb_finish_sync_run", { ...summary }));

@@ -6,7 +6,7 @@
  */
 
 import { createDatabase, type Database } from "../database/rpc.ts";
-import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun } from "../database/sync_runs.ts";
+import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncSlot } from "../database/sync_runs.ts";
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
 import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
@@ -56,6 +56,24 @@ async function readToken(database: Database): Promise<string> {
   throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
 }
 
+/** How long a caller who waits is kept for a slot: a killed worker's is free after five seconds. */
+const SLOT_WAIT_MS = 15_000;
+const SLOT_LOOK_MS = 250;
+
+/** Waits for a slot; null once there is one, else the open jobs that others have or that wait for the next tick. */
+async function awaitSlot(
+  database: Database,
+  request: { run_id: string; account_ids?: string[] },
+  sleep: (ms: number) => Promise<void>,
+): Promise<number | null> {
+  for (let waited = 0;; waited += SLOT_LOOK_MS) {
+    const { slot, jobs_left = 0 } = await takeSyncSlot(database, request);
+    if (slot) return null;
+    if (jobs_left === 0 || waited >= SLOT_WAIT_MS) return jobs_left;
+    await sleep(SLOT_LOOK_MS);
+  }
+}
+
 /**
  * Answers a sync request. With `Prefer: respond-async` the answer is 202 as soon as the run has begun; else it comes
  * when the work or the budget is at its end. Called twice, the second call finds the first one's jobs and helps.
@@ -84,9 +102,11 @@ export async function answerSync(call: Call<SyncBody>, definition: SyncDefinitio
   const run_id = started.run_id;
   const log = call.log.with({ run_id });
 
-  if (!started.slot || started.settings === undefined) {
-    log.info("no free slot", { jobs_left: started.jobs_left });
-    const jobs: JobCounts = { done: 0, left: started.jobs_left ?? 0, failed: 0 };
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const jobs_left = started.slot || call.respond_async ? null : await awaitSlot(database, { run_id, ...scope }, sleep);
+  if (started.settings === undefined || (!started.slot && (call.respond_async || jobs_left !== null))) {
+    log.info("no free slot", { jobs_left: jobs_left ?? started.jobs_left });
+    const jobs: JobCounts = { done: 0, left: jobs_left ?? 0, failed: 0 };
     return call.respond_async
       ? { status: 202, body: { run_id } }
       : { status: 200, body: { run_id, jobs, rows: definition.countRows({}), graph_calls: 0 } };
@@ -120,7 +140,7 @@ export async function answerSync(call: Call<SyncBody>, definition: SyncDefinitio
     budget: call.budget,
     log,
     random: Math.random,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sleep,
   });
 
   async function workAndFinish(): Promise<{ jobs: JobCounts; rows: Record<string, number> }> {

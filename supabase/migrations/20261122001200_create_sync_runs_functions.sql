@@ -102,6 +102,22 @@ revoke execute on function fb_ads.refused_accounts(jsonb) from public, anon, aut
 grant execute on function fb_ads.refused_accounts(jsonb) to service_role;
 comment on function fb_ads.refused_accounts(jsonb) is 'Which of the request''s account_ids cannot be synced, and why: unknown, or disabled.';
 
+create function fb_ads.end_dead_runs()
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update fb_ads.sync_runs as run
+  set finished_at = now(), error = '{"code": "worker_lost", "message": "The invocation ended without a word: it was killed or ran out of its limits."}'
+  where run.finished_at is null and not fb_ads.is_live_run(run);
+$$;
+
+revoke execute on function fb_ads.end_dead_runs() from public, anon, authenticated;
+grant execute on function fb_ads.end_dead_runs() to service_role;
+comment on function fb_ads.end_dead_runs() is 'Ends the invocations that are not live any more, so that the table says what became of them.';
+
 create function public.fb_start_sync_run(request jsonb)
 returns jsonb
 language plpgsql
@@ -133,9 +149,7 @@ begin
   -- One start at a time: slots are counted and jobs are planned under this lock.
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_runs'));
 
-  update fb_ads.sync_runs as run
-  set finished_at = now(), error = '{"code": "worker_lost", "message": "The invocation ended without a word: it was killed or ran out of its limits."}'
-  where run.finished_at is null and not fb_ads.is_live_run(run);
+  perform fb_ads.end_dead_runs();
 
   if not coalesce((request ->> 'resume')::boolean, false) then
     if slug = 'fb-sync-metadata' then
@@ -179,6 +193,37 @@ revoke execute on function public.fb_start_sync_run(jsonb) from public, anon, au
 grant execute on function public.fb_start_sync_run(jsonb) to service_role;
 comment on function public.fb_start_sync_run(jsonb) is
   'Begins an invocation: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
+
+create function public.fb_take_sync_slot(request jsonb)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  waiting fb_ads.sync_runs;
+begin
+  perform pg_advisory_xact_lock(hashtext('fb_ads.sync_runs'));
+  select run.* into waiting from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid;
+  if fb_ads.free_slots(waiting.function_slug) > 0 then
+    perform fb_ads.end_dead_runs();
+    update fb_ads.sync_runs as run
+    set started_at = now(), lease_until = now() + interval '5 seconds', finished_at = null, jobs_left = null, error = null
+    where run.id = waiting.id;
+    return '{"slot": true}';
+  end if;
+  return jsonb_build_object(
+    'slot', false,
+    'jobs_left', fb_ads.open_job_count(waiting.function_slug, fb_ads.account_ids_of(request -> 'account_ids'))
+  );
+end;
+$$;
+
+revoke execute on function public.fb_take_sync_slot(jsonb) from public, anon, authenticated;
+grant execute on function public.fb_take_sync_slot(jsonb) to service_role;
+comment on function public.fb_take_sync_slot(jsonb) is
+  'For an invocation that found no slot and whose caller waits: {run_id, account_ids?}. Takes a slot that has become free, a killed worker''s too. Returns {slot, jobs_left}.';
 
 create function public.fb_finish_sync_run(request jsonb)
 returns jsonb

@@ -79,6 +79,8 @@ export async function syncToEnd(
   while ((answers.at(-1)?.jobs.left ?? 0) > 0) {
     if (answers.length >= most) throw new Error(`${slug} is not at its end after ${most} calls`);
     await platform.sql`update fb_ads.sync_jobs set not_before = now() where state = 'pending' and not_before > now()`;
+    // Nothing runs between two calls: a held job was claimed for a worker that was killed before it heard of it.
+    await platform.sql`update fb_ads.sync_jobs set lease_until = now() where state = 'running'`;
     answers.push(await sync(platform, slug, { resume: true }));
   }
   return answers;

@@ -52,8 +52,11 @@ function databaseError(operation: string, failure: RpcFailure, status: number): 
 /** Binds the door to the client of one request. */
 export function createDatabase(admin: AdminClient): Database {
   async function invoke(operation: Operation, parameters: Record<string, unknown>): Promise<unknown> {
+    // Told the names of the arguments, PostgREST hands the body on unread; otherwise it parses the whole of it to find them.
+    // https://docs.postgrest.org/en/stable/references/api/tables_views.html#specifying-columns
+    const names = Object.keys(parameters).join(",");
     for (let attempt = 1;; attempt += 1) {
-      const { data, error, status } = await admin.rpc(operation, parameters);
+      const { data, error, status } = await admin.rpc(`${operation}?columns=${names}`, parameters);
       if (error === null) return data;
       if (attempt < TRIES && typeof error.code === "string" && ROLLED_BACK.test(error.code)) continue;
       // Postgres's own message may quote a row, so only codes are kept.

@@ -180,6 +180,8 @@ export async function benchInsights(): Promise<Figure[]> {
   alone = Math.min(alone, await emptied(() => storeAlone(platform, recording)));
   const second = await emptied(() => syncAll(platform, {}));
   if (second.wall_ms < first.wall_ms) first = second;
+  // What autovacuum still has to write of the first run is the first run's.
+  await sql`vacuum (analyze)`;
   const again = await syncAll(platform, {});
   const single = await storeSingly(platform);
   return [

@@ -6,13 +6,13 @@
 
 import { z } from "zod";
 import type { Database } from "./rpc.ts";
-import type { JobError, SyncJob, UsageRow } from "./sync_jobs.ts";
+import type { JobError, Park, SyncJob, UsageRow } from "./sync_jobs.ts";
 
 /** What is kept of a report; its job is given back with it. */
 export interface ReportState {
   /** Null: a new report is to be made. */
   report_run_id: string | null;
-  /** Replaces the job's `params`. */
+  /** Added to the job's `params`. */
   params: Record<string, unknown>;
   /** When to look again. */
   wait_seconds: number;
@@ -22,6 +22,8 @@ export interface ReportState {
   error?: JobError;
   /** What the usage headers said. */
   usage?: UsageRow[];
+  /** The quota that is nearly spent. */
+  park?: Park | null;
 }
 
 /** Stores where a report stands and gives its job back. @throws {DatabaseError} with `PT409` as for every write */

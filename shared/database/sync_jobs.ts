@@ -99,6 +99,8 @@ export interface Release {
   page_size?: number;
   params?: Record<string, unknown>;
   park?: Park;
+  /** Null: the report of the job is over. Absent: it stays. */
+  report_run_id?: null;
 }
 
 /** What a claim came to. */

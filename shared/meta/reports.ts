@@ -6,14 +6,16 @@
  * @module
  */
 
-import type { GraphAction, UsageReading } from "../errors.ts";
+import type { GraphAction, GraphApiError, UsageReading } from "../errors.ts";
 import { buildGraphError, transportError } from "./graph_answer.ts";
+import { buildFields } from "./field_list.ts";
 import type { GraphClient } from "./graph_client.ts";
 import { readCount, readId } from "./graph_values.ts";
 import {
   type AdInsightRange,
   buildInsightParams,
   decodeInsight,
+  INSIGHT_FIELDS,
   type InsightPageRequest,
   type InsightRow,
 } from "./insights.ts";
@@ -41,10 +43,8 @@ export interface ReportStatus {
   action: GraphAction | null;
   /** Our name of the failure. */
   reason: string | null;
-  /** Meta's code of the failure; may be negative. */
-  error_code: number | null;
-  /** Meta's subcode of the failure. */
-  error_subcode: number | null;
+  /** What Meta gave as the reason of a failed report; null for every other. */
+  failure: GraphApiError | null;
   /** What the usage headers of the answer say. */
   usage: UsageReading[];
   /** Size of the answer. */
@@ -76,15 +76,14 @@ const FINAL_ACTIONS: ReadonlySet<GraphAction> = new Set<GraphAction>([
 function explainFailure(body: Record<string, unknown>, usage: UsageReading[]) {
   const error = buildGraphError(
     { code: body.error_code, error_subcode: body.error_subcode, message: body.error_message },
-    { http_status: 200, usage, fields: "", target: "report_run" },
+    { http_status: 200, usage, fields: buildFields(INSIGHT_FIELDS), target: "report_run" },
   );
   const is_final = FINAL_ACTIONS.has(error.action) || (error.action === "fail" && error.reason !== "unknown_code");
   const action: GraphAction = is_final ? error.action === "shrink" ? "split" : error.action : "resubmit";
   return {
     action,
     reason: error.meta_code === null ? "report_failed" : error.reason,
-    error_code: error.meta_code,
-    error_subcode: error.error_subcode,
+    failure: error,
   };
 }
 
@@ -103,7 +102,7 @@ export async function fetchReport(
   const async_status = body.async_status;
   if (typeof async_status !== "string") throw transportError("malformed_body", { http_status: 200, usage });
   const percent = readCount(body.async_percent_completion) ?? 0;
-  const none = { action: null, reason: null, error_code: null, error_subcode: null };
+  const none = { action: null, reason: null, failure: null };
   const more = { percent, async_status: async_status.slice(0, 64), usage, bytes };
   switch (async_status.toLowerCase()) {
     case "job completed":

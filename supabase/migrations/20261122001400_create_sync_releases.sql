@@ -76,6 +76,7 @@ begin
     cursor = case when outcome = 'restart' then null else j.cursor end,
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
+    report_run_id = case when request ? 'report_run_id' then request ->> 'report_run_id' else j.report_run_id end,
     params = coalesce(request -> 'params', j.params),
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
@@ -117,4 +118,4 @@ $$;
 revoke execute on function public.fb_release_sync_job(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_release_sync_job(jsonb) to service_role;
 comment on function public.fb_release_sync_job(jsonb) is
-  'Gives a job back: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, park?}. outcome: yield (budget spent), retry (later, growing pause), restart (from the first page), park, stop_token, stop_account, fail. Returns {state}. Raises lease_lost (409) when another holds it.';
+  'Gives a job back: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, park?, report_run_id?}. outcome: yield (budget spent), retry (later, growing pause), restart (from the first page), park, stop_token, stop_account, fail. Returns {state}. Raises lease_lost (409) when another holds it.';

@@ -11,6 +11,7 @@ as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   restarts boolean := coalesce((request ->> 'restart')::boolean, false);
+  park jsonb := nullif(request -> 'park', 'null');
 begin
   update fb_ads.sync_jobs as j
   set
@@ -18,7 +19,8 @@ begin
     lease_id = null,
     lease_until = null,
     report_run_id = request ->> 'report_run_id',
-    params = coalesce(request -> 'params', j.params),
+    -- Added to what the pages read so far have left there.
+    params = j.params || coalesce(request -> 'params', '{}'),
     cursor = case when not restarts then j.cursor end,
     page_count = case when restarts then 0 else j.page_count end,
     attempts = 0,
@@ -34,6 +36,9 @@ begin
   if request ->> 'report_run_id' is not null then
     perform fb_ads.clear_stops(job);
   end if;
+  if park is not null then
+    perform fb_ads.park_held_job(job, park);
+  end if;
   update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   return '{"state": "pending"}';
 end;
@@ -42,7 +47,7 @@ $$;
 revoke execute on function public.fb_store_report(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_store_report(jsonb) to service_role;
 comment on function public.fb_store_report(jsonb) is
-  'Keeps the state of a report and gives its job back until the next look: {job_id, lease_id, report_run_id, params, wait_seconds, restart?, error?, usage?}. report_run_id null: a new report is to be made; restart: pages read so far do not count. Raises lease_lost (409).';
+  'Keeps the state of a report and gives its job back until the next look: {job_id, lease_id, report_run_id, params, wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report is to be made; restart: pages read so far do not count. Raises lease_lost (409).';
 
 create function fb_ads.reset_range(job fb_ads.sync_jobs, since date, until date, object_ids text[], params jsonb)
 returns void

@@ -94,7 +94,7 @@ grant execute on function fb_ads.count_broken_links(date, date) to service_role;
 comment on function fb_ads.count_broken_links(date, date) is
   'Rows of ad_spend and ad_attributions in a range of days whose ad, ad set, campaign and account are missing or do not belong to each other.';
 
-create function public.fb_validate(since date default current_date - 30, until date default current_date)
+create function public.fb_validate(since date default current_date - 30, until date default current_date + 1)
 returns table (check_name text, ok boolean, failures bigint, message text)
 language sql
 stable
@@ -151,4 +151,4 @@ $$;
 revoke execute on function public.fb_validate(date, date) from public, anon, authenticated;
 grant execute on function public.fb_validate(date, date) to service_role;
 comment on function public.fb_validate(date, date) is
-  'For the operator and the doctor: select * from fb_validate(''2026-11-01'', ''2026-11-30''). Each row is a check of the days from since to until (by default the last 30), whether it holds, and how many rows fail it (null: it could not be asked). Sales of the last 90 minutes are not yet missed.';
+  'For the operator and the doctor: select * from fb_validate(''2026-11-01'', ''2026-11-30''). Each row is a check of the days from since to until (by default the last 30, and the next, which has begun where an account is ahead of UTC), whether it holds, and how many rows fail it (null: it could not be asked). Sales of the last 90 minutes are not yet missed.';

@@ -68,8 +68,8 @@ Deno.test("fb_validate() returns its checks as rows", async (t) => {
     assertEquals(await failing(platform), {});
   });
 
-  await t.step("an ad under another ad set is found", async () => {
-    await sql`update public.ad_attributions set adset_id = (select id from public.ad_adsets where id <> adset_id and account_id = (select account_id from public.ad_ads where fb_ad_id = ${AD}) limit 1)`;
+  await t.step("an ad under another ad set is found, on a day that has begun only where the account is", async () => {
+    await sql`update public.ad_attributions set paid_on = current_date + 1, adset_id = (select id from public.ad_adsets where id <> adset_id and account_id = (select account_id from public.ad_ads where fb_ad_id = ${AD}) limit 1)`;
     assertEquals(await failing(platform), { foreign_keys: "1" });
     await attribute(platform, credited);
     assertEquals(await failing(platform), {});

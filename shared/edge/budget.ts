@@ -42,10 +42,12 @@ export interface BudgetOptions {
   clock: Clock;
   /** When this isolate was born, in milliseconds of the epoch. */
   isolate_started_ms?: number;
-  /** Life of a worker. @default 150_000 */
+  /** Life of a worker; it is told to unload at 90 % of it. @default 150_000 */
   wall_limit_ms?: number;
   /** Age of the isolate at which to stop. @default 100_000 */
   wall_stop_ms?: number;
+  /** What a request on an old isolate is given all the same, as far as 90 % of the isolate's life reach. @default 30_000 */
+  wall_least_ms?: number;
   /** Estimated CPU of this request at which to stop, of the platform's 2,000. @default 1_500 */
   cpu_stop_ms?: number;
   /** CPU that a request has used before it is counted: authentication and reading the body. @default 15 */
@@ -85,6 +87,7 @@ export function createBudget(options: BudgetOptions): Budget {
     isolate_started_ms = performance.timeOrigin,
     wall_limit_ms = 150_000,
     wall_stop_ms = 100_000,
+    wall_least_ms = 30_000,
     cpu_stop_ms = 1_500,
     cpu_start_ms = 15,
     cpu_boot_ms = 150,
@@ -96,12 +99,15 @@ export function createBudget(options: BudgetOptions): Budget {
   } = options;
   const unloaded = watchUnload(unload);
   const started_ms = clock.now().getTime();
-  // An isolate older than its limit shows that this runtime has none: then a request has the time of a new isolate.
+  const unload_ms = wall_limit_ms * 0.9;
+  // An isolate past the age of its unloading shows that this runtime has no such limit: then a request has the time of a new one.
   const age_ms = started_ms - isolate_started_ms;
-  const origin_ms = age_ms >= 0 && age_ms < wall_limit_ms ? isolate_started_ms : started_ms;
+  const origin_ms = age_ms >= 0 && age_ms < unload_ms ? isolate_started_ms : started_ms;
+  // A worker takes requests until it is told to unload, so a late one must get something done too.
+  const stop_ms = Math.max(origin_ms + wall_stop_ms, Math.min(started_ms + wall_least_ms, origin_ms + unload_ms));
   let cpu_ms = cpu_start_ms + (age_ms >= 0 && age_ms < 1_000 ? cpu_boot_ms : 0);
 
-  const wallLeft = () => Math.max(0, origin_ms + wall_stop_ms - clock.now().getTime());
+  const wallLeft = () => Math.max(0, stop_ms - clock.now().getTime());
   const cpuLeft = () => Math.max(0, cpu_stop_ms - cpu_ms);
 
   return {

@@ -28,13 +28,25 @@ Deno.test("createBudget() counts the wall clock from the isolate's birth, not fr
   assertEquals([budget.exhausted(), budget.left().wall_ms, budget.used().wall_ms], ["wall", 0, 40_000]);
 });
 
-Deno.test("createBudget() gives a request on a worker near its end nothing", () => {
-  assertEquals(setUp(120_000).budget.exhausted(), "wall");
+Deno.test("createBudget() gives a late request thirty seconds, but no more than the worker has until it is unloaded", () => {
+  // 75 s old: 30 s are more than the 25 s until 100 s. 120 s old: 15 s are left until 135 s, 90 % of 150 s.
+  assertEquals([75_000, 99_999, 104_000, 120_000, 134_000].map((age) => setUp(age).budget.left().wall_ms), [
+    30_000,
+    30_000,
+    30_000,
+    15_000,
+    1_000,
+  ]);
+  assertEquals(setUp(120_000).budget.exhausted(), false);
+  const { budget, pass } = setUp(120_000);
+  pass(15_000);
+  assertEquals(budget.exhausted(), "wall");
 });
 
 Deno.test("createBudget() gives a whole budget where isolates outlive the limit, or were born in the future", () => {
   const old = setUp(3_600_000);
   assertEquals([old.budget.exhausted(), old.budget.left().wall_ms], [false, 100_000]);
+  assertEquals(setUp(135_000).budget.left().wall_ms, 100_000);
   assertEquals(setUp(-5_000).budget.left().wall_ms, 100_000);
 });
 

@@ -40,6 +40,8 @@ export interface AdTreeObjects extends PageCheckpoint {
   ads: object[];
   /** Ids that Meta does not know: deleted. */
   missing_ids: string[];
+  /** Fields that were not asked for, because Meta refused them. */
+  dropped_fields: string[];
 }
 
 const StoredSchema = z.object({

@@ -11,16 +11,20 @@ import { GraphApiError, type UsageReading } from "../errors.ts";
 import { AD_FIELDS, fetchAd } from "../meta/ads.ts";
 import { ADSET_FIELDS, fetchAdset } from "../meta/adsets.ts";
 import { CAMPAIGN_FIELDS, fetchCampaign } from "../meta/campaigns.ts";
-import { nextDroppedFields } from "../meta/field_list.ts";
+import { type FieldList, nextDroppedFields } from "../meta/field_list.ts";
 import { fetchOwner } from "../meta/object_owner.ts";
 import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "./failure.ts";
 import { accountOf, currencyOf, warnOfPage } from "./metadata.ts";
 import { type LoopPage, readPages } from "./page_loop.ts";
 import type { SyncSession } from "./session.ts";
+import { decidePark } from "./usage.ts";
 
 /** Ids a slice: what is read again at most when the worker is killed. */
 const IDS_PER_SLICE = 20;
+
+/** A slice ends after that long, for the lease of 90 s is renewed only when it is stored. */
+const LONGEST_SLICE_MS = 20_000;
 
 interface ObjectSlice extends LoopPage {
   rows: object[];
@@ -32,6 +36,9 @@ interface ObjectSlice extends LoopPage {
 
 const FIELDS = { campaign: CAMPAIGN_FIELDS, adset: ADSET_FIELDS, ad: AD_FIELDS } as const;
 
+const levelOf = (job: SyncJob) => job.object_level ?? "ad";
+const fieldsOf = (job: SyncJob): FieldList => FIELDS[levelOf(job)];
+
 async function fetchObject(
   session: SyncSession,
   job: SyncJob,
@@ -39,7 +46,7 @@ async function fetchObject(
   state: PageState,
 ): Promise<ObjectAnswer<object>> {
   const options = { fb_account_id: accountOf(job), dropped_fields: state.dropped_fields };
-  switch (job.object_level) {
+  switch (levelOf(job)) {
     case "campaign":
       return await fetchCampaign(session.graph, id, options);
     case "adset":
@@ -50,25 +57,31 @@ async function fetchObject(
 }
 
 /** Meta's answer to an id that does not exist (any more). */
-function isMissing(error: unknown): boolean {
-  return error instanceof GraphApiError && error.meta_code === 100 && error.error_subcode === 33;
+function isMissing(error: GraphApiError): boolean {
+  return error.reason === "object_missing";
 }
 
-/** A refusal of one object. That the account may be read, its insights have shown. */
-function isRefused(error: unknown): boolean {
-  return error instanceof GraphApiError && (error.action === "stop_account" || error.action === "fail");
+/** Whether a refusal is of this one object, so that the others can still be read. */
+function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boolean {
+  if (error.action === "fail") return error.reason !== "version_dead";
+  if (error.action === "drop_field") {
+    return nextDroppedFields(fieldsOf(job), state.dropped_fields, error.field) === null;
+  }
+  // That the account may be read, its insights have shown.
+  return job.kind === "missing_objects" && error.action === "stop_account" && error.reason !== "policy_block";
 }
 
 async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], state: PageState): Promise<ObjectSlice> {
   const begin = state.cursor === null ? 0 : Number(state.cursor);
-  const slice = ids.slice(begin, begin + state.page_size);
+  const started_ms = session.clock.now().getTime();
   const rows: object[] = [];
   const skipped: SkippedObject[] = [];
   const missing_ids: string[] = [];
   const owner: { fb_account_id?: string } = {};
   let usage: UsageReading[] = [];
   let bytes = 0;
-  for (const id of slice) {
+  let end = begin;
+  for (const id of ids.slice(begin, begin + state.page_size)) {
     try {
       if (job.params.find_owner === true) owner.fb_account_id = await fetchOwner(session.graph, id, accountOf(job));
       const answer = await fetchObject(session, job, id, state);
@@ -77,12 +90,18 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
       usage = answer.usage;
       bytes += answer.bytes;
     } catch (error) {
+      if (!(error instanceof GraphApiError)) throw error;
       if (isMissing(error)) missing_ids.push(id);
-      else if (job.kind === "missing_objects" && isRefused(error)) skipped.push({ id, reason: "is refused by id" });
+      else if (isOfObject(error, job, state)) skipped.push({ id, reason: "is refused by id" });
       else throw error;
+      usage = error.usage;
     }
+    end += 1;
+    const now = session.clock.now();
+    const threshold = session.settings.usage_brake_percent;
+    const brake = decidePark(usage, { fb_account_id: job.fb_account_id, use_case: "ads_management", now, threshold });
+    if (brake !== null || now.getTime() - started_ms >= LONGEST_SLICE_MS) break;
   }
-  const end = begin + slice.length;
   return {
     rows,
     skipped,
@@ -90,7 +109,7 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
     ...owner,
     usage,
     bytes,
-    row_count: slice.length,
+    row_count: end - begin,
     after: end < ids.length ? String(end) : null,
   };
 }
@@ -98,14 +117,14 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
 /** Works on a job that names objects by id. Ids that Meta does not know become `DELETED`; their rows stay. */
 export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
   const ids = job.object_ids ?? [];
-  const level = job.object_level ?? "ad";
+  const level = levelOf(job);
   return readPages(session, job, {
     use_case: "ads_management",
     page_size: IDS_PER_SLICE,
     page_size_max: IDS_PER_SLICE,
-    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(FIELDS[level], dropped_fields, field),
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fieldsOf(job), dropped_fields, field),
     fetch: (state) => fetchSlice(session, job, ids, state),
-    store(page, checkpoint) {
+    store(page, checkpoint, state) {
       warnOfPage(session, job, page);
       return storeAdTreeObjects(session.database, job, {
         ...checkpoint,
@@ -114,6 +133,7 @@ export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob
         adsets: level === "adset" ? page.rows : [],
         ads: level === "ad" ? page.rows : [],
         missing_ids: page.missing_ids,
+        dropped_fields: state.dropped_fields,
       });
     },
   });

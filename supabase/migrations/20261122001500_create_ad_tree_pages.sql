@@ -199,13 +199,14 @@ declare
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
   ad_rows jsonb := coalesce(request -> 'ads', '[]');
+  dropped text[] := array(select jsonb_array_elements_text(coalesce(request -> 'dropped_fields', '[]')));
   owner uuid := fb_ads.owner_of_objects(job.account_id, request ->> 'fb_account_id');
 begin
-  perform fb_ads.upsert_campaigns(owner, coalesce(request -> 'campaigns', '[]'));
+  perform fb_ads.upsert_campaigns(owner, coalesce(request -> 'campaigns', '[]'), dropped);
   perform fb_ads.stub_campaigns(owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r));
-  perform fb_ads.upsert_adsets(owner, adset_rows);
+  perform fb_ads.upsert_adsets(owner, adset_rows, dropped);
   perform fb_ads.stub_adsets(owner, ad_rows);
-  perform fb_ads.upsert_ads(owner, ad_rows);
+  perform fb_ads.upsert_ads(owner, ad_rows, dropped);
 
   -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
@@ -229,4 +230,4 @@ $$;
 revoke execute on function public.fb_store_ad_tree_objects(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_store_ad_tree_objects(jsonb) to service_role;
 comment on function public.fb_store_ad_tree_objects(jsonb) is
-  'Stores objects that were read by id: {job_id, lease_id, fb_account_id?, campaigns, adsets, ads, missing_ids, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become DELETED. Returns {state, next_job}. Raises lease_lost (409).';
+  'Stores objects that were read by id: {job_id, lease_id, fb_account_id?, campaigns, adsets, ads, missing_ids, dropped_fields, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become DELETED. Returns {state, next_job}. Raises lease_lost (409).';

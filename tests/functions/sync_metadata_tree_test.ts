@@ -131,6 +131,62 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     assertEquals(graph.ledger.calls.filter((call) => call.path.endsWith(gone.id)), []);
   });
 
+  await t.step("a field that is refused by id keeps its old value", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sync(platform, SLUG);
+    const adset = accountAt(world, 0).adsets.find((one) => one.status === "ACTIVE" && one.daily_budget !== null);
+    assert(adset);
+    const read = () =>
+      sql`select targeting_summary, daily_budget from public.ad_adsets where fb_adset_id = ${adset.id}`;
+    const [before] = await read();
+    assert(before?.targeting_summary !== null && before?.daily_budget !== null);
+    world.edit(adset.id, { hidden: true }, null);
+    graph.faults.add({ match: { route: "object" }, action: { kind: "error", error: "100/2446289" }, times: 1 });
+    await syncToEnd(platform, SLUG);
+    assertEquals(graph.faults.list()[0]?.acted, 1);
+    assertEquals({ ...(await read())[0] }, { ...before });
+  });
+
+  await t.step("an id that Meta refuses for good does not keep the others from being looked up", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sync(platform, SLUG);
+    const ads = accountAt(world, 0).ads.filter((ad) => ad.status === "ACTIVE" && !ad.hidden).slice(0, 3);
+    for (const ad of ads) world.edit(ad.id, { status: "DELETED" }, null);
+    const [refused, ...others] = ads.map((ad) => ad.id).sort();
+    graph.faults.add({ match: { path: `/${refused}$` }, action: { kind: "error", error: "100/3191001" } });
+    const answers = await syncToEnd(platform, SLUG);
+    assertEquals(answers.map((answer) => answer.jobs.failed), [0]);
+    const deleted = await sql`
+      select fb_ad_id from public.ad_ads
+      where effective_status = 'DELETED' and fb_ad_id = any (${ads.map((ad) => ad.id)}) order by 1`;
+    assertEquals(deleted.map((row) => row.fb_ad_id), others);
+  });
+
+  await t.step("looking up ids ends where a usage header says so", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sync(platform, SLUG);
+    const account = accountAt(world, 0);
+    for (const ad of account.ads.filter((one) => one.status === "ACTIVE").slice(0, 5)) {
+      world.edit(ad.id, { status: "DELETED", unreadable: true }, null);
+    }
+    const usage = JSON.stringify({ acc_id_util_pct: 96.5, reset_time_duration: 300 });
+    graph.faults.add({
+      match: { route: "object" },
+      action: { kind: "headers", headers: { "X-Ad-Account-Usage": usage } },
+      times: 1,
+    });
+    graph.ledger.reset();
+    await sync(platform, SLUG);
+    assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, 1);
+    const [job] = await sql`
+      select cursor, extract(epoch from not_before - now())::int as seconds from fb_ads.sync_jobs where state = 'pending'`;
+    assertEquals(job?.cursor, "1");
+    assert(job?.seconds > 290 && job?.seconds <= 300, `${job?.seconds} s`);
+  });
+
   await t.step("lost page records make no deletions: the list is read again", async () => {
     const world = smallWorld(NOW);
     await startOver(suite, world);

@@ -6,7 +6,12 @@
  * @module
  */
 
-import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min";
+import {
+  type CountryCode,
+  isSupportedCountry,
+  parsePhoneNumberFromString,
+  type PhoneNumber,
+} from "libphonenumber-js/min";
 import type { NormaliseContext, Normalised } from "./normalised.ts";
 import { plainE164Digits } from "./phone_plan.ts";
 
@@ -20,7 +25,12 @@ const NUMBER_SEPARATORS = /[/\\;,|&\n]|\b(?:or|atau|and|dan)\b/i;
 /** "loc. 12", "local 12": how extensions are written in the Philippines; the library knows the other spellings. */
 const LOCAL_EXTENSION = /\s*\(?\b(?:local|loc)\b\.?:?\s*\d{1,6}\)?\s*$/i;
 const INVISIBLE = /\p{Cf}+/gu;
+/** Separators that the library does not know, or takes for the mark of an extension. */
+const STRANGE_SEPARATORS = /[_·•~*{}]/g;
 const DIGIT = /\p{Nd}/gu;
+const ARABIC_DIGITS = /[\u0660-\u0669\u06f0-\u06f9]/g;
+/** Where the buyers are: numbers of these countries are known by their calling code without a plus, too. */
+const MARKETS: ReadonlySet<string> = new Set(["ID", "PH"]);
 
 /**
  * Normalises one phone number. Two numbers in one field are the first of them that is possible, never both joined;
@@ -28,9 +38,10 @@ const DIGIT = /\p{Nd}/gu;
  */
 export function normalisePhone(text: string, context: Pick<NormaliseContext, "phone_country">): Normalised {
   const country = context.phone_country?.toUpperCase();
-  const plain = plainE164Digits(text, country);
+  const plain = plainE164Digits(inFull(text, country), country);
   if (plain !== undefined) return { value: plain };
-  const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(/[_·•]/g, " ").replace(LOCAL_EXTENSION, "");
+  const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(STRANGE_SEPARATORS, " ")
+    .replace(ARABIC_DIGITS, (digit) => String(digit.charCodeAt(0) & 15)).replace(LOCAL_EXTENSION, "");
   const known = country !== undefined && isSupportedCountry(country) ? country : undefined;
   for (const candidate of numbersIn(written)) {
     const digits = e164Digits(candidate, known);
@@ -42,12 +53,28 @@ export function normalisePhone(text: string, context: Pick<NormaliseContext, "ph
     : { refused: "is not a possible phone number" };
 }
 
+/** Writes out what is left away at home and would be read as another number. */
+function inFull(written: string, country: string | undefined): string {
+  // Only the numbers of Metro Manila have eight digits, and there nobody writes the area code.
+  if (country === "PH" && /^[3-8]\d{3}[ .-]?\d{4}$/.test(written)) return `02${written}`;
+  // With a number behind them the area codes 0620 to 0629 have ten digits at most, and they do not go without their zero.
+  if (country === "ID" && written.startsWith("62") && countDigits(written) >= 11) return `+${written}`;
+  return written;
+}
+
 /** Cuts a field that holds several numbers; a single number that contains a slash stays whole. */
 function numbersIn(written: string): string[] {
   if (!NUMBER_SEPARATORS.test(written)) return [written];
-  const parts = written.split(NUMBER_SEPARATORS).filter((part) => countDigits(part) >= MIN_DIGITS_OF_ONE_NUMBER);
-  const [first] = parts;
-  if (first !== undefined && (parts.length > 1 || countDigits(first) >= CLEARLY_A_WHOLE_NUMBER)) return parts;
+  const numbers: string[] = [];
+  let begun = "";
+  for (const part of written.split(NUMBER_SEPARATORS)) {
+    begun += ` ${part}`;
+    if (countDigits(part) < MIN_DIGITS_OF_ONE_NUMBER) continue;
+    numbers.push(begun);
+    begun = "";
+  }
+  const [first] = numbers;
+  if (first !== undefined && (numbers.length > 1 || countDigits(first) >= CLEARLY_A_WHOLE_NUMBER)) return numbers;
   return [written.replace(/[/\\;,|&\n]/g, " ")];
 }
 
@@ -56,22 +83,29 @@ function countDigits(text: string): number {
 }
 
 function e164Digits(written: string, country: CountryCode | undefined): string | undefined {
-  const number = written.trim().replace(/^\+{2,}/, "+").replace(/^\+\s*\(?(?=0)/, "");
+  const number = inFull(written.trim(), country).replace(/^\+{2,}/, "+").replace(/^\+\s*\(?(?=0)/, "");
   if (/^\(?\s*00(?!0)/.test(number)) {
-    const international = possibleDigits(number.replace(/^\(?\s*00\s*\)?/, "+"), undefined);
-    if (international !== undefined) return international;
+    const international = possibleNumber(number.replace(/^\(?\s*00\s*\)?/, "+"), undefined);
+    if (international !== undefined) return digitsOf(international);
   }
-  return possibleDigits(number, country);
+  const national = possibleNumber(number, country);
+  if (country !== undefined && national?.isValid() !== true && /^[1-9]/.test(number)) {
+    const abroad = possibleNumber(`+${number}`, undefined);
+    if (abroad?.isValid() === true && MARKETS.has(abroad.country ?? "")) return digitsOf(abroad);
+  }
+  return national && digitsOf(national);
 }
 
-function possibleDigits(number: string, country: CountryCode | undefined): string | undefined {
+function digitsOf(number: PhoneNumber): string {
+  return number.number.slice(1);
+}
+
+function possibleNumber(number: string, country: CountryCode | undefined): PhoneNumber | undefined {
   const parsed = parsePhoneNumberFromString(number, country);
-  if (parsed === undefined || !parsed.isPossible()) return undefined;
-  const digits = parsed.number.slice(1);
-  if (digits.length > MAX_DIGITS) return undefined;
+  if (parsed === undefined || !parsed.isPossible() || digitsOf(parsed).length > MAX_DIGITS) return undefined;
   // Place holders such as 0000000000: possible by their length alone, and shared by strangers.
   if (/^(\d)\1*$/.test(parsed.nationalNumber)) return undefined;
   // A zero in front belongs to the number in Italy and a few other countries alone.
   if (parsed.nationalNumber.startsWith("0") && !parsed.isValid()) return undefined;
-  return digits;
+  return parsed;
 }

@@ -77,9 +77,10 @@ function readNational(digits: string, plan: PhonePlan): string | undefined {
     if (shorter === undefined || whole === undefined) return undefined;
     return !plan.national.test(whole) && plan.national.test(shorter) ? shorter : undefined;
   }
-  if (prefix === undefined || !digits.startsWith(prefix)) return withoutPrefixes(digits, plan);
-  const national = digits.slice(prefix.length);
-  return plan.national.test(national) ? national : undefined;
+  const national = prefix === undefined || !digits.startsWith(prefix)
+    ? withoutPrefixes(digits, plan)
+    : digits.slice(prefix.length);
+  return national !== undefined && plan.national.test(national) ? national : undefined;
 }
 
 /** The digits, if no national prefix is in front of them. */

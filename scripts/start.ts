@@ -5,7 +5,7 @@
  * @module
  */
 
-import { showAdTree } from "./demo/ad_tree.ts";
+import { showAdTree, showDisabledAccounts } from "./demo/ad_tree.ts";
 import { runNightly, step } from "./demo/progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
 import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
@@ -25,6 +25,7 @@ async function play(stage: Stage): Promise<void> {
     (tell) => runNightly(platform, "fb-sync-metadata", METADATA_KINDS, tell),
   );
   await showAdTree(platform);
+  await showDisabledAccounts(platform);
   await step(
     "fb-sync-insights: the last 28 days, and 90 days back",
     (tell) => runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
@@ -47,12 +48,12 @@ async function playShop(platform: Platform, graph: GraphEmulator): Promise<void>
   await showPerformance(platform);
 }
 
-function tellAddresses({ platform, graph, shop }: Stage): void {
+function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
   console.log(`
   API        ${platform.apiUrl}
   Functions  ${platform.functionsUrl}
   Database   ${platform.dbUrl}
-  Graph API  ${graph?.url ?? "https://graph.facebook.com"}${graph === null ? "" : "  (emulator, invented data)"}${
+  Graph API  ${graphUrl}${graph === null ? "" : "  (emulator, invented data)"}${
     shop === null ? "" : `
   Shop       ${shop.url}  (the demo shop, for a browser)
   Report     ${shop.url}/report`

@@ -30,3 +30,12 @@ export async function showAdTree(platform: Platform): Promise<void> {
     limit 40`;
   printTable("The ad tree in ad_accounts, ad_campaigns, ad_adsets, ad_ads", rows);
 }
+
+/** Names the accounts that the token can read and nobody has enabled; their tree stays empty. */
+export async function showDisabledAccounts(platform: Platform): Promise<void> {
+  const accounts = await platform.sql`
+    select name, fb_account_id from public.ad_accounts where not enabled order by name limit 40`;
+  for (const { name, fb_account_id } of accounts) {
+    console.log(`  not read: ${name}; FB_ADS_ACCOUNT_IDS does not name ${fb_account_id}`);
+  }
+}

@@ -6,6 +6,7 @@
 
 import { parseEnv } from "node:util";
 import postgres from "postgres";
+import { META_GRAPH_URL } from "../../shared/edge/config.ts";
 import { type GraphEmulator, startGraphEmulator } from "../../tests/graph/mod.ts";
 import { type Shop, shopOrigin, startShop } from "./shop/mod.ts";
 import { findFreePort } from "../platform/ports.ts";
@@ -15,7 +16,7 @@ import { type Platform, repositoryRoot, startPlatform } from "../platform/mod.ts
 /** The web shop that the demo's shoppers visit. */
 export const SHOP_ORIGIN = "https://shop.example";
 
-/** What the demo's functions are told where the environment says nothing. */
+/** What the functions are told when account, shop and buyers are invented; real settings are for a real account. */
 const DEMO_SETTINGS = {
   FB_ADS_ACCOUNT_IDS: "*",
   FB_ADS_DEFAULT_COUNTRY: "ID",
@@ -24,10 +25,15 @@ const DEMO_SETTINGS = {
 
 /** The running demo. `graph` and `shop` are null when the real Meta is read. */
 export interface Stage {
+  /** The local platform. */
   platform: Platform;
+  /** The emulator with the invented account. */
   graph: GraphEmulator | null;
+  /** Where the functions find the Graph API. */
+  graphUrl: string;
   /** The demo shop for a browser of one's own. */
   shop: Shop | null;
+  /** Ends everything. */
   close(): Promise<void>;
 }
 
@@ -58,17 +64,13 @@ async function seedHost(platform: Platform): Promise<void> {
 }
 
 /** Boots the platform with the emulator, the demo's host tables and the demo shop. */
-async function setInventedStage(functionEnv: Record<string, string>, vault: Record<string, string>): Promise<Stage> {
+async function setInventedStage(): Promise<Stage> {
   const graph = await startGraphEmulator();
   try {
     const port = findFreePort();
     const platform = await startPlatform({
-      functionEnv: {
-        ...DEMO_SETTINGS,
-        FB_ADS_ALLOWED_ORIGINS: `${SHOP_ORIGIN},${shopOrigin(port)}`,
-        ...functionEnv,
-      },
-      vault: { ...vault, meta_marketing_api_token: graph.token, meta_capi_access_token: graph.capiToken },
+      functionEnv: { ...DEMO_SETTINGS, FB_ADS_ALLOWED_ORIGINS: `${SHOP_ORIGIN},${shopOrigin(port)}` },
+      vault: { meta_marketing_api_token: graph.token, meta_capi_access_token: graph.capiToken },
       graphUrl: graph.url,
     });
     graph.world.pixels.add(DEMO_SETTINGS.META_PIXEL_ID);
@@ -79,18 +81,22 @@ async function setInventedStage(functionEnv: Record<string, string>, vault: Reco
       await platform.stop();
       await graph.close();
     };
-    return { platform, graph, shop, close };
+    return { platform, graph, graphUrl: graph.url, shop, close };
   } catch (error) {
     await graph.close();
     throw error;
   }
 }
 
-/** Boots the platform, with the emulator unless a Marketing API token is configured. */
-export async function setStage(): Promise<Stage> {
-  const { functionEnv, vault } = readProjectEnvironment(readSettings());
-  if (vault.meta_marketing_api_token === undefined) return await setInventedStage(functionEnv, vault);
-  const graphUrl = functionEnv.META_GRAPH_URL;
-  const platform = await startPlatform({ functionEnv, vault, ...(graphUrl === undefined ? {} : { graphUrl }) });
-  return { platform, graph: null, shop: null, close: () => platform.stop() };
+/**
+ * Boots the platform, with the emulator unless the settings hold a Marketing API token. The hosted project that they may
+ * name besides is never called: the schedule calls the functions that run here.
+ */
+export async function setStage(settings: Record<string, string> = readSettings()): Promise<Stage> {
+  const { functionEnv, vault } = readProjectEnvironment(settings);
+  if (vault.meta_marketing_api_token === undefined) return await setInventedStage();
+  const { fb_ads_project_url: _url, fb_ads_function_key: _key, ...secrets } = vault;
+  const graphUrl = functionEnv.META_GRAPH_URL ?? META_GRAPH_URL;
+  const platform = await startPlatform({ functionEnv, vault: secrets, graphUrl });
+  return { platform, graph: null, graphUrl, shop: null, close: () => platform.stop() };
 }

@@ -209,6 +209,9 @@ const MISSING_BY_TARGET: Readonly<Record<GraphTarget, GraphErrorRow | null>> = {
   object: null,
 };
 
+/** What 100/33 says, for answers that leave the subcode out; it speaks of missing permissions too. */
+const MISSING_TEXT = /\bobject with id\b.*\bdoes not exist\b/i;
+
 /**
  * The only place where Meta's text is read: bare codes that Meta gives to different things. The first match counts;
  * none leaves the row of the code.
@@ -238,7 +241,8 @@ const TEXT_RULES: readonly { code: number; pattern: RegExp; row: GraphErrorRow }
 export function findGraphError(facts: GraphErrorFacts): GraphErrorRow {
   const { code, subcode, message, is_transient, target } = facts;
   if (code === null) return is_transient ? UNKNOWN_TRANSIENT : TRANSPORT;
-  if (code === 100 && subcode === 33) return MISSING_BY_TARGET[target] ?? GRAPH_ERRORS["100/33"] ?? UNKNOWN;
+  const is_missing = code === 100 && (subcode === 33 || (subcode === null && MISSING_TEXT.test(message)));
+  if (is_missing) return MISSING_BY_TARGET[target] ?? GRAPH_ERRORS["100/33"] ?? UNKNOWN;
   const exact = subcode === null ? undefined : GRAPH_ERRORS[`${code}/${subcode}`];
   // A pair says more than text does, unless what it says is "unknown".
   if (exact !== undefined && exact !== UNKNOWN_AT_META) return exact;

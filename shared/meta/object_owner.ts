@@ -4,11 +4,9 @@
  * @module
  */
 
-import { z } from "zod";
 import { transportError } from "./graph_answer.ts";
 import type { GraphClient } from "./graph_client.ts";
-
-const OWNED_SCHEMA = z.object({ account_id: z.string().regex(/^[0-9]{1,20}$/) });
+import { readId } from "./graph_values.ts";
 
 /**
  * Reads the account of a campaign, ad set or ad, as digits.
@@ -18,7 +16,7 @@ const OWNED_SCHEMA = z.object({ account_id: z.string().regex(/^[0-9]{1,20}$/) })
  */
 export async function fetchOwner(client: GraphClient, id: string, fb_account_id: string): Promise<string> {
   const answer = await client.get(id, { fields: "account_id" }, { fb_account_id });
-  const parsed = OWNED_SCHEMA.safeParse(answer.body);
-  if (!parsed.success) throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
-  return parsed.data.account_id;
+  const account_id = readId(answer.body.account_id);
+  if (account_id === null) throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
+  return account_id;
 }

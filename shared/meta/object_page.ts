@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { transportError } from "./graph_answer.ts";
 import type { GraphAnswer } from "./graph_client.ts";
+import { readId } from "./graph_values.ts";
 import type { UsageReading } from "../errors.ts";
 
 /** An object that could not be read. */
@@ -69,19 +70,20 @@ export type DecodeRow<Row> = (value: unknown) => Row | string;
 const envelope = z.object({
   data: z.array(z.unknown()),
   paging: z.object({
-    cursors: z.object({ after: z.string().optional() }).optional(),
-    next: z.string().optional(),
-  }).optional(),
+    cursors: z.object({ after: z.string().nullish() }).nullish(),
+    next: z.string().nullish(),
+  }).nullish(),
 });
 
 /** The cursor inside a `next` URL; the rest of that URL, the token above all, is dropped. */
 function cursorOf(next: string): string | null {
-  return URL.canParse(next) ? new URL(next).searchParams.get("after") : null;
+  const query = next.includes("?") ? next.slice(next.indexOf("?")) : "";
+  return new URLSearchParams(query).get("after") || null;
 }
 
 function idOf(value: unknown, id_field: string): string | null {
   const id: unknown = typeof value === "object" && value !== null ? Reflect.get(value, id_field) : undefined;
-  return typeof id === "string" && /^(act_)?\d{1,30}$/.test(id) ? id : null;
+  return typeof id === "string" && /^act_\d{1,30}$/.test(id) ? id : readId(id);
 }
 
 /**
@@ -93,9 +95,9 @@ export function decodePage<Row>(answer: GraphAnswer, decode: DecodeRow<Row>, id_
   const parsed = envelope.safeParse(answer.body);
   if (!parsed.success) throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
   const { data, paging } = parsed.data;
-  const next = paging?.next;
-  const after = next === undefined ? null : paging?.cursors?.after ?? cursorOf(next);
-  if (next !== undefined && after === null) {
+  const next = paging?.next || null;
+  const after = next === null ? null : paging?.cursors?.after || cursorOf(next);
+  if (next !== null && after === null) {
     throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
   }
   const rows: Row[] = [];

@@ -86,6 +86,12 @@ const CASES: Case[] = [
   {
     code: 100,
     message:
+      "Unsupported get request. Object with ID '120' does not exist, cannot be loaded due to missing permissions.",
+    expect: ["object_missing", "fail", ...REFUSED],
+  },
+  {
+    code: 100,
+    message:
       "(#100) Cannot include impressions, spend in summary param because they weren't there while creating the report run.",
     expect: ["report_race", "retry", ...LATER],
   },

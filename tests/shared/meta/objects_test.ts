@@ -59,6 +59,22 @@ Deno.test("fetchAdsPage() takes the cursor, and nothing else, from `next` where 
   assertEquals(page.after, "MjQZD");
 });
 
+for (
+  const [paging, after] of [
+    [null, null],
+    [{ cursors: null, next: null }, null],
+    [{ cursors: { before: "a", after: "b" }, next: null }, null],
+    [{ cursors: { after: null }, next: "https://graph.facebook.com/v26.0/act_1001/ads?limit=1&after=MjQZD" }, "MjQZD"],
+    [{ cursors: { after: "" }, next: "/v26.0/act_1001/ads?after=MjQ%3D" }, "MjQ="],
+    [{ previous: "https://graph.facebook.com/v26.0/act_1001/ads?before=x", cursors: {} }, null],
+  ]
+) {
+  Deno.test(`fetchAdsPage() reads the paging ${JSON.stringify(paging)}`, async () => {
+    await using server = serveGraph(() => Response.json({ data: [], paging }));
+    assertEquals((await fetchAdsPage(server.client, { fb_account_id: "1001", limit: 100 })).after, after);
+  });
+}
+
 for (const body of [{}, { data: null }, { data: {} }, { data: [], paging: { next: "https://x/?limit=1" } }]) {
   Deno.test(`fetchAdsPage() takes ${JSON.stringify(body)} for a broken answer, not for an empty list`, async () => {
     await using server = serveGraph(() => Response.json(body));

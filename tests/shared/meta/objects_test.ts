@@ -148,7 +148,7 @@ Deno.test("fetchAdsPage() reads an ad with its creative, leaves out refused fiel
 });
 
 Deno.test("fetchAdsPage() names what it could not read and keeps the rest", async () => {
-  const rows = [{ id: "1", adset_id: "2", campaign_id: "3" }, null, { id: "4" }, { id: 9007199254740993 }, "x", {
+  const rows = [{ id: "1", adset_id: "2", campaign_id: "3" }, null, { id: "4" }, { id: -5 }, "x", {
     id: 7,
     adset_id: 8,
     campaign_id: "9",

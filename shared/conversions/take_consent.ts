@@ -10,6 +10,7 @@ import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
 import { readConsent } from "../events/consent.ts";
 import { digestBrowserId, digestUserId } from "./event_row.ts";
+import { tooManyRequests, visitorOf } from "./visitor.ts";
 
 /** Who speaks. */
 export interface ConsentSpeaker {
@@ -17,6 +18,8 @@ export interface ConsentSpeaker {
   trusted: boolean;
   /** The verified user; null without one. */
   user_id: string | null;
+  /** The browser's address as the platform saw it; null when unknown. */
+  client_ip_address: string | null;
   /** The present, in milliseconds since 1970. */
   now_ms: number;
 }
@@ -31,7 +34,7 @@ function nameBrowser(given: unknown): unknown {
 /**
  * Keeps the decision; returns how many waiting deliveries a withdrawal took back.
  *
- * @throws {RequestError} When it is unclear what was decided, or nobody is named.
+ * @throws {RequestError} When it is unclear what was decided, or nobody is named; 429 when the sender's limit is reached.
  */
 export async function takeConsent(given: unknown, speaker: ConsentSpeaker, database: Database): Promise<number> {
   const read = readConsent(nameBrowser(given), speaker.now_ms);
@@ -54,6 +57,9 @@ export async function takeConsent(given: unknown, speaker: ConsentSpeaker, datab
     source: consent.source !== undefined && /^[\w.-]{1,40}$/.test(consent.source) ? consent.source : null,
     user_digest: user_id === null ? null : digestUserId(user_id),
     browser_digest: browser_id === undefined ? null : digestBrowserId(browser_id),
+    origin: speaker.trusted ? "server" : "browser",
+    visitor: speaker.trusted ? null : visitorOf(speaker.client_ip_address),
   });
+  if (stored.limited !== undefined) throw tooManyRequests(stored.limited, speaker.now_ms);
   return stored.suppressed;
 }

@@ -14,7 +14,7 @@ import { locateProblems, validateEvents } from "../events/validate_events.ts";
 import type { AcceptedEvent, RefusedEvent, ValidatedEvent } from "../events/validate_event.ts";
 import type { Note } from "../user_data/normalised.ts";
 import { buildEventRow } from "./event_row.ts";
-import { visitorOf } from "./visitor.ts";
+import { tooManyRequests, visitorOf } from "./visitor.ts";
 
 /** Who sends, and under which conditions. */
 export interface TakeOptions {
@@ -102,14 +102,6 @@ function notesOf(notes: readonly Note[], options: TakeOptions): { notes?: Note[]
 
 const NOT_ALLOWED: Note = { path: "event_name", message: "is not taken from a browser" };
 
-/** Why a request was turned away for now. */
-function tooMany(limited: "minute" | "day", now_ms: number): RequestError {
-  const window_ms = limited === "minute" ? 60_000 : 86_400_000;
-  return new RequestError("too_many_requests", "Too many events came from here; try again later.", {
-    retry_after_seconds: Math.max(1, Math.ceil((window_ms - (now_ms % window_ms)) / 1_000)),
-  });
-}
-
 /** The answers to a batch, and whether anything waits to be sent. */
 export interface TakenEvents {
   /** One for each event, in the order given. */
@@ -179,6 +171,6 @@ async function store(rows: EventRow[], options: TakeOptions) {
     require_consent: options.require_consent,
     events: rows,
   });
-  if (stored.limited !== undefined) throw tooMany(stored.limited, options.now_ms);
+  if (stored.limited !== undefined) throw tooManyRequests(stored.limited, options.now_ms);
   return stored.statuses ?? [];
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { RequestError } from "../errors.ts";
+
 /** The eight groups of an IPv6 address, without leading zeros; null for anything else. */
 function groupsOf(address: string): string[] | null {
   const halves = address.toLowerCase().split("::");
@@ -24,4 +26,12 @@ export function visitorOf(client_ip_address: string | null): string {
   if (!client_ip_address.includes(":")) return client_ip_address.slice(0, 64);
   const groups = groupsOf(client_ip_address);
   return groups === null ? client_ip_address.slice(0, 64) : groups.slice(0, 4).join(":");
+}
+
+/** Why a request was turned away for now, and when the window of the limit ends. */
+export function tooManyRequests(limited: "minute" | "day", now_ms: number): RequestError {
+  const window_ms = limited === "minute" ? 60_000 : 86_400_000;
+  return new RequestError("too_many_requests", "Too many events came from here; try again later.", {
+    retry_after_seconds: Math.max(1, Math.ceil((window_ms - (now_ms % window_ms)) / 1_000)),
+  });
 }

@@ -19,11 +19,18 @@ export interface ConsentRequest {
   user_digest: string | null;
   /** SHA-256 of the browser's id. */
   browser_digest: string | null;
+  /** `browser`: by the publishable key, within a visitor's limits; `server`: by the secret key. */
+  origin: "browser" | "server";
+  /** Address that a browser's limits count by; never stored. */
+  visitor: string | null;
 }
 
-const StoredConsentSchema = z.object({ suppressed: z.number().int() });
+const StoredConsentSchema = z.object({
+  limited: z.enum(["minute", "day"]).optional(),
+  suppressed: z.number().int().default(0),
+});
 
-/** What a withdrawal took back. */
+/** What a withdrawal took back; `limited`: nothing was kept, because the visitor (or all of them) sent too much. */
 export type StoredConsent = z.infer<typeof StoredConsentSchema>;
 
 /** Keeps a decision; a withdrawal suppresses what still waits. */

@@ -7,7 +7,9 @@
 
 import { AuthError } from "../errors.ts";
 
-const ALLOWED_HEADERS = "authorization, apikey, content-type, prefer, x-client-info";
+/** What `fetch` needs, and what Supabase's client libraries add of their own (`@supabase/supabase-js/cors`). */
+const ALLOWED_HEADERS =
+  "authorization, apikey, content-type, prefer, x-client-info, x-retry-count, traceparent, tracestate, baggage";
 const PREFLIGHT_SECONDS = 86_400;
 
 /** Headers that let the calling page read the answer; only `Vary` for an origin that is not on the list. */

@@ -22,7 +22,10 @@ export const MAX_EVENT_ID_LENGTH = 256;
 const text = z.string().max(256).refine((id) => !containsEmail(id), "must not contain an e-mail address");
 const object = z.record(z.string(), z.unknown(), { error: "must be an object" });
 const seconds = z.number({ error: "must be a number of seconds since 1970" });
-const event_id = z.string({ error: "must be a text" }).max(MAX_EVENT_ID_LENGTH).regex(/\S/, "must not be blank")
+const event_id = z.string({ error: "must be a text" }).max(MAX_EVENT_ID_LENGTH, "is too long").regex(
+  /\S/,
+  "must not be blank",
+)
   .refine((id) => !containsEmail(id), "must not contain an e-mail address");
 
 /** The fields that an event may have. */
@@ -34,7 +37,7 @@ export const EVENT_SCHEMA = z.object({
   event_time: seconds.optional(),
   event_id: event_id.optional(),
   action_source: z.enum(ACTION_SOURCES).optional(),
-  event_source_url: z.string({ error: "must be a text" }).max(MAX_URL_LENGTH).optional(),
+  event_source_url: z.string({ error: "must be a text" }).max(MAX_URL_LENGTH, "is too long").optional(),
   referrer_url: z.unknown().optional(),
   user_data: object.optional(),
   custom_data: object.optional(),

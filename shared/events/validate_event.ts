@@ -19,7 +19,7 @@ import { EVENT_SCHEMA, type EventFields, readEventFields } from "./event_schema.
 import { checkEventTime } from "./event_time.ts";
 import { isObject } from "./lenient_object.ts";
 import { cleanUrl } from "./personal_text.ts";
-import { buildServerEvent, type ServerEvent } from "./server_event.ts";
+import { orderEvent, orderUserData, type ServerEvent } from "./server_event.ts";
 import { findUnstorable, joinPath } from "./storable.ts";
 
 /** What the server knows itself and a browser cannot be asked. */
@@ -44,7 +44,7 @@ export interface ValidateEventOptions {
   readonly allowed_events?: readonly string[] | undefined;
   /** `FB_ADS_DEFAULT_COUNTRY`. */
   readonly default_country?: string | undefined;
-  /** Put in the place of the profile's `ignored_user_data`. */
+  /** Put in the place of the profile's `ignored_user_data`, and where a server says nothing itself. */
   readonly known?: KnownOfCaller | undefined;
   /** Makes the id of an event that has none. @default crypto.randomUUID */
   readonly newEventId?: (() => string) | undefined;
@@ -153,11 +153,10 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
   if (problems.length > 0 || event_name === undefined || event_time === undefined || action_source === undefined) {
     return { ok: false, event_id, event_name, problems, notes };
   }
-  const event = buildServerEvent({
+  const content = {
     event_name,
     event_time,
     event_id: event_id ?? (options.newEventId?.() ?? crypto.randomUUID()),
-    user_data,
     opt_out: fields.opt_out,
     data_processing_options: fields.data_processing_options,
     data_processing_options_country: fields.data_processing_options_country,
@@ -169,7 +168,8 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
     referrer_url,
     custom_data: given.custom_data,
     attribution_data: fields.attribution_data && readPlainValues(fields.attribution_data, "attribution_data", notes),
-  });
+  };
+  const event = orderEvent(content, user_data);
   const state = consent !== undefined && "consent" in consent ? consent.consent : undefined;
   return { ok: true, event, consent: state, test_event_code: fields.test_event_code, click, notes };
 }
@@ -192,7 +192,7 @@ function refuseByProfile(
     problems.push({ path: "action_source", message: `must be ${profile.action_sources.join(" or ")}` });
   }
   for (const field of profile.refused_fields) {
-    if (input[field] !== undefined && input[field] !== null && input[field] !== "") {
+    if (isGiven(input[field])) {
       problems.push({ path: field, message: `is not taken from a ${profile.name}` });
     }
   }
@@ -223,8 +223,13 @@ function readEventTime(
   return checked.event_time;
 }
 
+/** Null and the empty text are absence. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== "";
+}
+
 function readUrl(field: "event_source_url" | "referrer_url", given: unknown, notes: Note[]): string | undefined {
-  if (given === undefined || given === null || given === "") return undefined;
+  if (!isGiven(given)) return undefined;
   const clean = typeof given === "string" && given.length <= 8_000 ? cleanUrl(given) : undefined;
   if (clean === undefined) {
     notes.push({ path: field, message: "is not an http(s) address and was left out" });
@@ -250,12 +255,13 @@ function readPerson(
   const { profile, known, now_ms } = options;
   const input: Record<string, unknown> = { ...fields.user_data };
   for (const field of profile.ignored_user_data) {
-    if (input[field] === undefined || input[field] === null || input[field] === "") continue;
+    if (!isGiven(input[field])) continue;
     delete input[field];
     notes.push({ path: `user_data.${field}`, message: `is not taken from a ${profile.name} and was left out` });
   }
   for (const field of ["client_ip_address", "client_user_agent", "external_id"] as const) {
-    if (known?.[field] !== undefined) input[field] = known[field];
+    // A server's own word stands; of a browser's nothing is left here.
+    if (known?.[field] !== undefined && !isGiven(input[field])) input[field] = known[field];
   }
   const built = buildUserData(input, {
     default_country: options.default_country,
@@ -265,5 +271,5 @@ function readPerson(
   notes.push(...built.notes);
   const click = findClick(fields, built.user_data.fbc, now_ms, notes);
   const fbc = click === undefined || !click.built ? undefined : buildFbc(click.fbclid, click.seen_at_ms);
-  return { user_data: fbc === undefined ? built.user_data : { ...built.user_data, fbc }, click };
+  return { user_data: fbc === undefined ? built.user_data : orderUserData({ ...built.user_data, fbc }), click };
 }

@@ -81,7 +81,7 @@ create function fb_ads.given_events(request jsonb)
 returns table (
   place bigint, event_name text, event_id text, event_time timestamptz, action_source text, content jsonb, user_data jsonb,
   browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
-  test_event_code text
+  test_event_code text, may_be_sent boolean
 )
 language sql
 stable
@@ -96,7 +96,8 @@ as $$
       when given.consent is not null
         then least(now(), coalesce(to_timestamp(given.consent_since), to_timestamp(given.event_time) + interval '0.999999 seconds'))
     end,
-    given.test_event_code
+    given.test_event_code,
+    request ->> 'origin' is distinct from 'browser' or given.event_name = any (settings.browser_events)
   from rows from (
     jsonb_to_recordset(request -> 'events') as (
       event_name text, event_id text, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
@@ -106,12 +107,14 @@ as $$
   ) with ordinality as given (
     event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest, browser_digest,
     person_digests, consent, consent_since, test_event_code, place
-  );
+  )
+  cross join fb_ads.settings as settings;
 $$;
 
 revoke execute on function fb_ads.given_events(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.given_events(jsonb) to service_role;
-comment on function fb_ads.given_events(jsonb) is 'The events of a request to fb_store_events as rows, with their place in it.';
+comment on function fb_ads.given_events(jsonb) is
+  'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them: of one that it may not nothing is kept.';
 
 create function fb_ads.note_consents(request jsonb)
 returns void
@@ -131,14 +134,16 @@ as $$
     order by known.since desc, known.state = 'denied' desc
     limit 1
   ) as newest on true
-  where given.consent is not null and said.subject is not null
+  where given.consent is not null and said.subject is not null and given.may_be_sent
     and (newest.state is null or (newest.state <> given.consent and newest.since <= given.consent_at))
+  order by said.subject_kind, said.subject, given.consent_at, given.consent
   on conflict on constraint consents_key do nothing;
 $$;
 
 revoke execute on function fb_ads.note_consents(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.note_consents(jsonb) to service_role;
-comment on function fb_ads.note_consents(jsonb) is 'Keeps the consent that events carry where it changes what was known of their user or browser.';
+comment on function fb_ads.note_consents(jsonb) is
+  'Keeps the consent that events carry where it changes what was known of their user or browser; in one order, so that no two batches wait for each other.';
 
 create function public.fb_store_events(request jsonb)
 returns jsonb
@@ -167,13 +172,11 @@ begin
   with judged as (
     select
       given.*,
-      not from_browser or given.event_name = any (settings.browser_events) as may_be_sent,
       verdict.consent as effective_consent,
       verdict.since as effective_since,
       coalesce(verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false)
         as is_agreed
     from fb_ads.given_events(request) as given
-    cross join fb_ads.settings as settings
     cross join lateral fb_ads.newest_consent(given.user_digest, given.browser_digest) as known
     cross join lateral (
       select
@@ -237,7 +240,7 @@ begin
   select array_agg(subject.digest) into denied_digests
   from fb_ads.given_events(request) as given
   cross join lateral (values (given.user_digest), (given.browser_digest)) as subject (digest)
-  where given.consent = 'denied' and subject.digest is not null;
+  where given.consent = 'denied' and given.may_be_sent and subject.digest is not null;
   if denied_digests is not null then
     perform fb_ads.suppress_subjects(denied_digests);
   end if;

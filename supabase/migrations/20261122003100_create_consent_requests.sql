@@ -124,8 +124,18 @@ set search_path = ''
 as $$
 declare
   said_at timestamptz := least(now(), coalesce(to_timestamp((request ->> 'since')::double precision), now()));
+  visitor text;
+  limited text;
   suppressed bigint := 0;
 begin
+  -- A row that a stranger can write counts like an event.
+  if request ->> 'origin' = 'browser' then
+    visitor := fb_ads.visitor_of(request ->> 'visitor');
+    limited := fb_ads.exceeded_event_limit(visitor, 1);
+    if limited is not null then
+      return jsonb_build_object('limited', limited);
+    end if;
+  end if;
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
   select said.subject_kind, said.subject, request ->> 'state', said_at, coalesce(request ->> 'source', 'request')
   from (values ('user', request ->> 'user_digest'), ('browser', request ->> 'browser_digest')) as said (subject_kind, subject)
@@ -134,6 +144,9 @@ begin
   if request ->> 'state' = 'denied' then
     suppressed := fb_ads.suppress_subjects(array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null));
   end if;
+  if visitor is not null then
+    perform fb_ads.count_events(visitor, 1);
+  end if;
   return jsonb_build_object('suppressed', suppressed);
 end;
 $$;
@@ -141,4 +154,4 @@ $$;
 revoke execute on function public.fb_store_consent(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_store_consent(jsonb) to service_role;
 comment on function public.fb_store_consent(jsonb) is
-  'Called by capi-event: keeps {state: granted|denied, since?, source?, user_digest?, browser_digest?}; a withdrawal suppresses what still waits of that user or browser. Returns {suppressed}: deliveries taken back.';
+  'Called by capi-event: keeps {state: granted|denied, since?, source?, user_digest?, browser_digest?, origin?, visitor?}; a withdrawal suppresses what still waits of that user or browser. Returns {suppressed}: deliveries taken back; or {limited: minute|day} and nothing kept.';

@@ -62,6 +62,17 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
     assertEquals(await count(), 1);
   });
 
+  await step("of an event that the settings do not list not even the consent is kept", async () => {
+    const fbp = "fb.1.1795300000000.5555";
+    const waiting = pageView("b1", { user_data: { fbp } });
+    await answersOf(await postAsBrowser(platform, waiting));
+    await sql`update fb_ads.event_deliveries set state = 'pending', next_attempt_at = now() + interval '1 hour'`;
+    const refused = pageView("b2", { event_name: "Subscribe", consent: "denied", user_data: { fbp } });
+    await errorOf(await postAsBrowser(platform, refused), 400);
+    assertEquals((await sql`select state from fb_ads.consents`).map((row) => row.state), ["granted"]);
+    assertEquals(await statesOf(platform, "b1"), ["pending"]);
+  });
+
   await step("a browser's address, user agent and external id are the server's, not its own", async () => {
     const user_data = {
       fbp: FBP,
@@ -188,6 +199,9 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
     assert(Number(refused.headers.get("retry-after")) >= 1);
     assertEquals((await errorOf(refused, 429)).code, "too_many_requests");
     assertEquals(await count(), 3);
+    const consent = { state: "granted", browser_id: "fb.1.1795300000000.7777" };
+    assertEquals((await errorOf(await postAsBrowser(platform, { consent }), 429)).code, "too_many_requests");
+    assertEquals((await platform.invoke("capi-event", { consent })).status, 202);
     const counters = JSON.stringify(await sql`select counter from fb_ads.event_counts`);
     assert(!counters.includes("127.0.0.1"));
     await sql`update fb_ads.settings set visitor_events_per_minute = 15000`;

@@ -62,7 +62,9 @@ async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
 }
 
 async function answerConsent(call: Call<CapiEventBody>): Promise<Answer> {
-  const speaker = { trusted: call.caller === "secret", user_id: call.user_id, now_ms: call.clock.now().getTime() };
+  const { user_id, client_ip_address } = call;
+  const now_ms = call.clock.now().getTime();
+  const speaker = { trusted: call.caller === "secret", user_id, client_ip_address, now_ms };
   const suppressed = await takeConsent(call.body.consent, speaker, createDatabase(call.admin));
   return { status: 202, body: { events: [], consent: { suppressed } } };
 }

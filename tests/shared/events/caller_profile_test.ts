@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { SERVER } from "../../../shared/events/caller_profile.ts";
 import { validateEvent } from "../../../shared/events/validate_event.ts";
 import { browser, notePaths, NOW, problemPaths, samplePurchase } from "./sample_event.ts";
 
@@ -65,6 +66,16 @@ Deno.test("validateEvent() hashes the verified user's id as external_id", () => 
   const result = validateEvent({ ...pageView, user_data: { external_id: "boss" } }, { ...browser, known });
   assert(result.ok);
   assertEquals(result.event.user_data.external_id, "fcdec6df4d44dbc637c7c5b58efface52a7f8a88535423430255be0bb89bedd8");
+});
+
+Deno.test("validateEvent() leaves a server its own external_id, whoever's token came along", () => {
+  const server = { now_ms: browser.now_ms, profile: SERVER, known: { external_id: "User-123" } };
+  const user_data = { external_id: "user-9" };
+  const own = validateEvent({ ...pageView, action_source: "other", user_data }, server);
+  const none = validateEvent({ ...pageView, action_source: "other", user_data: {} }, server);
+  assert(own.ok && none.ok);
+  assertEquals(own.event.user_data.external_id, "14817f52178f6bc3d9bde29d8e163b179bd99de06cb908953ac31369377c759f");
+  assertEquals(none.event.user_data.external_id, "fcdec6df4d44dbc637c7c5b58efface52a7f8a88535423430255be0bb89bedd8");
 });
 
 Deno.test("validateEvent() takes the page's address from the request where the event has none", () => {

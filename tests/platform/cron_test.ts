@@ -94,6 +94,23 @@ Deno.test("the role postgres uses the functions of pg_cron and may not write its
   assertEquals(seen, [], "row level security hides the jobs of others");
 });
 
+Deno.test("the functions of schema cron have pg_cron's arguments and defaults", async () => {
+  await using platform = await start();
+  const rows = await platform.sql<{ declared: string }[]>`
+    select format('%s(%s) %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid)) as declared
+    from pg_proc
+    where pronamespace = 'cron'::regnamespace and proname in ('schedule', 'schedule_in_database', 'alter_job')
+    order by 1`;
+  assertEquals(rows.map(({ declared }) => declared), [
+    "alter_job(job_id bigint, schedule text DEFAULT NULL::text, command text DEFAULT NULL::text, " +
+    "database text DEFAULT NULL::text, username text DEFAULT NULL::text, active boolean DEFAULT NULL::boolean) void",
+    "schedule(job_name text, schedule text, command text) bigint",
+    "schedule(schedule text, command text) bigint",
+    "schedule_in_database(job_name text, schedule text, command text, database text, " +
+    "username text DEFAULT NULL::text, active boolean DEFAULT true) bigint",
+  ]);
+});
+
 Deno.test("`runCronJob` runs a job's command as its user, in one transaction, and records the run", async () => {
   await using platform = await start();
   await asHost(platform, async (sql) => {

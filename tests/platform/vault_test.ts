@@ -59,3 +59,17 @@ Deno.test("Vault lets postgres and service_role read and create, and nobody writ
   }
   await sql.end();
 });
+
+Deno.test("the functions of schema vault have Vault's arguments and defaults", async () => {
+  await using platform = await startPlatform({ migrations: false, schedule: false });
+  const rows = await platform.sql<{ declared: string }[]>`
+    select format('%s(%s) %s', proname, pg_get_function_arguments(oid), pg_get_function_result(oid)) as declared
+    from pg_proc
+    where pronamespace = 'vault'::regnamespace and proname in ('create_secret', 'update_secret') order by 1`;
+  assertEquals(rows.map(({ declared }) => declared), [
+    "create_secret(new_secret text, new_name text DEFAULT NULL::text, new_description text DEFAULT ''::text, " +
+    "new_key_id uuid DEFAULT NULL::uuid) uuid",
+    "update_secret(secret_id uuid, new_secret text DEFAULT NULL::text, new_name text DEFAULT NULL::text, " +
+    "new_description text DEFAULT NULL::text, new_key_id uuid DEFAULT NULL::uuid) void",
+  ]);
+});

@@ -7,7 +7,7 @@
 
 import type { Delivery, Outcome, PixelChange, RecordedOutcome } from "../database/deliveries.ts";
 import { GraphApiError } from "../errors.ts";
-import { classifyRefusal, type EventsAnswer, type Refusal } from "../meta/conversions_api.ts";
+import { classifyRefusal, type EventsAnswer, FBC_MALFORMED, type Refusal } from "../meta/conversions_api.ts";
 
 /** One request to Meta. @throws {GraphApiError} */
 export type SendPart = (part: readonly Delivery[]) => Promise<EventsAnswer>;
@@ -49,16 +49,23 @@ const AFTER_REFUSAL: Readonly<Record<Refusal["kind"], Outcome>> = {
   unclear: "later",
 };
 
+/** A piece of the batch that is still to be sent. */
+interface Piece {
+  events: Delivery[];
+  /** A request before took some of them, and did not say which. */
+  is_in_doubt: boolean;
+}
+
 class Recorder {
   readonly outcomes: RecordedOutcome[] = [];
 
   constructor(private readonly pixel_id: string) {}
 
-  add(part: readonly Delivery[], outcome: Outcome, more: Partial<RecordedOutcome> = {}): void {
-    if (part.length === 0) return;
-    const event_row_ids = part.map((delivery) => delivery.event_row_id);
+  add(piece: Piece, outcome: Outcome, more: Partial<RecordedOutcome> = {}): void {
+    const event_row_ids = piece.events.map((delivery) => delivery.event_row_id);
     const nothing = { code: null, subcode: null, fbtrace_id: null, reason: null };
-    this.outcomes.push({ pixel_id: this.pixel_id, event_row_ids, outcome, ...nothing, ...more });
+    const { pixel_id } = this;
+    this.outcomes.push({ pixel_id, event_row_ids, outcome, ...nothing, is_in_doubt: piece.is_in_doubt, ...more });
   }
 }
 
@@ -83,56 +90,70 @@ export async function sendBatch(batch: readonly Delivery[], ports: BatchPorts): 
     requests: 0,
     missing: 0,
   };
-  const waiting: Delivery[][] = [[...batch]];
-  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+  const waiting: Piece[] = batch.length === 0 ? [] : [{ events: [...batch], is_in_doubt: false }];
+  for (let piece = waiting.pop(); piece !== undefined; piece = waiting.pop()) {
+    const { events } = piece;
     if (result.is_halted || ports.exhausted() || result.requests >= MAX_REQUESTS) {
-      recorder.add(part, "released");
+      recorder.add(piece, "released");
       continue;
     }
     if (result.requests > 0 && !await ports.hold()) return { ...result, is_halted: true };
     result.requests += 1;
     try {
-      const answer = await ports.send(part);
+      const answer = await ports.send(events);
       result.pixel ??= { pixel_id, change: "open" };
-      const missing = part.length - answer.events_received;
+      const missing = events.length - answer.events_received;
       if (missing <= 0) {
-        recorder.add(part, "sent", { fbtrace_id: answer.fbtrace_id });
-      } else if (part.length > 1) {
+        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id });
+      } else if (events.length > 1) {
         // Sent again in halves: Meta recognises what it has, and the one it has not stands alone in the end.
         result.missing += missing;
-        waiting.push(...splitPart(part, null).reverse());
-      } else if (part[0]?.is_repeat) {
-        recorder.add(part, "sent", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
+        waiting.push(...splitPart(events, null).reverse().map((half) => ({ events: half, is_in_doubt: true })));
+      } else if (events[0]?.is_repeat) {
+        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
       } else {
         result.missing += 1;
-        recorder.add(part, "unknown", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
+        recorder.add(piece, "unknown", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
       }
     } catch (error) {
       if (!(error instanceof GraphApiError)) throw error;
-      refuse(part, error, { waiting, recorder, result, pixel_id });
+      refuse(piece, error, { waiting, recorder, result, pixel_id });
     }
   }
   return result;
 }
 
 interface RefuseContext {
-  waiting: Delivery[][];
+  waiting: Piece[];
   recorder: Recorder;
   result: BatchResult;
   pixel_id: string;
 }
 
-function refuse(part: Delivery[], error: GraphApiError, context: RefuseContext): void {
+/** The same event without its click id; null where it has none. */
+function withoutFbc(delivery: Delivery): Delivery | null {
+  const { fbc, ...user_data } = delivery.user_data;
+  return fbc === undefined ? null : { ...delivery, user_data };
+}
+
+function refuse(piece: Piece, error: GraphApiError, context: RefuseContext): void {
   const { waiting, recorder, result, pixel_id } = context;
+  const { events, is_in_doubt } = piece;
   const refusal = classifyRefusal(error);
   const { reason, seconds } = refusal;
   const said = { code: error.meta_code, subcode: error.error_subcode, fbtrace_id: error.fbtrace_id, reason };
   const isAboutEvents = refusal.kind === "event" || refusal.kind === "too_old" || refusal.kind === "unclear";
-  if (isAboutEvents && part.length > 1) {
-    waiting.push(...splitPart(part, error.data_index).reverse());
+  if (isAboutEvents && events.length > 1) {
+    waiting.push(...splitPart(events, error.data_index).reverse().map((part) => ({ events: part, is_in_doubt })));
     return;
   }
-  recorder.add(part, AFTER_REFUSAL[refusal.kind], said);
+  const [event] = events;
+  const mended = event !== undefined && said.subcode === FBC_MALFORMED ? withoutFbc(event) : null;
+  if (mended !== null) {
+    waiting.push({ events: [mended], is_in_doubt });
+    return;
+  }
+  recorder.add(piece, AFTER_REFUSAL[refusal.kind], said);
   if (isAboutEvents) return;
   result.is_halted = true;
   if (refusal.kind === "throttled") result.pixel = { pixel_id, change: "park", seconds, ...said };

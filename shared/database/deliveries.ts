@@ -29,9 +29,13 @@ const DeliverySchema = STORED_EVENT_SCHEMA.extend({
 /** One event to send to one pixel. */
 export type Delivery = z.infer<typeof DeliverySchema>;
 
-const ClaimSchema = z.object({ lease_id: z.string(), deliveries: z.array(DeliverySchema) });
+const ClaimSchema = z.object({
+  lease_id: z.string(),
+  deliveries: z.array(DeliverySchema),
+  settled: z.number().int(),
+});
 
-/** Deliveries under one lease of 90 s. */
+/** Deliveries under one lease of 90 s; `settled`: how many more were due and ended in the database (too old, no consent). */
 export type DeliveryClaim = z.infer<typeof ClaimSchema>;
 
 /**
@@ -56,6 +60,8 @@ export interface RecordedOutcome {
   fbtrace_id: string | null;
   /** Our word for a refusal. */
   reason: string | null;
+  /** An earlier request of the same attempt may have brought them to Meta, whatever came of the last. */
+  is_in_doubt: boolean;
 }
 
 /** What an answer says of a whole pixel. */

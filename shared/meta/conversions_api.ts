@@ -38,10 +38,9 @@ export async function sendEvents(
 ): Promise<EventsAnswer> {
   const body = { data: events, ...(test_event_code === null ? {} : { test_event_code }) };
   const answer = await client.postJson(`${pixel_id}/events`, body, { timeout_ms: TIMEOUT_MS });
-  const { events_received, fbtrace_id } = answer.body;
-  if (typeof events_received !== "number") {
-    throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
-  }
+  const { fbtrace_id } = answer.body;
+  const events_received = Number.parseInt(String(answer.body.events_received), 10);
+  if (Number.isNaN(events_received)) throw transportError("malformed_body", { http_status: 200, usage: answer.usage });
   return { events_received, fbtrace_id: typeof fbtrace_id === "string" ? fbtrace_id.slice(0, 64) : null };
 }
 
@@ -82,6 +81,8 @@ const EVENT_SUBCODES: Readonly<Record<number, string>> = {
   2804066: "messaging_event_invalid",
   2804072: "page_and_click_conflict",
 };
+/** The click id of an event is malformed: it goes without. */
+export const FBC_MALFORMED = 2_804_001;
 /** Subcodes of the Conversions API; a known or unknown one of them is about an event. */
 const FIRST_EVENT_SUBCODE = 2_804_000;
 const LAST_EVENT_SUBCODE = 2_804_999;
@@ -91,7 +92,9 @@ const CONFIGURATION_CODES: ReadonlySet<number> = new Set([3, 12, 294, 2500, 2635
 const POLICY_BLOCK = 368;
 
 function secondsOf(error: GraphApiError): number {
-  return Math.max(error.min_park_seconds, ...error.usage.map((reading) => reading.regain_seconds), 0);
+  // An ad account's reset time is always there: the length of its window, not a block.
+  const blocks = error.usage.filter((reading) => reading.scope === "business_use_case");
+  return Math.max(error.min_park_seconds, ...blocks.map((reading) => reading.regain_seconds), 0);
 }
 
 /** Tells what a refusal is about, from codes alone. */

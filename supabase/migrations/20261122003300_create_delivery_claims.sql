@@ -2,6 +2,52 @@
 -- Why the verdicts are passed here and not in the sender: age, consent and the 48 hours are checked in the same transaction that
 -- hands the event out, so that nothing too old and nothing withdrawn is ever in a request.
 
+create function fb_ads.free_deliveries(pixel_ids text[])
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update fb_ads.event_deliveries as delivery
+  set state = 'pending', next_attempt_at = now()
+  where (delivery.event_row_id, delivery.pixel_id) in (
+    select blocked.event_row_id, blocked.pixel_id
+    from fb_ads.event_deliveries as blocked
+    where blocked.state = 'blocked' and blocked.pixel_id = any (free_deliveries.pixel_ids)
+    limit 20000
+    for update skip locked
+  );
+$$;
+
+create function fb_ads.hold_deliveries(pixel_ids text[])
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update fb_ads.event_deliveries as delivery
+  set state = 'blocked', code = pixel.code, subcode = pixel.subcode, fbtrace_id = pixel.fbtrace_id, reason = pixel.reason
+  from fb_ads.pixels as pixel
+  where delivery.pixel_id = pixel.pixel_id
+    and (delivery.event_row_id, delivery.pixel_id) in (
+      select pending.event_row_id, pending.pixel_id
+      from fb_ads.event_deliveries as pending
+      where pending.state = 'pending' and pending.pixel_id = any (hold_deliveries.pixel_ids)
+      limit 20000
+      for update skip locked
+    );
+$$;
+
+revoke execute on function fb_ads.free_deliveries(text[]) from public, anon, authenticated;
+grant execute on function fb_ads.free_deliveries(text[]) to service_role;
+revoke execute on function fb_ads.hold_deliveries(text[]) from public, anon, authenticated;
+grant execute on function fb_ads.hold_deliveries(text[]) to service_role;
+comment on function fb_ads.free_deliveries(text[]) is
+  'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data API''s 8 s. The next claim goes on.';
+comment on function fb_ads.hold_deliveries(text[]) is 'Marks what waits for these pixels as blocked, at most 20,000 a call.';
+
 create function fb_ads.resume_pixels(pixels jsonb)
 returns void
 language plpgsql
@@ -16,19 +62,12 @@ begin
   on conflict (pixel_id) do nothing;
 
   -- Vault has another token than the one that Meta refused.
-  with resumed as (
-    update fb_ads.pixels as pixel
-    set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null, fbtrace_id = null,
-      reason = null, updated_at = now()
-    from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
-    where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
-      and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '')
-    returning pixel.pixel_id
-  )
-  update fb_ads.event_deliveries as delivery
-  set state = 'pending', next_attempt_at = now()
-  from resumed
-  where delivery.pixel_id = resumed.pixel_id and delivery.state = 'blocked';
+  update fb_ads.pixels as pixel
+  set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null, fbtrace_id = null,
+    reason = null, updated_at = now()
+  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
+    and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '');
 
   -- Vault has none at all.
   update fb_ads.pixels as pixel
@@ -36,10 +75,11 @@ begin
   from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
   where pixel.pixel_id = given.pixel_id and pixel.state = 'open' and given.token_fingerprint is null;
 
-  update fb_ads.event_deliveries as delivery
-  set state = 'blocked', reason = pixel.reason
-  from fb_ads.pixels as pixel
-  where delivery.pixel_id = pixel.pixel_id and delivery.state = 'pending' and pixel.state = 'blocked';
+  perform fb_ads.free_deliveries(array(
+    select pixel.pixel_id from fb_ads.pixels as pixel
+    where pixel.state = 'open' and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
+  ));
+  perform fb_ads.hold_deliveries(array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked'));
 end;
 $$;
 
@@ -85,7 +125,7 @@ as $$
       < now() + interval '2 minutes' - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end
       then 'expired'
     when delivery.first_unknown_at <= now() - interval '48 hours' then 'expired'
-    when newest.state = 'denied' and newest.since > coalesce(event.consent_at, '-infinity') then 'suppressed'
+    when newest.state = 'denied' and newest.since >= coalesce(event.consent_at, '-infinity') then 'suppressed'
     when event.consent = 'denied' then 'suppressed'
     else 'sending'
   end
@@ -136,7 +176,8 @@ begin
         select delivery.event_row_id, delivery.pixel_id, true
         from fb_ads.event_deliveries as delivery
         where delivery.state = 'blocked' and delivery.pixel_id = given.id
-        order by delivery.event_row_id
+        -- The newest: the oldest may be too old to be sent, and nothing would be found out.
+        order by delivery.event_row_id desc
         limit 1
         for update skip locked;
     end if;
@@ -160,6 +201,7 @@ declare
   lease uuid := gen_random_uuid();
   deliveries jsonb;
   settled bigint[];
+  unconsented bigint[];
 begin
   perform fb_ads.reclaim_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
@@ -196,22 +238,28 @@ begin
       'content', event.content, 'user_data', coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'),
       'test_event_code', event.test_event_code
     ) order by event.id) filter (where claimed.state = 'sending'),
-    array_agg(event.id) filter (where claimed.state <> 'sending')
-  into deliveries, settled
+    array_agg(event.id) filter (where claimed.state <> 'sending'),
+    array_agg(event.id) filter (where claimed.state = 'suppressed')
+  into deliveries, settled, unconsented
   from claimed
   join fb_ads.conversion_events as event on event.id = claimed.event_row_id;
 
+  if unconsented is not null then
+    perform fb_ads.suppress_events(unconsented);
+  end if;
   if settled is not null then
     perform fb_ads.finish_events(settled);
   end if;
-  return jsonb_build_object('lease_id', lease, 'deliveries', coalesce(deliveries, '[]'::jsonb));
+  return jsonb_build_object(
+    'lease_id', lease, 'deliveries', coalesce(deliveries, '[]'::jsonb), 'settled', coalesce(cardinality(settled), 0)
+  );
 end;
 $$;
 
 revoke execute on function public.fb_claim_deliveries(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_claim_deliveries(jsonb) to service_role;
 comment on function public.fb_claim_deliveries(jsonb) is
-  'Called by capi-event with {pixels: [{pixel_id, token_fingerprint}], limit?}: leases what is due for 90 s and returns {lease_id, deliveries}. What is too old or has no consent any more is settled here and not returned.';
+  'Called by capi-event with {pixels: [{pixel_id, token_fingerprint}], limit?}: leases what is due for 90 s and returns {lease_id, deliveries, settled}. What is too old or has no consent any more is settled here, and counted instead of returned.';
 
 create function public.fb_renew_deliveries(request jsonb)
 returns jsonb

@@ -39,9 +39,7 @@ begin
         code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
       if found then
-        update fb_ads.event_deliveries as delivery
-        set state = 'pending', next_attempt_at = now()
-        where delivery.pixel_id = given.pixel_id and delivery.state = 'blocked';
+        perform fb_ads.free_deliveries(array[given.pixel_id]);
       end if;
     elsif given.change = 'block' then
       insert into fb_ads.pixels as pixel (
@@ -55,16 +53,14 @@ begin
       set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
         probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
-      update fb_ads.event_deliveries as delivery
-      set state = 'blocked', code = given.code, subcode = given.subcode, fbtrace_id = given.fbtrace_id, reason = given.reason
-      where delivery.pixel_id = given.pixel_id and delivery.state = 'pending';
+      perform fb_ads.hold_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
       insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
       values (
-        given.pixel_id, now() + greatest(given.seconds, 60) * interval '1 second', 1, given.code, given.subcode, given.fbtrace_id, given.reason
+        given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code, given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(3600, greatest(coalesce(given.seconds, 0), 60 * power(2, least(pixel.parked_count, 6))))
+      set parked_until = now() + least(86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6)))))
           * interval '1 second',
         parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
@@ -76,7 +72,7 @@ $$;
 revoke execute on function fb_ads.record_pixels(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.record_pixels(jsonb) to service_role;
 comment on function fb_ads.record_pixels(jsonb) is
-  'Keeps what an answer of Meta''s said of whole pixels: open (it took events), block (token or permission dead), park (throttled: 1 min, 2, 4, ... to 1 h, or what Meta asks for).';
+  'Keeps what an answer of Meta''s said of whole pixels: open (it took events), block (token or permission dead), park (throttled: 1 min, 2, 4, ... to 1 h, or longer where Meta asks for it, to a day).';
 
 create function public.fb_record_deliveries(request jsonb)
 returns jsonb
@@ -91,9 +87,10 @@ declare
   settled bigint[];
 begin
   with given as (
-    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, event_row.id as event_row_id
+    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
+      event_row.id as event_row_id
     from jsonb_to_recordset(request -> 'outcomes') as said (
-      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, event_row_ids bigint[]
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean, event_row_ids bigint[]
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
@@ -115,8 +112,8 @@ begin
       end,
       sent_at = case given.outcome when 'sent' then now() end,
       attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
-      first_unknown_at = case given.outcome
-        when 'unknown' then coalesce(delivery.first_unknown_at, delivery.attempted_at)
+      first_unknown_at = case
+        when given.outcome = 'unknown' or given.is_in_doubt then coalesce(delivery.first_unknown_at, delivery.attempted_at)
         else delivery.first_unknown_at
       end,
       next_attempt_at = case
@@ -148,4 +145,4 @@ $$;
 revoke execute on function public.fb_record_deliveries(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_record_deliveries(jsonb) to service_role;
 comment on function public.fb_record_deliveries(jsonb) is
-  'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, reason?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), blocked, dead or expired. Deliveries whose lease is another''s by now are left alone. Returns {recorded}.';
+  'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, reason?, is_in_doubt?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries whose lease is another''s by now are left alone. Returns {recorded}.';

@@ -37,11 +37,11 @@ as $$
           where delivery.state = 'pending' and delivery.pixel_id = waiting.pixel_id and delivery.next_attempt_at <= now()
         )
     )
-    -- Blocked: one look a tick, whether Vault has a new token or the permission is back.
+    -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go yet.
     or exists (
       select
       from fb_ads.pixels as pixel
-      where pixel.state = 'blocked' and (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.parked_until is null or pixel.parked_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery where delivery.state = 'blocked' and delivery.pixel_id = pixel.pixel_id
         )

@@ -109,6 +109,68 @@ Deno.test("sendBatch() does not give up on an event of an unknown code", async (
   assertEquals(result.outcomes.map((item) => [item.outcome, item.reason]), [["later", "unknown_code"]]);
 });
 
+Deno.test("sendBatch() says of what a half-counted request may have brought to Meta that it is in doubt", async () => {
+  // Meta took some of the four and does not say which; then the token dies, the pixel is throttled, or time is up.
+  for (const [code, outcome] of [[190, "blocked"], [4, "throttled"], [0, "released"]] as const) {
+    let sent = 0;
+    const result = await sendBatch(
+      batch(4),
+      ports((part) => {
+        sent += 1;
+        if (sent === 1) return Promise.resolve({ events_received: 3, fbtrace_id: null });
+        if (sent === 2) return Promise.resolve({ events_received: part.length, fbtrace_id: null });
+        throw refusal(code, 0);
+      }, { exhausted: () => code === 0 && sent === 2 }),
+    );
+    assertEquals(result.outcomes.map((item) => [item.outcome, item.event_row_ids, item.is_in_doubt]), [
+      ["sent", [0, 1], true],
+      [outcome, [2, 3], true],
+    ]);
+  }
+  const refused = await sendBatch(
+    batch(4),
+    ports((part) => {
+      if (part.length > 1) throw refusal(100, 2804019);
+      throw refusal(190, 463);
+    }),
+  );
+  assertEquals(refused.outcomes.map((item) => [item.outcome, item.is_in_doubt]), [
+    ["blocked", false],
+    ["released", false],
+    ["released", false],
+  ]);
+});
+
+Deno.test("sendBatch() sends an event whose click id Meta finds malformed without it, and only that one", async () => {
+  const events = [0, 1, 2].map((id) => delivery(id, { user_data: { em: "0".repeat(64), fbc: `fb.1.1.click${id}` } }));
+  const taken: unknown[] = [];
+  const result = await sendBatch(
+    events,
+    ports((part) => {
+      if (part.some((item) => item.user_data.fbc === "fb.1.1.click1")) throw refusal(100, 2804001);
+      taken.push(...part.map((item) => item.user_data));
+      return Promise.resolve({ events_received: part.length, fbtrace_id: null });
+    }),
+  );
+  assertEquals(result.outcomes.flatMap((item) => item.event_row_ids.map((id) => [id, item.outcome])).sort(), [
+    [0, "sent"],
+    [1, "sent"],
+    [2, "sent"],
+  ]);
+  assertEquals(taken, [
+    { em: "0".repeat(64), fbc: "fb.1.1.click0" },
+    { em: "0".repeat(64) },
+    { em: "0".repeat(64), fbc: "fb.1.1.click2" },
+  ]);
+  const hopeless = await sendBatch(
+    [delivery(7)],
+    ports(() => {
+      throw refusal(100, 2804001);
+    }),
+  );
+  assertEquals(hopeless.outcomes.map((item) => [item.outcome, item.reason]), [["dead", "fbc_malformed"]]);
+});
+
 Deno.test("splitPart() loses nothing", () => {
   for (const [count, index] of [[2, null], [3, null], [5, 4], [5, 9]] as const) {
     const ids = splitPart(batch(count), index).flat().map((item) => item.event_row_id).sort();

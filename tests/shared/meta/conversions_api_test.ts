@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { UsageReading } from "../../../shared/errors.ts";
 import { classifyRefusal } from "../../../shared/meta/conversions_api.ts";
 import { buildGraphError, transportError } from "../../../shared/meta/graph_answer.ts";
 
@@ -53,4 +54,18 @@ Deno.test("classifyRefusal() knows nothing of an attempt that brought no answer 
   for (const reason of ["timeout", "connection", "http_error", "malformed_body", "empty_body"] as const) {
     assertEquals(classifyRefusal(transportError(reason, { http_status: null, usage: [] })).kind, "unknown");
   }
+});
+
+Deno.test("classifyRefusal() stays away for as long as Meta blocks, not for the length of an account's window", () => {
+  const reading = (scope: UsageReading["scope"], regain_seconds: number) => ({
+    scope,
+    key: "1",
+    pct: 100,
+    regain_seconds,
+  });
+  const facts = { http_status: 400, fields: "", target: "object" as const };
+  const secondsOf = (usage: UsageReading[]) =>
+    classifyRefusal(buildGraphError({ code: 80004, error_subcode: 2446079 }, { ...facts, usage })).seconds;
+  assertEquals(secondsOf([reading("business_use_case", 7_200), reading("account", 86_400)]), 7_200);
+  assertEquals(secondsOf([reading("account", 86_400)]), 60);
 });

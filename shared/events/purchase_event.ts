@@ -17,7 +17,8 @@ import { checkEventTime, oldestEventTime } from "./event_time.ts";
 import { isObject } from "./lenient_object.ts";
 import { buildServerEvent, type ServerEvent } from "./server_event.ts";
 
-const text = z.string().nullish();
+/** A host that made the view anew may show a postcode or an order number as a number. */
+const text = z.union([z.string(), z.number().transform(String)]).nullish();
 
 /** A row of `fb_ads.purchases`, as far as Meta learns of it. Times are ISO 8601, amounts decimal texts or numbers. */
 export const PURCHASE_ROW_SCHEMA = z.object({
@@ -27,7 +28,7 @@ export const PURCHASE_ROW_SCHEMA = z.object({
   value: z.union([z.string(), z.number()]).nullish(),
   currency: text,
   order_id: text,
-  content_ids: z.array(z.string().nullable()).nullish(),
+  content_ids: z.array(z.union([z.string(), z.number().transform(String), z.null()])).nullish().catch(null),
   contents: z.unknown().optional(),
   email: text,
   phone: text,

@@ -47,94 +47,6 @@ grant execute on function fb_ads.claim_waiting_purchases(uuid, text[], integer) 
 comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
   'Leases keys of purchases that are to be frozen and returns their references; those older than Meta takes become expired.';
 
-create function fb_ads.find_purchases(refs text[])
-returns setof jsonb
-language plpgsql
-stable
--- definer: the host need not grant its tables to service_role. Gives out only the sales asked for.
-security definer
-set search_path = ''
-as $$
-declare
-  ids uuid[];
-  numbers bigint[];
-begin
-  -- A host that dropped a table with cascade dropped the view as well: its sales wait until there is one again.
-  if to_regclass('fb_ads.purchases') is null then
-    return;
-  end if;
-  select
-    array_agg(given.ref::uuid) filter (where given.ref ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'),
-    array_agg(substring(given.ref from '[0-9]{1,18}$')::bigint) filter (where given.ref ~ '(^|[^0-9])[0-9]{1,18}$')
-  into ids, numbers
-  from unnest(refs) as given (ref);
-  -- Three ways in, so that the index on the host's own key serves whatever its type.
-  if ids is not null then
-    return query
-      select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
-      from fb_ads.purchases as sale
-      where sale.transaction_id = any (ids) and sale.transaction_ref = any (refs);
-  end if;
-  if numbers is not null then
-    return query
-      select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
-      from fb_ads.purchases as sale
-      where sale.transaction_id is null and sale.transaction_number = any (numbers) and sale.transaction_ref = any (refs);
-  end if;
-  return query
-    select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
-    from fb_ads.purchases as sale
-    where sale.transaction_id is null and sale.transaction_number is null and sale.transaction_ref = any (refs);
-end;
-$$;
-
-revoke execute on function fb_ads.find_purchases(text[]) from public, anon, authenticated;
-grant execute on function fb_ads.find_purchases(text[]) to service_role;
-comment on function fb_ads.find_purchases(text[]) is
-  'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where the view is gone.';
-
-create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
-returns fb_ads.conversion_events
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-  with candidates as (
-    -- The order id given before payment names the checkout: the buyer's own, else the first.
-    (
-      select checkout.id, 1 as rank
-      from fb_ads.conversion_events as checkout
-      where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
-        and checkout.received_at <= paid_at and checkout.event_time <= paid_at
-        and (
-          checkout.user_digest is null or find_checkout.user_digest is null or checkout.user_digest = find_checkout.user_digest
-        )
-      order by coalesce(checkout.user_digest = find_checkout.user_digest, false) desc, checkout.received_at, checkout.id
-      limit 1
-    )
-    union all
-    (
-      select checkout.id, 2
-      from fb_ads.conversion_events as checkout, fb_ads.settings as settings
-      where checkout.event_name = 'InitiateCheckout' and checkout.user_digest = find_checkout.user_digest
-        and checkout.event_time between paid_at - settings.checkout_window and paid_at
-      order by checkout.event_time desc, checkout.id desc
-      limit 1
-    )
-  )
-  select checkout
-  from candidates
-  join fb_ads.conversion_events as checkout on checkout.id = candidates.id
-  order by candidates.rank
-  limit 1;
-$$;
-
-revoke execute on function fb_ads.find_checkout(text, text[], timestamptz) from public, anon, authenticated;
-grant execute on function fb_ads.find_checkout(text, text[], timestamptz) to service_role;
-comment on function fb_ads.find_checkout(text, text[], timestamptz) is
-  'The checkout event of a sale: the one that carried its order id before payment, never a different verified user''s; failing that the same user''s latest within settings.checkout_window before payment. A row of nulls where there is none.';
-
 create function public.fb_claim_purchases(request jsonb)
 returns jsonb
 language plpgsql
@@ -270,19 +182,20 @@ begin
   ),
   written as (
     update fb_ads.conversion_events as event
-    set state = case when given.refused is null then 'stored' else 'refused' end,
+    set state = case when given.refused is null then 'stored' when given.refused = 'event_too_old' then 'expired' else 'refused' end,
       event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
-      content = given.content, user_data = given.user_data, browser_data = nullif(given.browser_data, '{}'),
+      content = given.content, user_data = nullif(given.user_data, '{}'), browser_data = nullif(given.browser_data, '{}'),
       order_id = given.order_id, checkout_event_id = given.checkout_event_id,
       user_digest = given.user_digest, browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
-      consent = given.consent, consent_at = given.consent_at, lease_id = null
+      consent = given.consent, consent_at = given.consent_at, lease_id = null,
+      final_at = case when given.refused = 'event_too_old' then now() end
     from given
     where event.id = given.id and event.state = 'waiting' and event.lease_id = (request ->> 'lease_id')::uuid
-    returning event.id, given.refused
+    returning event.id, event.state, given.refused
   ),
   delivered as (
     insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
-    select written.id, pixel.id, case when written.refused is null then 'pending' else 'dead' end, written.refused
+    select written.id, pixel.id, case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end, written.refused
     from written
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
@@ -294,4 +207,4 @@ $$;
 revoke execute on function public.fb_freeze_purchases(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_freeze_purchases(jsonb) to service_role;
 comment on function public.fb_freeze_purchases(jsonb) is
-  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for all, and makes their deliveries; one with refused (a reason) becomes a dead letter. Rows whose lease is another''s by now are left alone. Returns {frozen}.';
+  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for all, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the reason is event_too_old. Rows whose lease is another''s by now are left alone. Returns {frozen}.';

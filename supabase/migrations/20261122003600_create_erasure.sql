@@ -22,7 +22,10 @@ begin
   return query
     select sale.transaction_ref, sale.user_ref, sale.completed_at, sale.is_completed
     from fb_ads.purchases as sale
-    where sale.completed_at >= now() - interval '8 days'
+    where (
+        coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
+        or sale.transaction_ref in (select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting')
+      )
       and (
         fb_ads.digest_of(sale.user_ref) = any (digests)
         or fb_ads.digest_of(sale.email) = any (digests)

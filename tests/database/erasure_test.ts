@@ -93,6 +93,26 @@ Deno.test("`fb_erase_person` removes a person everywhere and leaves keys that th
   });
 });
 
+Deno.test("`fb_erase_person` knows the sales of a host that keeps no time of payment", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await sql.unsafe(`
+    set role postgres;
+    create table public.transactions (id uuid primary key default gen_random_uuid(), user_id text, status text, created_at timestamptz);
+    select fb_ads.attach_transactions('public.transactions');
+    insert into public.transactions (user_id, status, created_at) values ('42', 'paid', now() - interval '20 days'), ('43', 'paid', now());
+    alter table public.transactions disable trigger user;
+    insert into public.transactions (user_id, status, created_at) values ('42', 'paid', now());
+    alter table public.transactions enable trigger user;
+    reset role;
+  `);
+  await sql`select public.fb_erase_person('42')`;
+  await sql`select fb_ads.sweep_purchases()`;
+  const rows = await sql`select sale.user_id, event.state from fb_ads.conversion_events as event
+    join public.transactions as sale on sale.id::text = event.event_id order by sale.user_id, event.state`;
+  assertEquals(rows.map((row) => [row.user_id, row.state]), [["42", "erased"], ["42", "erased"], ["43", "waiting"]]);
+});
+
 Deno.test("the retention deletes what is old and keeps a Purchase's key", async () => {
   await using platform = await startPlatform({ schedule: false });
   const { sql } = platform;

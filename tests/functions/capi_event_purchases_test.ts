@@ -193,6 +193,25 @@ Deno.test("capi-event sends the Purchase of a completed transaction", async (t) 
     await sql`select vault.update_secret(id, new_name => 'fb_ads_function_key') from vault.secrets where name = 'away'`;
   });
 
+  await step(
+    "a sale of which the host says only later that it was paid 8 days ago is expired, not refused",
+    async () => {
+      await agree(BUYER);
+      const id = await open();
+      await sql`update public.transactions set completed_at = now() - interval '8 days' where id = ${id}`;
+      await sql`alter table public.transactions disable trigger user`;
+      await sql`update public.transactions set status = 'completed' where id = ${id}`;
+      await sql`alter table public.transactions enable trigger user`;
+      await sql`insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+      values ('Purchase', ${id}, now(), ${id})`;
+      await dispatchNow(platform);
+      assertEquals([await statesOf(platform, id), graph.capi.requests.length], [["expired"], 0]);
+      const [row] =
+        await sql`select state, user_data, final_at is not null as is_final from fb_ads.conversion_events where event_id = ${id}`;
+      assertEquals(row, { state: "expired", user_data: null, is_final: true });
+    },
+  );
+
   await step("a sale of more than 7 days ago is expired and in no request", async () => {
     await agree(BUYER);
     const id = await open();

@@ -1,0 +1,141 @@
+-- Looking up the sales by their references, and the checkout that a sale began with.
+-- Why through the host's own keys: a reference is text, and the host's index is on a uuid or an integer.
+
+create function fb_ads.numbers_in_refs(refs text[])
+returns bigint[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select array_agg(distinct tail.digits::bigint)
+  from unnest(refs) as given (ref)
+  cross join lateral (
+    -- A minus may be the key's or the prefix's, and a prefix may end in digits: whatever is not the key finds nothing.
+    select substring(given.ref from '[0-9]{1,19}$')
+    union
+    select substring(given.ref from '-[0-9]{1,19}$')
+    union
+    select substr(given.ref, length(attached.ref_prefix) + 1)
+    from fb_ads.attached_tables as attached
+    where starts_with(given.ref, attached.ref_prefix)
+  ) as tail (digits)
+  where tail.digits ~ '^-?[0-9]{1,19}$' and tail.digits::numeric between -9223372036854775808 and 9223372036854775807;
+$$;
+
+revoke execute on function fb_ads.numbers_in_refs(text[]) from public, anon, authenticated;
+comment on function fb_ads.numbers_in_refs(text[]) is 'The integer keys that these references may be made of, with or without a prefix; null for none.';
+
+create function fb_ads.read_purchases(refs text[])
+returns setof jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+  ids uuid[];
+  numbers bigint[] := fb_ads.numbers_in_refs(refs);
+begin
+  select array_agg(given.ref::uuid)
+  into ids
+  from unnest(refs) as given (ref)
+  where given.ref ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+  -- Three ways in, so that the index on the host's own key serves whatever its type.
+  if ids is not null then
+    return query
+      select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
+      from fb_ads.purchases as sale
+      where sale.transaction_id = any (ids) and sale.transaction_ref = any (refs);
+  end if;
+  if numbers is not null then
+    return query
+      select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
+      from fb_ads.purchases as sale
+      where sale.transaction_id is null and sale.transaction_number = any (numbers) and sale.transaction_ref = any (refs);
+  end if;
+  return query
+    select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
+    from fb_ads.purchases as sale
+    where sale.transaction_id is null and sale.transaction_number is null and sale.transaction_ref = any (refs);
+end;
+$$;
+
+revoke execute on function fb_ads.read_purchases(text[]) from public, anon, authenticated;
+comment on function fb_ads.read_purchases(text[]) is 'Rows of fb_ads.purchases by reference. Called by fb_ads.find_purchases.';
+
+create function fb_ads.find_purchases(refs text[])
+returns setof jsonb
+language plpgsql
+stable
+-- definer: the host need not grant its tables to service_role. Gives out only the sales asked for.
+security definer
+set search_path = ''
+as $$
+declare
+  sales jsonb[];
+begin
+  -- A host that dropped a table with cascade dropped the view as well: its sales wait until there is one again.
+  if to_regclass('fb_ads.purchases') is null then
+    return;
+  end if;
+  begin
+    sales := array(select fb_ads.read_purchases(refs));
+  exception when data_exception or cardinality_violation or raise_exception then
+    if cardinality(refs) = 1 then
+      raise warning 'fb_ads: transaction % could not be read (%)', refs[1], sqlstate;
+      return;
+    end if;
+    -- One sale at which the host's view stumbles must not keep the others back.
+    sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
+  end;
+  return query select found_sale from unnest(sales) as found_sale;
+end;
+$$;
+
+revoke execute on function fb_ads.find_purchases(text[]) from public, anon, authenticated;
+grant execute on function fb_ads.find_purchases(text[]) to service_role;
+comment on function fb_ads.find_purchases(text[]) is
+  'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where the view is gone. A sale that cannot be read is left out, with a warning.';
+
+create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
+returns fb_ads.conversion_events
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  with candidates as (
+    -- The order id given before payment names the checkout: the buyer's own, else the first.
+    (
+      select checkout.id, 1 as rank
+      from fb_ads.conversion_events as checkout
+      where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
+        and checkout.received_at <= paid_at and checkout.event_time <= paid_at
+        and (
+          checkout.user_digest is null or find_checkout.user_digest is null or checkout.user_digest = find_checkout.user_digest
+        )
+      order by coalesce(checkout.user_digest = find_checkout.user_digest, false) desc, checkout.received_at, checkout.id
+      limit 1
+    )
+    union all
+    (
+      select checkout.id, 2
+      from fb_ads.conversion_events as checkout, fb_ads.settings as settings
+      where checkout.event_name = 'InitiateCheckout' and checkout.user_digest = find_checkout.user_digest
+        and checkout.event_time between paid_at - settings.checkout_window and paid_at
+      order by checkout.event_time desc, checkout.id desc
+      limit 1
+    )
+  )
+  select checkout
+  from candidates
+  join fb_ads.conversion_events as checkout on checkout.id = candidates.id
+  order by candidates.rank
+  limit 1;
+$$;
+
+revoke execute on function fb_ads.find_checkout(text, text[], timestamptz) from public, anon, authenticated;
+grant execute on function fb_ads.find_checkout(text, text[], timestamptz) to service_role;
+comment on function fb_ads.find_checkout(text, text[], timestamptz) is
+  'The checkout event of a sale: the one that carried its order id before payment, never a different verified user''s; failing that the same user''s latest within settings.checkout_window before payment. A row of nulls where there is none.';

@@ -19,6 +19,12 @@ export interface ReadObject<T> {
   readonly wrong: ReadonlySet<string>;
 }
 
+/** A field of the schema, and what lets a value of it by. */
+interface Field {
+  field: string;
+  check: PlainCheck | undefined;
+}
+
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
 /**
@@ -30,11 +36,11 @@ export function objectReader<S extends z.ZodObject>(
   schema: S,
   checks: PlainChecks<S>,
 ): (input: Readonly<Record<string, unknown>>, path: string) => ReadObject<z.infer<S>> {
-  const fields = Object.keys(schema.shape).map((field): [string, PlainCheck | undefined] => [field, checks[field]]);
+  const fields = Object.keys(schema.shape).map((field): Field => ({ field, check: checks[field] }));
   return (input, path) => {
     const present: Record<string, unknown> = {};
     let plain = true;
-    for (const [field, check] of fields) {
+    for (const { field, check } of fields) {
       const value = input[field];
       if (value === undefined || value === null || value === "" || !Object.hasOwn(input, field)) continue;
       present[field] = value;

@@ -62,14 +62,18 @@ export interface ServerEventContent {
   readonly customer_segmentation?: string | undefined;
 }
 
-/** A server event as Meta takes it. */
-export interface ServerEvent extends ServerEventContent {
+/** What tells one event from another, and when it was. */
+export interface ServerEventKey {
   /** Standard or custom name, case-sensitive. */
   readonly event_name: string;
   /** Unix seconds. */
   readonly event_time: number;
   /** With `event_name` the key of de-duplication. */
   readonly event_id: string;
+}
+
+/** A server event as Meta takes it. */
+export interface ServerEvent extends ServerEventKey, ServerEventContent {
   /** The person, hashed. */
   readonly user_data: UserData;
 }
@@ -99,10 +103,12 @@ const CONTENT_FIELDS = [
  * gets its place, so that all attempts send the same text.
  */
 export function buildServerEvent(payload: ServerEventPayload, browser_data?: BrowserData): ServerEvent {
+  return orderEvent(payload, orderUserData({ ...payload.user_data, ...browser_data }));
+}
+
+/** Puts the fields of an event into their places; those of the person are in theirs. */
+export function orderEvent(payload: ServerEventContent & ServerEventKey, user_data: UserData): ServerEvent {
   const { event_name, event_time, event_id, action_source } = payload;
-  const user_data = orderUserData(
-    browser_data === undefined ? payload.user_data : { ...payload.user_data, ...browser_data },
-  );
   return { event_name, event_time, event_id, ...contentOf(payload), action_source, user_data };
 }
 
@@ -147,7 +153,8 @@ export function personDigests(user_data: UserData): string[] {
   return [...digests];
 }
 
-function orderUserData(given: UserData): UserData {
+/** Puts the person's fields into their places. */
+export function orderUserData(given: UserData): UserData {
   const ordered: UserData = {};
   for (const field of HASHED_FIELDS) {
     const value = given[field];

@@ -35,7 +35,8 @@ function visit(value: unknown, path: string, depth: number, problems: Note[], sk
     });
     return;
   }
-  for (const [key, item] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const item: unknown = Reflect.get(value, key);
     if (typeof item === "number" || typeof item === "boolean" || item === null) continue;
     if (typeof item === "string" && isStorable(item)) continue;
     if (depth === 0 && skip.includes(key)) continue;

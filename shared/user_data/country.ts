@@ -14,6 +14,11 @@ let codeByDigest: Map<string, string> | undefined;
 
 /** Finds the alpha-2 code of a country written as a code or an English name. */
 export function findCountry(text: string): string | undefined {
+  // Nearly all are plain codes.
+  if (text.length === 2) {
+    const known = COUNTRY_BY_CODE_OR_NAME.get(text.toLowerCase());
+    if (known !== undefined) return known;
+  }
   const trimmed = trimText(text);
   const code = trimmed.replace(/[.\s]+/g, "");
   if (code.length <= 3) return /^[a-z]+$/i.test(code) ? COUNTRY_BY_CODE_OR_NAME.get(code.toLowerCase()) : undefined;

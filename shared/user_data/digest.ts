@@ -24,7 +24,8 @@ export function sha256(text: string): string {
 
 /** Tells whether a trimmed value is a digest already. */
 export function recogniseDigest(text: string): GivenDigest {
-  if (text.length < 32) return "clear";
+  // Short, or with the first dash of a UUID: none of what follows.
+  if (text.length < 32 || text[8] === "-") return "clear";
   if (SHA256.test(text)) return text.toLowerCase() === SHA256_OF_NOTHING ? "digest_of_nothing" : "digest";
   if (SHA256_WITH_SUFFIX.test(text)) return "digest";
   return OTHER_DIGEST.test(text) ? "unusable_digest" : "clear";

@@ -17,7 +17,7 @@ function isInstalled([name, wanted]) {
 const { devDependencies } = readJson(join(root, "package.json"));
 if (!Object.entries(devDependencies).every(isInstalled)) {
   console.error("Installing the development packages …");
-  const options = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
+  const options = ["install", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;
   const { status } = npm
     ? spawnSync(process.execPath, [npm, ...options], { cwd: root, stdio: ["ignore", 2, 2] })

@@ -33,7 +33,9 @@ export async function retryInPlace<Result>(call: () => Promise<Result>, options:
     try {
       return await call();
     } catch (error) {
-      const isWorthIt = error instanceof GraphApiError && actions.includes(error.action) && error.reason !== "aborted";
+      // What took a minute to come to nothing would outlive the job's lease the second time.
+      const isWorthIt = error instanceof GraphApiError && actions.includes(error.action) &&
+        error.reason !== "aborted" && error.reason !== "timeout";
       if (!isWorthIt || attempt >= tries || give_up?.() === true) throw error;
       // Half fixed, half random: never at once, never in step with others.
       await sleep(first_delay_ms * 2 ** (attempt - 1) * (0.5 + random() / 2));

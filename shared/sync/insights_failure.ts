@@ -7,7 +7,7 @@
  */
 
 import { type Reshape, reshapeInsights, storeReport } from "../database/reports.ts";
-import type { JobError, SyncJob, UsageRow } from "../database/sync_jobs.ts";
+import type { JobError, Release, SyncJob, UsageRow } from "../database/sync_jobs.ts";
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_FIELDS } from "../meta/insights.ts";
@@ -69,7 +69,6 @@ async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refus
     report_run_id: null,
     // A trial that fails is followed by the next one and not by itself.
     params: {
-      ...job.params,
       report: { restarts: Number.MAX_SAFE_INTEGER },
       field_trial: trial,
       refused_fields: unknown,
@@ -88,6 +87,11 @@ export async function splitRange(session: SyncSession, job: SyncJob, refusal: Re
   await release(session, job, { outcome: "retry", ...refusal });
 }
 
+/** Whether a report should do what Meta does not do at once; one answer that never came may be the network's fault. */
+function isTooSlow({ reason }: GraphApiError, job: SyncJob): boolean {
+  return reason === "sync_timeout" || reason === "sync_failed" || (reason === "timeout" && job.attempts > 0);
+}
+
 /**
  * Decides about a refused request for a range; null leaves it to the common rules.
  *
@@ -104,7 +108,7 @@ export async function reshapeRange(
   const is_at_once = job.kind === "insights" && job.report_run_id === null && job.params.read !== "report";
   if (failure.action === "clamp") {
     await reshape(session, job, "clamp", refusal);
-  } else if (is_at_once && (failure.reason === "sync_timeout" || failure.reason === "sync_failed")) {
+  } else if (is_at_once && isTooSlow(failure, job)) {
     await reshape(session, job, "report", refusal);
   } else if (failure.action === "split" || (failure.action === "shrink" && (state?.page_size ?? 1) <= 1)) {
     await splitRange(session, job, refusal);
@@ -114,8 +118,20 @@ export async function reshapeRange(
   return { ended: true };
 }
 
-/** The common rules, for a request that is no page. */
-export async function giveBack(session: SyncSession, job: SyncJob, failure: unknown): Promise<void> {
+/** Failures in a row after which a report that Meta will not even begin is taken for too large. */
+const MAX_STARTS = 3;
+
+/**
+ * The common rules, for a request that is no page and so has nothing to shrink.
+ *
+ * @param more Null where the refusal is the end of the job's report.
+ */
+export async function giveBack(
+  session: SyncSession,
+  job: SyncJob,
+  failure: unknown,
+  more: Pick<Release, "report_run_id"> = {},
+): Promise<void> {
   const state: PageState = {
     cursor: job.cursor,
     page_size: job.page_size ?? session.settings.insights_page_size,
@@ -129,7 +145,13 @@ export async function giveBack(session: SyncSession, job: SyncJob, failure: unkn
   });
   if ("release" in decision) {
     if (decision.release.outcome === "stop_token") session.stop("token_stopped");
-    return await release(session, job, decision.release);
+    return await release(session, job, { ...decision.release, ...more });
+  }
+  if (failure instanceof GraphApiError && failure.action !== "drop_field") {
+    const refusal = refusalOf(failure);
+    const is_start = job.params.read === "report" && job.report_run_id === null;
+    if (is_start && job.attempts >= MAX_STARTS) return await splitRange(session, job, refusal);
+    return await release(session, job, { outcome: "retry", ...refusal, ...more });
   }
   const { dropped_fields } = decision.again;
   if (decision.warning !== null) {
@@ -142,7 +164,7 @@ export async function giveBack(session: SyncSession, job: SyncJob, failure: unkn
   }
   await storeReport(session.database, job, {
     report_run_id: null,
-    params: { ...job.params, dropped_fields },
+    params: { dropped_fields },
     wait_seconds: 0,
   });
 }

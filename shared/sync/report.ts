@@ -8,17 +8,18 @@
 
 import { z } from "zod";
 import { type ReportState, storeReport } from "../database/reports.ts";
-import type { SyncJob } from "../database/sync_jobs.ts";
-import { GraphApiError } from "../errors.ts";
+import type { JobError, SyncJob } from "../database/sync_jobs.ts";
+import { GraphApiError, type UsageReading } from "../errors.ts";
 import { fetchReport, fetchReportPage, type ReportStatus, startReport } from "../meta/reports.ts";
 import { retryInPlace } from "../meta/retry.ts";
+import { buildJobError } from "./failure.ts";
 import { pagedInsights } from "./insights_page.ts";
-import { giveBack, type Refusal, refusalOf, reshapeRange, splitRange } from "./insights_failure.ts";
+import { giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "./metadata.ts";
-import { droppedFields, type OwnDecision, readPages, release } from "./page_loop.ts";
+import { droppedFields, type OwnDecision, readPages } from "./page_loop.ts";
 import type { SyncSession } from "./session.ts";
-import { buildUsageRows } from "./usage.ts";
+import { buildUsageRows, decidePark } from "./usage.ts";
 
 /** Seconds until the next look, by how many looks there were; the last one from then on. */
 const LOOK_DELAYS = [1, 1, 2, 3, 5, 8, 10, 10, 10, 10, 20, 30, 60];
@@ -58,17 +59,35 @@ function keep(
   session: SyncSession,
   job: SyncJob,
   progress: Progress,
-  state: Omit<ReportState, "params"> & { params?: Record<string, unknown> },
+  state: Omit<ReportState, "params" | "usage" | "park">,
+  readings: readonly UsageReading[],
 ): Promise<void> {
-  return storeReport(session.database, job, { ...state, params: { ...job.params, ...state.params, report: progress } });
+  const park = decidePark(readings, {
+    fb_account_id: job.fb_account_id,
+    use_case: "ads_insights",
+    now: session.clock.now(),
+    threshold: session.settings.usage_brake_percent,
+  });
+  return storeReport(session.database, job, {
+    ...state,
+    params: { report: progress },
+    usage: buildUsageRows(readings),
+    park,
+  });
 }
 
 /** Has a new report made, or splits the range when that has come to nothing before. */
-async function makeAnew(session: SyncSession, job: SyncJob, refusal: Refusal, limit: number): Promise<void> {
+async function makeAnew(
+  session: SyncSession,
+  job: SyncJob,
+  error: JobError,
+  readings: readonly UsageReading[],
+  limit: number,
+): Promise<void> {
   const { restarts } = progressOf(job);
-  if (restarts >= limit) return await splitRange(session, job, refusal);
+  if (restarts >= limit) return await splitRange(session, job, { error, usage: buildUsageRows(readings) });
   const fresh = { ...ProgressSchema.parse(undefined), restarts: restarts + 1 };
-  await keep(session, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, ...refusal });
+  await keep(session, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, error }, readings);
 }
 
 async function start(session: SyncSession, job: SyncJob): Promise<void> {
@@ -84,28 +103,37 @@ async function start(session: SyncSession, job: SyncJob): Promise<void> {
   await keep(session, job, progress, {
     report_run_id: started.report_run_id,
     wait_seconds: delayAfter(0),
-    usage: buildUsageRows(started.usage),
-  });
+  }, started.usage);
 }
 
 /** What to do about an answer that says the report cannot be read (yet): look again, or make another. */
-async function lookAgain(session: SyncSession, job: SyncJob, failure: GraphApiError): Promise<void> {
-  const progress = progressOf(job);
+async function lookAgain(
+  session: SyncSession,
+  job: SyncJob,
+  failure: GraphApiError,
+  progress = progressOf(job),
+): Promise<void> {
   const looks = progress.looks + 1;
-  if (failure.action === "poll") {
-    return await keep(session, job, { ...progress, looks }, {
-      report_run_id: job.report_run_id,
-      wait_seconds: delayAfter(looks),
-      usage: buildUsageRows(failure.usage),
-    });
+  const error = buildJobError(failure);
+  const { report_run_id } = job;
+  const is_stuck = progress.moved_at > 0 && session.clock.now().getTime() - progress.moved_at > PATIENCE_MS;
+  if (failure.action === "poll" && !is_stuck) {
+    const wait_seconds = delayAfter(looks);
+    return await keep(session, job, { ...progress, looks }, { report_run_id, wait_seconds, error }, failure.usage);
   }
   const missing = progress.missing + 1;
-  if (missing > MISSING_LOOKS) return await makeAnew(session, job, refusalOf(failure), MAX_RESTARTS.lost);
-  await keep(session, job, { ...progress, looks, missing }, {
-    report_run_id: job.report_run_id,
-    wait_seconds: missing,
-    ...refusalOf(failure),
-  });
+  if (failure.action === "poll" || missing > MISSING_LOOKS) {
+    return await makeAnew(session, job, error, failure.usage, MAX_RESTARTS.lost);
+  }
+  const wait_seconds = missing;
+  await keep(session, job, { ...progress, looks, missing }, { report_run_id, wait_seconds, error }, failure.usage);
+}
+
+/** That it was done, as a look found, counts as getting on: its results may come a little later. */
+function progressAtEnd(session: SyncSession, job: SyncJob): Progress {
+  const progress = progressOf(job);
+  if (progress.percent === 100) return progress;
+  return { ...progress, percent: 100, moved_at: session.clock.now().getTime() };
 }
 
 function isUnreadable(failure: unknown): failure is GraphApiError {
@@ -114,28 +142,22 @@ function isUnreadable(failure: unknown): failure is GraphApiError {
 
 /** A report that is over without a result. */
 async function endFailed(session: SyncSession, job: SyncJob, status: ReportStatus): Promise<void> {
-  const refusal: Refusal = {
-    error: {
-      code: "meta_unavailable",
-      reason: status.reason ?? "report_failed",
-      message: `Meta ended the report without a result (${status.reason ?? status.async_status}).`,
-      meta_code: status.error_code,
-      error_subcode: status.error_subcode,
-      fbtrace_id: null,
-    },
-    usage: buildUsageRows(status.usage),
-  };
-  switch (status.action) {
-    case "split":
-      return await splitRange(session, job, refusal);
-    case "stop_account":
-    case "stop_token":
-      return await release(session, job, { outcome: status.action, ...refusal });
-    case "fail":
-      return await release(session, job, { outcome: "fail", ...refusal });
-    default:
-      return await makeAnew(session, job, refusal, status.state === "failed" ? MAX_RESTARTS.failed : MAX_RESTARTS.lost);
+  const { failure, usage, reason, async_status } = status;
+  if (failure !== null && status.action !== "resubmit") {
+    // A throttle, a dead token, a field: what it was refused for means what it means in any other answer.
+    if (await reshapeRange(session, job, failure) !== null) return;
+    return await giveBack(session, job, failure, { report_run_id: null });
   }
+  const error: JobError = {
+    code: "meta_unavailable",
+    reason: reason ?? "report_failed",
+    message: `Meta ended the report without a result (${reason ?? async_status}).`,
+    meta_code: failure?.meta_code ?? null,
+    error_subcode: failure?.error_subcode ?? null,
+    fbtrace_id: null,
+  };
+  const limit = status.state === "failed" ? MAX_RESTARTS.failed : MAX_RESTARTS.lost;
+  await makeAnew(session, job, error, usage, limit);
 }
 
 /** Looks how far the report is; true when its pages can be read. */
@@ -161,13 +183,19 @@ async function look(session: SyncSession, job: SyncJob, report: { report_run_id:
     return false;
   }
   const looks = before.looks + 1;
-  await keep(session, job, {
-    ...before,
-    looks,
-    missing: 0,
-    percent: Math.max(before.percent, status.percent),
-    moved_at: has_moved ? now : before.moved_at,
-  }, { report_run_id: report.report_run_id, wait_seconds: delayAfter(looks), usage: buildUsageRows(status.usage) });
+  await keep(
+    session,
+    job,
+    {
+      ...before,
+      looks,
+      missing: 0,
+      percent: Math.max(before.percent, status.percent),
+      moved_at: has_moved ? now : before.moved_at,
+    },
+    { report_run_id: report.report_run_id, wait_seconds: delayAfter(looks) },
+    status.usage,
+  );
   return false;
 }
 
@@ -189,7 +217,7 @@ export async function readByReport(session: SyncSession, job: SyncJob): Promise<
     ...work,
     async onFailure(failure, state): Promise<OwnDecision | null> {
       if (!isUnreadable(failure)) return await reshapeRange(session, job, failure, state);
-      await lookAgain(session, job, failure);
+      await lookAgain(session, job, failure, progressAtEnd(session, job));
       return { ended: true };
     },
   });

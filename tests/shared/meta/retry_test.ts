@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
-import { buildGraphError } from "../../../shared/meta/graph_answer.ts";
+import { buildGraphError, transportError } from "../../../shared/meta/graph_answer.ts";
 import { parkUntil } from "../../../shared/meta/park.ts";
 import { retryInPlace } from "../../../shared/meta/retry.ts";
 import type { UsageReading } from "../../../shared/meta/usage_headers.ts";
@@ -44,6 +44,12 @@ for (const [code, subcode] of [[80000], [17, 2446079], [4], [190, 463], [10], [2
     assertEquals([waits, calls()], [[], 1]);
   });
 }
+
+Deno.test("retryInPlace() does not wait a second time for an answer that never came", async () => {
+  const { call, sleep, calls } = failing([transportError("timeout", { http_status: null, usage: [] })]);
+  await assertRejects(() => retryInPlace(call, { random: () => 0, sleep }), GraphApiError);
+  assertEquals(calls(), 1);
+});
 
 Deno.test("retryInPlace() repeats what its caller names, and stops when it gives up", async () => {
   const poll = failing([graphError(2601)]);

@@ -38,6 +38,8 @@ create index ad_attributions_campaign_id_idx on public.ad_attributions (campaign
 create index ad_attributions_adset_id_idx on public.ad_attributions (adset_id);
 create index ad_attributions_ad_id_idx on public.ad_attributions (ad_id);
 create index ad_attributions_event_time_idx on public.ad_attributions (event_time);
+-- By hash: a click id has no longest length, and is only ever looked for as a whole.
+create index ad_attributions_fb_click_id_idx on public.ad_attributions using hash (fb_click_id);
 
 comment on table public.ad_attributions is 'Sales credited to an ad (or, where no more is known, to an ad set or campaign). One row a transaction.';
 comment on column public.ad_attributions.id is 'Our key.';

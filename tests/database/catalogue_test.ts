@@ -71,6 +71,23 @@ const RULES: [string, string][] = [
          and (i.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey)`,
   ],
   [
+    "every id of Meta's, a day's ads and the time of an attribution have an index",
+    `select wanted.found from (
+       select t.oid, t.relname || ' ' || a.attname as found, a.attname::text || '%' as columns
+       from (${OURS}) t join pg_attribute a on a.attrelid = t.oid and a.attname ~ '^fb_[a-z]+_id$'
+       where t.nspname = 'public' and t.relkind = 'r'
+       union all
+       select 'public.ad_spend'::regclass, 'ad_spend date, ad_id', 'date, ad_id%'
+       union all
+       select 'public.ad_spend'::regclass, 'ad_spend account_id, date', 'account_id, date%'
+       union all
+       select 'public.ad_attributions'::regclass, 'ad_attributions event_time', 'event_time%'
+     ) wanted
+     where not exists (
+       select from pg_index i where i.indrelid = wanted.oid and i.indpred is null
+         and pg_get_indexdef(i.indexrelid) like '%(' || wanted.columns || ')')`,
+  ],
+  [
     "every RPC in public is named fb_<verb>_<object>",
     `select p.proname as found from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and p.proname !~ '^fb_[a-z]+(_[a-z_]+)?$'`,
   ],
@@ -83,7 +100,7 @@ const RULES: [string, string][] = [
   ],
 ];
 
-/** DESIGN's tables with the columns and types that the outside builds on. */
+/** The tables with the columns and types that the outside builds on. */
 const PUBLIC_TABLES: Record<string, string> = {
   ad_accounts:
     "id uuid, fb_account_id text, name text, currency text, timezone_name text, status text, enabled boolean, created_at timestamptz, updated_at timestamptz",

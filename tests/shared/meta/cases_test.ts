@@ -25,7 +25,7 @@ const caseFile = z.object({
   })),
 });
 
-/** What the handbook's class of an error means to the client. */
+/** What the class that a case names means to the client. */
 const ACTIONS: Record<string, GraphAction> = {
   "park account (insights)": "park_account",
   "park account (management)": "park_account",

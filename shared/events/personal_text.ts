@@ -17,7 +17,7 @@ const PERSONAL_NAMES = new Set(
 email e_mail mail useremail emailaddress em phone phonenumber mobile mobilenumber tel telephone whatsapp wa ph hp
 msisdn firstname lastname fullname givenname familyname surname name fname lname fn ln username dob birthday birthdate
 dateofbirth address street streetaddress password passwd pwd token accesstoken idtoken refreshtoken apikey secret jwt
-otp sessionid ssn nik ktp
+otp sessionid ssn nik ktp contactnumber
 `.trim().split(/\s+/),
 );
 
@@ -25,6 +25,9 @@ otp sessionid ssn nik ktp
 const PLAIN_URL = /^https?:\/\/(?:[a-z0-9]{1,63}(?:-[a-z0-9]{1,63})*\.){1,8}[a-z]{2,63}(?:[/?#][\x21-\x7e]*)?$/;
 
 const PERSONAL_ENDINGS = /(?:email|emailaddress|phone|phonenumber|firstname|lastname|fullname|password|token)$/;
+/** `customer_name`, `shipping_address`; a `content_name` is nobody's. */
+const PERSONS_OWN =
+  /(?:customer|client|buyer|payer|user|member|guest|student|contact|recipient|receiver|shipping|billing|cardholder)(?:name|address|mobile|whatsapp)$/;
 
 /** Tells whether a text contains an e-mail address. */
 export function containsEmail(text: string): boolean {
@@ -34,7 +37,7 @@ export function containsEmail(text: string): boolean {
 /** Tells whether a field or query parameter is named like personal data or a credential (`email`, `billing_phone`). */
 export function isPersonalName(name: string): boolean {
   const letters = name.toLowerCase().replace(/[^a-z]/g, "");
-  return PERSONAL_NAMES.has(letters) || PERSONAL_ENDINGS.test(letters);
+  return PERSONAL_NAMES.has(letters) || PERSONAL_ENDINGS.test(letters) || PERSONS_OWN.test(letters);
 }
 
 /** A page's address and whether something was taken out of it. */

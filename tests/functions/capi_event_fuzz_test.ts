@@ -19,6 +19,7 @@ const IN_FLIGHT = 12;
 const EMAIL = "plain.person@example.com";
 const PHONE = "081298765432";
 const NAME = "Plainname Plainsurname";
+const NAMED = `first_name=${encodeURIComponent(NAME)}`;
 const TOKEN = "emulator-capi-token";
 const SECRETS = [EMAIL, PHONE, "6281298765432", "plainname", "Plainname", TOKEN];
 
@@ -90,18 +91,35 @@ function goodEvent(): Record<string, unknown> {
     event_name: pick(["PageView", "Lead", "InitiateCheckout", "ViewContent", "Search"]),
     event_id: `fuzz-${serial}`,
     event_time: nowSeconds() - Math.floor(random() * 1_000),
-    event_source_url: `https://shop.example/?email=${encodeURIComponent(EMAIL)}`,
+    event_source_url: `https://shop.example/${EMAIL}?email=${
+      encodeURIComponent(EMAIL)
+    }&phone=${PHONE}&to=${PHONE}&${NAMED}`,
+    referrer_url: `https://shop.example/?x=1#${NAMED}&tel=%2B62${PHONE.slice(1)}`,
+    full_name: NAME,
+    phone: PHONE,
     action_source: "website",
-    consent: pick(["granted", "denied", true]),
+    consent: pick(["granted", "denied", true, { state: "granted", source: NAME, browser_id: PHONE }]),
     user_data: {
       em: pick([EMAIL, [EMAIL, ` ${EMAIL.toUpperCase()} `]]),
       ph: PHONE,
       fn: NAME,
       ln: NAME,
+      phone: PHONE,
+      first_name: NAME,
       fbp: "fb.1.1795300000000.4242424242",
       client_user_agent: "Mozilla/5.0",
     },
-    custom_data: { value: 10, currency: "IDR", order_id: `o-${serial}`, content_name: EMAIL, search_string: EMAIL },
+    custom_data: {
+      value: 10,
+      currency: "IDR",
+      order_id: `o-${serial}`,
+      content_name: EMAIL,
+      search_string: EMAIL,
+      phone_number: PHONE,
+      customer_name: pick([NAME, [NAME]]),
+      buyer: { name: NAME, phone: PHONE },
+      contents: [{ id: "sku-1", title: EMAIL, phone: PHONE, name: NAME }],
+    },
   };
 }
 

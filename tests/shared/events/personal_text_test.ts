@@ -14,6 +14,7 @@ const shop = "https://shop.example";
 Deno.test("cleanUrl() leaves an address without personal data as it is, byte for byte", () => {
   const addresses = [
     ...[shop, `${shop}/`, `${shop}/a%20b?x=%41&y#top`, `${shop}?`, `${shop}/#`, `http://127.0.0.1:3000/p?id=1`],
+    `${shop}/?content_name=Course&campaign_name=Sale&adset_name=A&member_id=1&user_number=2`,
     `${shop}/?utm_source=fb&utm_campaign=120210000000000001&ad_id=120210000000000003&fbclid=IwAR-_x&placement=Feed`,
     ...[
       `${shop}/order/20261122-0001?order_id=INV-001&n=12345678`,
@@ -34,6 +35,7 @@ Deno.test("cleanUrl() takes personal data out and keeps the rest", () => {
     ["/?p=+6281234567890&x=1", "/?x=1"],
     ["/?p=081234567890", "/"],
     ["/?first_name=John&last-name=Doe", "/"],
+    ["/?customer_name=John&ShippingAddress=Jl.%201&contact-number=1&buyer_id=7", "/?buyer_id=7"],
     ["/?token=abc&x=1#access_token=abc", "/?x=1"],
     ["/?x=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x", "/"],
     ["/u/john@example.com/orders?x=1", "/u/-/orders?x=1"],

@@ -12,6 +12,8 @@ export type { UsageReading } from "../errors.ts";
 
 type JsonObject = Record<string, unknown>;
 
+const MAX_REGAIN_SECONDS = 604_800;
+
 function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -39,9 +41,19 @@ function worst(values: unknown[]): number | null {
   return numbers.length === 0 ? null : Math.max(...numbers);
 }
 
+/** A word of Meta's own vocabulary; null for everything else, so that nothing odd reaches the database. */
+function wordOf(value: unknown): string | null {
+  return typeof value === "string" && /^\w{1,64}$/.test(value) ? value : null;
+}
+
+/** A time that Meta names, in seconds; longer than a week it is no time to wait. */
+function secondsOf(value: unknown, unit_seconds: number): number {
+  return Math.min((decodeNumber(value) ?? 0) * unit_seconds, MAX_REGAIN_SECONDS);
+}
+
 function tierOf(entry: JsonObject): { tier: string } | Record<never, never> {
-  const tier = entry.ads_api_access_tier;
-  return typeof tier === "string" && tier !== "" ? { tier } : {};
+  const tier = wordOf(entry.ads_api_access_tier);
+  return tier === null ? {} : { tier };
 }
 
 function readApp(headers: Headers): UsageReading[] {
@@ -54,7 +66,7 @@ function readAccount(headers: Headers, fb_account_id: string | null): UsageReadi
   const usage = decodeHeader(headers, "x-ad-account-usage");
   const pct = usage === null ? null : decodeNumber(usage.acc_id_util_pct);
   if (usage === null || pct === null) return [];
-  const regain_seconds = decodeNumber(usage.reset_time_duration) ?? 0;
+  const regain_seconds = secondsOf(usage.reset_time_duration, 1);
   return [{ scope: "account", key: fb_account_id, pct, regain_seconds, ...tierOf(usage) }];
 }
 
@@ -62,18 +74,20 @@ function readAccount(headers: Headers, fb_account_id: string | null): UsageReadi
 function readBusinessUseCases(headers: Headers): UsageReading[] {
   const usage = decodeHeader(headers, "x-business-use-case-usage") ?? {};
   const readings = new Map<string, UsageReading>();
-  for (const [key, list] of Object.entries(usage)) {
+  for (const [name, list] of Object.entries(usage)) {
+    const key = name.replace(/^act_/, "");
+    if (!/^\d{1,30}$/.test(key)) continue;
     for (const entry of Array.isArray(list) ? list : []) {
       if (!isObject(entry)) continue;
       const pct = worst([entry.call_count, entry.total_time, entry.total_cputime]);
       // This one is in minutes, unlike every other time that Meta sends.
-      const regain_seconds = (decodeNumber(entry.estimated_time_to_regain_access) ?? 0) * 60;
+      const regain_seconds = secondsOf(entry.estimated_time_to_regain_access, 60);
       if (pct === null && regain_seconds === 0) continue;
-      const type = typeof entry.type === "string" ? entry.type : "unknown";
+      const type = wordOf(entry.type) ?? "unknown";
       const before = readings.get(`${key} ${type}`);
       readings.set(`${key} ${type}`, {
         scope: "business_use_case",
-        key: key.replace(/^act_/, ""),
+        key,
         type,
         pct: Math.max(pct ?? 0, before?.pct ?? 0),
         regain_seconds: Math.max(regain_seconds, before?.regain_seconds ?? 0),

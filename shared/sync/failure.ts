@@ -8,7 +8,7 @@
 import type { JobError, Release, SyncJob } from "../database/sync_jobs.ts";
 import { AppError, DatabaseError, type GraphAction, GraphApiError } from "../errors.ts";
 import { parkUntil } from "../meta/park.ts";
-import { buildUsageRows } from "./usage.ts";
+import { buildUsageRows, decidePark } from "./usage.ts";
 
 /** Where a job stands between two pages. */
 export interface PageState {
@@ -56,13 +56,18 @@ function halve(state: PageState): PageState | null {
   return { ...state, page_size: Math.floor(state.page_size / 2), good_pages: 0 };
 }
 
+/** Whose quota a job's calls spend. */
+function useCaseOf(job: SyncJob): "insights" | "management" {
+  return job.kind === "insights" || job.kind === "reconciliation" ? "insights" : "management";
+}
+
 function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext): Release {
   const until = parkUntil(error, context.now, { attempts: job.attempts, random: context.random });
   const seconds = until === null ? 60 : Math.ceil((until.getTime() - context.now.getTime()) / 1000);
   const stored = buildJobError(error);
   const is_account = error.action === "park_account" && job.fb_account_id !== null;
   // A call that is refused for another use case's quota is refused all the same: then every use case waits.
-  const own = job.kind === "insights" || job.kind === "reconciliation" ? "insights" : "management";
+  const own = useCaseOf(job);
   const use_case = error.action === "park_insights_app" ? "ads_insights" : error.use_case === own ? `ads_${own}` : "";
   return {
     outcome: "park",
@@ -71,8 +76,7 @@ function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext):
   };
 }
 
-/** Decides about a refused page; retries in place are over by then. */
-export function decideFailure(
+function decideByAction(
   failure: unknown,
   job: SyncJob,
   state: PageState,
@@ -108,6 +112,38 @@ export function decideFailure(
     default:
       return { release: { outcome: "retry", ...kept } };
   }
+}
+
+/** Decides about a refused page; retries in place are over by then. */
+export function decideFailure(
+  failure: unknown,
+  job: SyncJob,
+  state: PageState,
+  context: FailureContext,
+): FailureDecision {
+  const decision = decideByAction(failure, job, state, context);
+  if (!(failure instanceof GraphApiError)) return decision;
+  if ("release" in decision && decision.release.outcome !== "retry") return decision;
+  // Whatever the refusal was for, its headers may say that a quota is spent: then another try only prolongs the block.
+  const spent = decidePark(failure.usage, {
+    fb_account_id: job.fb_account_id,
+    use_case: `ads_${useCaseOf(job)}`,
+    now: context.now,
+    threshold: 100,
+  });
+  if (spent === null) return decision;
+  const error = buildJobError(failure);
+  const { page_size, dropped_fields } = "again" in decision ? decision.again : state;
+  return {
+    release: {
+      outcome: "park",
+      error,
+      usage: buildUsageRows(failure.usage),
+      page_size,
+      params: { ...job.params, dropped_fields },
+      park: { ...spent, error },
+    },
+  };
 }
 
 /** Size of the next page after a good one: grows by half after every fourth good page, up to `max`. */

@@ -118,6 +118,19 @@ begin
       park_sync_jobs.scope = 'app'
       or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
     );
+
+  -- Whoever holds a job of a parked app hears of it when it stores its page; one that is being stored just now is left alone.
+  update fb_ads.sync_jobs as job
+  set not_before = ends_at
+  where park_sync_jobs.scope = 'app'
+    and job.id in (
+      select held.id
+      from fb_ads.sync_jobs as held
+      where held.state = 'running'
+        and held.not_before < ends_at
+        and held.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
+      for update skip locked
+    );
   return ends_at;
 end;
 $$;
@@ -125,7 +138,7 @@ $$;
 revoke execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) to service_role;
 comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
-  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most a day; a longer parking is never shortened. Returns its end.';
+  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most a day; a longer parking is never shortened. Held jobs of a parked app are given back with their next page. Returns its end.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void

@@ -63,12 +63,19 @@ declare
   fingerprint text := request ->> 'token_fingerprint';
   account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
   claimed bigint;
+  poll_in_seconds double precision;
   -- The other sync is at work too: it gets the accounts whose more urgent jobs wait for it, and this one waits for those it holds.
   shared boolean := exists (
     select from fb_ads.sync_runs as run
     where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
   );
 begin
+  -- Whoever was taken for dead has lost its slot, and may go on only where one is free.
+  if exists (select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null)
+    and not (public.fb_take_sync_slot(request) ->> 'slot')::boolean then
+    return jsonb_build_object('job', null, 'reason', 'run_ended');
+  end if;
+
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
   perform fb_ads.reap_sync_jobs();
 
@@ -103,24 +110,24 @@ begin
   for update skip locked;
 
   if claimed is null then
-    return jsonb_build_object(
-      'job', null,
-      'reason', 'nothing_claimable',
-      'poll_in_seconds', (
-        select min(case when job.not_before > now() then extract(epoch from job.not_before - now()) else 0.5 end)
-        from fb_ads.sync_jobs as job
-        where job.state = 'pending'
-          and job.kind = any (kinds)
-          and (account_ids is null or job.account_id = any (account_ids))
-          and case
-            when job.not_before > now() then job.params ? 'report'
-            else shared and exists (
-              select from fb_ads.sync_jobs as other
-              where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
-            )
-          end
-      )
-    );
+    select min(case when job.not_before > now() then extract(epoch from job.not_before - now()) else 0.5 end)
+    into poll_in_seconds
+    from fb_ads.sync_jobs as job
+    where job.state = 'pending'
+      and job.kind = any (kinds)
+      and (account_ids is null or job.account_id = any (account_ids))
+      and case
+        when job.not_before > now() then job.params ? 'report'
+        else shared and exists (
+          select from fb_ads.sync_jobs as other
+          where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
+        )
+      end;
+    -- Who waits for a report holds no job, and is live all the same; nobody waits longer than that.
+    update fb_ads.sync_runs as run
+    set lease_until = now() + make_interval(secs => poll_in_seconds + 5)
+    where run.id = (request ->> 'run_id')::uuid and run.finished_at is null and poll_in_seconds <= 15;
+    return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
@@ -135,7 +142,7 @@ $$;
 revoke execute on function public.fb_claim_sync_job(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_claim_sync_job(jsonb) to service_role;
 comment on function public.fb_claim_sync_job(jsonb) is
-  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped, poll_in_seconds}, the time until a report at Meta, or an account that the other sync holds, is to be looked at. Never a second job of an account.';
+  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}, the time until a report at Meta, or an account that the other sync holds, is to be looked at. Never a second job of an account.';
 
 create function fb_ads.hold_sync_job(request jsonb)
 returns fb_ads.sync_jobs
@@ -233,6 +240,22 @@ grant execute on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) to se
 comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
   'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, row_count, params, usage}. Renews its lease or ends it.';
 
+create function fb_ads.keep_run(run_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  update fb_ads.sync_runs as run
+  set lease_until = now() + interval '5 seconds'
+  where run.id = keep_run.run_id;
+$$;
+
+revoke execute on function fb_ads.keep_run(uuid) from public, anon, authenticated;
+grant execute on function fb_ads.keep_run(uuid) to service_role;
+comment on function fb_ads.keep_run(uuid) is 'An invocation that has just given a job back is live until it has claimed another.';
+
 create function fb_ads.park_held_job(job fb_ads.sync_jobs, park jsonb)
 returns void
 language plpgsql
@@ -255,6 +278,7 @@ begin
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j set not_before = greatest(j.not_before, parked_until) where j.id = job.id and j.state = 'pending';
+  perform fb_ads.keep_run(job.run_id);
 end;
 $$;
 

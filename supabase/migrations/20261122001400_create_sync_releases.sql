@@ -1,4 +1,28 @@
--- Giving a job back without a page: the budget is spent, Meta refused, or it cannot be done.
+-- Giving a job back without a page: the budget is spent, Meta refused, or it cannot be done. And after a page, when its app was parked meanwhile.
+
+create function fb_ads.heed_parking(job fb_ads.sync_jobs)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  if job.state <> 'running' or job.not_before <= now() then
+    return false;
+  end if;
+  update fb_ads.sync_jobs as j
+  set state = 'pending', lease_id = null, lease_until = null
+  where j.id = job.id;
+  perform fb_ads.keep_run(job.run_id);
+  return true;
+end;
+$$;
+
+revoke execute on function fb_ads.heed_parking(fb_ads.sync_jobs) from public, anon, authenticated;
+grant execute on function fb_ads.heed_parking(fb_ads.sync_jobs) to service_role;
+comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
+  'After a stored page: gives the held job back when somebody else was refused for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.retry_delay_seconds(attempts integer)
 returns double precision
@@ -70,7 +94,7 @@ begin
     -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the job.
     attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
     not_before = case
-      when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts))
+      when outcome in ('retry', 'restart') and not given_up then greatest(j.not_before, now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts)))
       else j.not_before
     end,
     cursor = case when outcome = 'restart' then null else j.cursor end,

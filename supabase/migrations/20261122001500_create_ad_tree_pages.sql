@@ -124,6 +124,7 @@ declare
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
   complete boolean := true;
+  parked boolean := park is not null;
   next_job jsonb;
 begin
   perform fb_ads.store_list_rows(job, request);
@@ -147,13 +148,15 @@ begin
     end if;
   end if;
 
-  if park is not null then
+  if parked then
     perform fb_ads.park_held_job(advanced, park);
-  elsif complete and advanced.state = 'done' then
+  elsif advanced.state = 'running' then
+    parked := fb_ads.heed_parking(advanced);
+  elsif complete then
     next_job := fb_ads.next_list(job);
   end if;
   return jsonb_build_object(
-    'state', case when not complete then 'restarted' when advanced.state = 'done' then 'done' when park is not null then 'parked' else 'running' end,
+    'state', case when not complete then 'restarted' when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
     'next_job', next_job
   );
 end;
@@ -196,6 +199,7 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
+  parked boolean := park is not null;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
   ad_rows jsonb := coalesce(request -> 'ads', '[]');
@@ -217,12 +221,14 @@ begin
   where job.object_level = 'ad' and a.fb_ad_id = any (missing) and a.effective_status is distinct from 'DELETED';
 
   advanced := fb_ads.advance_sync_job(job, request);
-  if park is not null then
+  if parked then
     perform fb_ads.park_held_job(advanced, park);
+  else
+    parked := fb_ads.heed_parking(advanced);
   end if;
   return jsonb_build_object(
-    'state', case when advanced.state = 'done' then 'done' when park is not null then 'parked' else 'running' end,
-    'next_job', case when advanced.state = 'done' and park is null and job.kind = 'objects' then fb_ads.next_list(job) end
+    'state', case when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
+    'next_job', case when advanced.state = 'done' and not parked and job.kind = 'objects' then fb_ads.next_list(job) end
   );
 end;
 $$;

@@ -90,6 +90,18 @@ Deno.test("parseUsageHeaders() keeps the good entries beside malformed ones", ()
   ]);
 });
 
+Deno.test("parseUsageHeaders() passes on no key, word or time that the database would refuse", () => {
+  const headers = new Headers({
+    "x-ad-account-usage": '{"acc_id_util_pct":100,"reset_time_duration":1e300,"ads_api_access_tier":"a b"}',
+    "x-business-use-case-usage":
+      '{"me":[{"type":"ads_insights","call_count":99}],"act_2":[{"type":"a\\u0000b","call_count":40,"estimated_time_to_regain_access":1e300}]}',
+  });
+  assertEquals(parseUsageHeaders(headers, "1001"), [
+    { scope: "account", key: "1001", pct: 100, regain_seconds: 604_800 },
+    { scope: "business_use_case", key: "2", type: "unknown", pct: 40, regain_seconds: 604_800 },
+  ]);
+});
+
 Deno.test("brakeUntil() lets calls go on below the threshold, although an account's reset time is always there", () => {
   const readings = [{ scope: "account", key: "1", pct: 89.9, regain_seconds: 300 } as const];
   assertEquals(brakeUntil(readings, NOW), null);

@@ -106,9 +106,16 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
 /** An escaped NUL that is not itself behind an escaped backslash. */
 const ESCAPED_NUL = /(?<!\\)((?:\\\\)*)\\u0000/g;
 
-/** Parses JSON without the one character that Postgres refuses in text and in `jsonb`. */
+/** Where a number may stand that JSON.parse rounds. */
+const LONG_NUMBER = /[:[,]\s*-?\d{16,}/;
+/** A string, which is left alone, or a whole number of sixteen digits and more. */
+const STRING_OR_LONG_NUMBER = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
+
+/** Parses JSON without the one character that Postgres refuses, and with ids beyond 2^53, which Meta quotes, as text. */
 function parseJson(text: string): unknown {
-  return JSON.parse(text.includes("\\u0000") ? text.replace(ESCAPED_NUL, "$1") : text);
+  const clean = text.includes("\\u0000") ? text.replace(ESCAPED_NUL, "$1") : text;
+  if (!LONG_NUMBER.test(clean)) return JSON.parse(clean);
+  return JSON.parse(clean.replace(STRING_OR_LONG_NUMBER, (token) => token.startsWith('"') ? token : `"${token}"`));
 }
 
 /** A decoded answer: the body, or the error that it is. */

@@ -197,6 +197,20 @@ Deno.test("get() leaves out the one character that Postgres refuses, and nothing
   assertEquals((await server.client.get("me")).body, { name: "ab", path: "c\\u0000d" });
 });
 
+Deno.test("get() keeps ids digit for digit where they come as numbers that JSON rounds", async () => {
+  const text = '{"id":120210000000000001,"ids":[ -120210000000000003, 7],"small":1234567890123,' +
+    '"name":"a \\"b\\": 120210000000000005, \\\\","rate":1.2345678901234567,"big":1234567890123456789.5}';
+  await using server = serveGraph(() => new Response(text));
+  assertEquals((await server.client.get("me")).body, {
+    id: "120210000000000001",
+    ids: ["-120210000000000003", 7],
+    small: 1234567890123,
+    name: 'a "b": 120210000000000005, \\',
+    rate: 1.2345678901234567,
+    big: 1234567890123456800,
+  });
+});
+
 Deno.test("on_call is told of good and bad calls, without token and parameters", async () => {
   await using server = serveGraph((index) =>
     index === 0 ? Response.json({ id: "1" }) : new Response("", { status: 503 })

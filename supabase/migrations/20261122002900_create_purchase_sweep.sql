@@ -11,8 +11,9 @@ set search_path = ''
 as $$
 declare
   noted bigint;
-  completed text := format('sale.%I::timestamptz', attached.completed_at_column);
-  created text := format('sale.%I::timestamptz', attached.created_at_column);
+  -- A table may have one of the two, and %I takes no null.
+  completed text := 'sale.' || quote_ident(attached.completed_at_column) || '::timestamptz';
+  created text := 'sale.' || quote_ident(attached.created_at_column) || '::timestamptz';
 begin
   if to_regclass(attached.host_table) is null or coalesce(completed, created) is null then
     return 0;

@@ -35,6 +35,19 @@ as $$
     ) < 2
   union all
   select
+    'host_columns:' || attached.host_table, 'error',
+    'The attached table ' || attached.host_table || ' has no column ' || string_agg(wanted.name, ', ') || ' any more.',
+    'Its sales are neither noted nor found by the sweep, and are not reported.',
+    format('Attach it again with the new names: select fb_ads.attach_transactions(%L, ...);', attached.host_table), null
+  from fb_ads.attached_tables as attached
+  cross join lateral unnest(array[
+    attached.key_column, attached.status_column, attached.completed_at_column, attached.created_at_column
+  ]) as wanted (name)
+  where to_regclass(attached.host_table) is not null and wanted.name is not null
+    and not fb_ads.has_column(to_regclass(attached.host_table), wanted.name)
+  group by attached.host_table
+  union all
+  select
     'purchases_view', 'error', 'The view fb_ads.purchases is not there.', 'No sale can be read, so none is reported or credited.',
     'Define it again with create view; the host''s guide in docs/guides/install.md has its columns. Over the standard tables: select fb_ads.make_purchases_view();', null
   where to_regclass('fb_ads.purchases') is null;

@@ -102,14 +102,18 @@ const text = (milliseconds: number) => `${milliseconds.toFixed(1)} ms`;
 export async function benchCapiCpu(): Promise<Figure[]> {
   const now_ms = Date.now();
   const events = makeEvents(now_ms);
-  const own = best(() => void textForMeta(accept(events, now_ms)));
+  const measureOwn = () => best(() => void textForMeta(accept(events, now_ms)));
+  // In turns, because machines are shared: both sides get a quiet moment.
+  const first = { own: measureOwn(), sdk: await measureSdk(events) };
+  const second = { own: measureOwn(), sdk: await measureSdk(events) };
+  const own = Math.min(first.own, second.own);
+  const sdk = first.sdk === null || second.sdk === null ? null : Math.min(first.sdk, second.sdk);
   const whole = best(() => {
     const accepted = accept(events, now_ms);
     textForDatabase(accepted);
     textForMeta(accepted);
   });
   const bare = best(() => bareHashes(events));
-  const sdk = await measureSdk(events);
   return [
     {
       name: "1,000 events: validate, normalise, hash, serialise",

@@ -174,12 +174,15 @@ export async function benchInsights(): Promise<Figure[]> {
     await requireRows(platform, ROWS);
     return result;
   }
-  // Turn by turn and the better of two, because machines are shared and the first of anything is slow.
-  let alone = await emptied(() => storeAlone(platform, recording));
-  let first = await emptied(() => syncAll(platform, {}));
-  alone = Math.min(alone, await emptied(() => storeAlone(platform, recording)));
-  const second = await emptied(() => syncAll(platform, {}));
-  if (second.wall_ms < first.wall_ms) first = second;
+  // Turn by turn and the best of three, because machines are shared and the first of anything is slow.
+  let alone = Infinity;
+  let first: Run | null = null;
+  for (let round = 0; round < 3; round += 1) {
+    alone = Math.min(alone, await emptied(() => storeAlone(platform, recording)));
+    const run = await emptied(() => syncAll(platform, {}));
+    if (first === null || run.wall_ms < first.wall_ms) first = run;
+  }
+  if (first === null) throw new Error("nothing was measured");
   // What autovacuum still has to write of the first run is the first run's.
   await sql`vacuum (analyze)`;
   const again = await syncAll(platform, {});

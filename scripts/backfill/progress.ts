@@ -10,8 +10,11 @@ import type { OperatorDatabase } from "../operator/database.ts";
 export interface Progress {
   /** Days of all accounts together. */
   days: number;
+  /** Days that are stored. */
   days_done: number;
+  /** Jobs that are still open. */
   jobs_left: number;
+  /** Jobs that were given up. */
   jobs_failed: number;
   /** Rows received from Meta. */
   rows: number;

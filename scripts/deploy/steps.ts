@@ -28,7 +28,9 @@ export interface Deployment {
 
 /** A step: what it is called, and what it does; it returns what to say. */
 export interface Step {
+  /** What it is called. */
   title: string;
+  /** Does it and returns what to say. */
   run(): Promise<string>;
 }
 

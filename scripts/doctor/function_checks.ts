@@ -13,7 +13,9 @@ const TIMEOUT_MS = 20_000;
 
 /** Where the functions are, and the key they are called with. */
 export interface FunctionAccess {
+  /** The project's URL and `/functions/v1`. */
   url: string;
+  /** The secret key named `fb_ads`. */
   key: string;
 }
 

@@ -9,22 +9,33 @@
 export interface DayFigures {
   /** Calendar day in the ad account's time zone, `YYYY-MM-DD`. */
   date: string;
+  /** Spend of the day. */
   spend: string;
+  /** Sales whose credited click fell on the day. */
   click_sales: number;
   /** Null where a sale has no value or no exchange rate. */
   click_revenue: string | null;
+  /** Credited sales that were paid on the day. */
   paid_sales: number;
+  /** Null where a sale has no value or no exchange rate. */
   paid_revenue: string | null;
 }
 
 /** An ad over the whole range. */
 export interface AdFigures {
+  /** Meta's id. */
   fb_ad_id: string;
+  /** Null while the ad is a stub. */
   ad_name: string | null;
+  /** Null while the campaign is a stub. */
   campaign_name: string | null;
+  /** Spend of the range. */
   spend: string;
+  /** Impressions of the range. */
   impressions: number;
+  /** Clicks of the range, all kinds. */
   clicks: number;
+  /** Credited sales by the day of the click. */
   sales: number;
   /** Net revenue by the day of the click; null where it is not known. */
   revenue: string | null;
@@ -32,10 +43,15 @@ export interface AdFigures {
 
 /** A campaign beside what Meta claims for it. */
 export interface CampaignClaims {
+  /** Null while the campaign is a stub. */
   campaign_name: string | null;
+  /** Sales credited by us. */
   our_sales: number;
+  /** Their net revenue; null where it is not known. */
   our_revenue: string | null;
+  /** Purchases that Meta claims; null where it told none. */
   meta_purchases: string | null;
+  /** What Meta says they were worth. */
   meta_purchase_value: string | null;
 }
 
@@ -53,7 +69,9 @@ export interface CurrencyFigures {
 
 /** Events of one name. */
 export interface FunnelStep {
+  /** Meta's name of the event. */
   event_name: string;
+  /** How many there were. */
   events: number;
   /** Of them, those of people who had not agreed: nothing about them was kept or sent. */
   suppressed: number;
@@ -61,72 +79,107 @@ export interface FunnelStep {
 
 /** Sales that were not credited, or are waiting, by reason. */
 export interface CoverageReason {
+  /** A column of `fb_attribution_coverage`, such as `no_touch` or `waiting`. */
   reason: string;
+  /** How many sales have it. */
   sales: number;
 }
 
 /** How many sales found their ad. */
 export interface Coverage {
+  /** Sales of the range. */
   sales: number;
+  /** Credited to an ad. */
   attributed_to_ads: number;
+  /** Credited to an ad set, the ad unknown. */
   attributed_to_adsets: number;
+  /** Credited to a campaign, ad and ad set unknown. */
   attributed_to_campaigns: number;
+  /** Why the others were not, the commonest first. */
   reasons: CoverageReason[];
 }
 
 /** A run of a sync. */
 export interface RunSummary {
+  /** The function. */
   function_slug: string;
   /** ISO 8601. */
   started_at: string;
   /** Null while it runs. */
   seconds: number | null;
+  /** Jobs brought to their end. */
   jobs_done: number;
+  /** Jobs given up. */
   jobs_failed: number;
+  /** Rows received from Meta. */
   rows: number;
+  /** Requests sent to Meta. */
   graph_calls: number;
+  /** Why it ended early; null when it did not. */
   error: string | null;
 }
 
 /** A number of things in one state. */
 export interface QueueState {
+  /** Which queue, in words. */
   queue: string;
+  /** The state. */
   state: string;
+  /** How many are in it. */
   count: number;
 }
 
 /** What a person must act on. */
 export interface AlertSummary {
+  /** `error` or `warning`. */
   severity: string;
+  /** What is wrong. */
   problem: string;
+  /** What it costs. */
   cost: string;
+  /** How to mend it. */
   remedy: string;
+  /** ISO 8601; null when nobody knows. */
   since: string | null;
 }
 
 /** A quota that is used up, or access that is lost. */
 export interface ParkedScope {
+  /** Whose quota or access it is. */
   scope: string;
+  /** The account, or what else the scope is of. */
   name: string;
+  /** ISO 8601; null when it is not a matter of time. */
   parked_until: string | null;
+  /** ISO 8601; null when access is not lost. */
   stopped_at: string | null;
 }
 
 /** A day on which our sum is not Meta's. */
 export interface DifferingDay {
+  /** The ad account. */
   account_name: string;
+  /** Calendar day in its time zone, `YYYY-MM-DD`. */
   date: string;
+  /** ISO 4217. */
   currency: string;
+  /** Our sum over the ads. */
   our_spend: string;
+  /** Meta's total of the account. */
   meta_spend: string;
 }
 
 /** The state of the machinery. */
 export interface PipelineHealth {
+  /** What a person must act on. */
   alerts: AlertSummary[];
+  /** The newest runs of the syncs. */
   runs: RunSummary[];
+  /** What waits, and what was given up. */
   queues: QueueState[];
+  /** Quotas that are used up, access that is lost. */
   parked: ParkedScope[];
+  /** Days whose sum is not Meta's. */
   differing_days: DifferingDay[];
   /** The newest change of any day's spend, ISO 8601. */
   newest_insight_at: string | null;
@@ -138,13 +191,18 @@ export interface ReportData {
   generated_at: string;
   /** First and last day, inclusive. */
   since: string;
+  /** The last day, inclusive. */
   until: string;
   /** The one with the most spend first. */
   currencies: CurrencyFigures[];
   /** Days that the funnel covers: as long as page views are kept. */
   funnel_days: number;
+  /** Events by name, in the order of a visit. */
   funnel: FunnelStep[];
+  /** How many sales found their ad. */
   coverage: Coverage;
+  /** Why ours and Meta's figures can never be equal. */
   why_claims_differ: string;
+  /** The state of the machinery. */
   health: PipelineHealth;
 }

@@ -24,7 +24,9 @@ export type Sql = ReturnType<typeof postgres>;
 
 /** First and last day, `YYYY-MM-DD`, inclusive. */
 export interface ReportRange {
+  /** First day. */
   since: string;
+  /** Last day, inclusive. */
   until: string;
 }
 

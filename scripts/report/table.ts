@@ -8,7 +8,9 @@ import { escapeHtml } from "./format.ts";
 
 /** A column: its heading, and whether it holds numbers. */
 export interface Column {
+  /** Its heading. */
   title: string;
+  /** Whether it is aligned as numbers. */
   numeric?: boolean;
 }
 

@@ -13,11 +13,15 @@ import { NextJobSchema, type Park, type SyncJob, type UsageRow } from "./sync_jo
 export interface PageCheckpoint {
   /** Where the next page begins; null at the end. */
   next_cursor: string | null;
+  /** Whether this was the list's last page. */
   done: boolean;
   /** Size of the next page. */
   page_size?: number;
+  /** Rows received from Meta, the undecodable ones included. */
   row_count: number;
+  /** What the next page must know of this job, such as refused fields; absent: as it was. */
   params?: Record<string, unknown>;
+  /** Usage headers of the answer. */
   usage: UsageRow[];
   /** Set when a quota is nearly spent: the job is given back with the page. */
   park: Park | null;
@@ -25,9 +29,11 @@ export interface PageCheckpoint {
 
 /** One page of a list. */
 export interface AdTreePage extends PageCheckpoint {
+  /** Decoded objects, with Meta's names. */
   rows: object[];
   /** Every id that the page held, also of objects that could not be decoded. */
   fb_ids: string[];
+  /** Fields that were not asked for, because Meta refused them. */
   dropped_fields: string[];
 }
 
@@ -35,8 +41,11 @@ export interface AdTreePage extends PageCheckpoint {
 export interface AdTreeObjects extends PageCheckpoint {
   /** Account of the objects, where it need not be the job's. */
   fb_account_id?: string;
+  /** Decoded campaigns. */
   campaigns: object[];
+  /** Decoded ad sets. */
   adsets: object[];
+  /** Decoded ads. */
   ads: object[];
   /** Ids that Meta does not know: deleted. */
   missing_ids: string[];

@@ -54,7 +54,9 @@ export const NextJobSchema: z.ZodType<SyncJob | null> = SyncJobSchema.nullable()
 
 /** Whose jobs to claim. */
 export interface ClaimScope {
+  /** The invocation, a row of `fb_ads.sync_runs`. */
   run_id: string;
+  /** The function, which decides the kinds of job. */
   function_slug: string;
   /** First 16 hex digits of the token's SHA-256. */
   token_fingerprint: string;
@@ -64,40 +66,61 @@ export interface ClaimScope {
 
 /** What a usage header said, as `fb_ads.rate_limits` keeps it. */
 export interface UsageRow {
+  /** Whose quota it is. */
   scope: "app" | "account";
+  /** Digits of the account; `default` for the app. */
   key: string;
+  /** Meta's name, such as `ads_insights`; empty where the quota is of every use. */
   use_case: string;
+  /** The worst of the header's percentages. */
   usage_percent: number;
+  /** Seconds until access is back; 0 while it is not lost. */
   regain_seconds: number;
+  /** Meta's name of the tier; null where the header names none. */
   access_tier: string | null;
 }
 
 /** Parks a job together with all that spend the same quota. */
 export interface Park {
+  /** The job's account, or every account of the app. */
   scope: "app" | "account";
   /** `ads_management`, `ads_insights`, or empty for every use case. */
   use_case: string;
+  /** Seconds from now. */
   seconds: number;
+  /** What Meta answered; null when the usage alone was reason enough. */
   error: JobError | null;
 }
 
 /** What is kept of a failure: no message of Meta's, no token, no URL. */
 export interface JobError {
+  /** Our code, such as `meta_rate_limited`. */
   code: string;
+  /** The row of the error table, such as `token_expired`. */
   reason: string;
+  /** Our words. */
   message: string;
+  /** Meta's `code`. */
   meta_code: number | null;
+  /** Meta's `error_subcode`. */
   error_subcode: number | null;
+  /** What Meta's support asks for. */
   fbtrace_id: string | null;
 }
 
 /** How a job is given back without a page. */
 export interface Release {
+  /** What becomes of the job. */
   outcome: "yield" | "retry" | "restart" | "park" | "stop_token" | "stop_account" | "fail";
+  /** What went wrong; absent when nothing did. */
   error?: JobError;
+  /** Usage headers of the last answer. */
   usage?: UsageRow[];
+  /** Size of the next page; absent: as it was. */
   page_size?: number;
+  /** What the next page must know of this job; absent: as it was. */
   params?: Record<string, unknown>;
+  /** How long to stay away, with the outcome `park`. */
   park?: Park;
   /** Null: the report of the job is over. Absent: it stays. */
   report_run_id?: null;

@@ -10,19 +10,25 @@ import type { Database } from "./rpc.ts";
 
 /** What an invocation asks for. */
 export interface StartRequest {
+  /** The function, which decides what is planned. */
   function_slug: string;
+  /** First 16 hex digits of the token's SHA-256. */
   token_fingerprint: string;
   /** When the request came in; a plan made since then serves it too. */
   arrived_at: string;
   /** What `FB_ADS_ACCOUNT_IDS` says. */
   configured: { mode: "none" | "all" | "list"; ids: string[] };
+  /** Digits; absent: every enabled account. */
   account_ids?: string[] | undefined;
+  /** Begin half-read lists anew. */
   full?: boolean | undefined;
   /** Only go on with what is planned. */
   resume?: boolean | undefined;
   /** Only today and yesterday. */
   refresh?: boolean | undefined;
+  /** First day of a backfill, `YYYY-MM-DD`. */
   since?: string | undefined;
+  /** Its last day, inclusive. */
   until?: string | undefined;
 }
 
@@ -50,18 +56,27 @@ export type JobCounts = z.infer<typeof JobCountsSchema>;
 
 /** What an invocation did. */
 export interface RunSummary {
+  /** The invocation, a row of `fb_ads.sync_runs`. */
   run_id: string;
+  /** The accounts that were asked for; absent: every enabled account. */
   account_ids?: string[];
+  /** Rows received from Meta by kind of job. */
   rows: Record<string, number>;
+  /** Requests sent to Meta. */
   graph_calls: number;
+  /** At most 50. */
   warnings: RunWarning[];
+  /** Why the invocation as a whole ended early; null when it did not. */
   error: Pick<JobError, "code" | "message"> | null;
 }
 
 /** Something a person should know but need not act on at once. */
 export interface RunWarning {
+  /** A word for machines. */
   code: string;
+  /** A sentence for people. */
   message: string;
+  /** The account it is about; absent when it is about none. */
   fb_account_id?: string;
   /** Ids, fields or other plain facts; never personal data. */
   facts?: Record<string, unknown>;

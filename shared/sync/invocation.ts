@@ -18,17 +18,25 @@ import { SyncSession } from "./session.ts";
 
 /** Body of a sync request. */
 export interface SyncBody {
+  /** Digits; absent: every enabled account. */
   account_ids?: string[] | undefined;
+  /** Begin half-read lists anew. */
   full?: boolean | undefined;
+  /** Only go on with what is planned, as the tick asks for. */
   resume?: boolean | undefined;
+  /** Only today and yesterday, as each hour asks for. */
   refresh?: boolean | undefined;
+  /** First day of a backfill, `YYYY-MM-DD`. */
   since?: string | undefined;
+  /** Its last day, inclusive. */
   until?: string | undefined;
 }
 
 /** What makes a sync. */
 export interface SyncDefinition {
+  /** The function's name, as runs and logs carry it. */
   function_slug: string;
+  /** Does one job that this invocation holds. */
   work: WorkOnJob;
   /** Sums of the answer from the counts by kind of job. */
   countRows: (rows: Record<string, number>) => Record<string, number>;

@@ -18,24 +18,35 @@ import { buildUsageRows, decidePark } from "./usage.ts";
 export interface LoopPage {
   /** Cursor of the next page; null at the end. */
   after: string | null;
+  /** What the answer's usage headers said. */
   usage: UsageReading[];
+  /** Length of the answer, for the CPU budget. */
   bytes: number;
+  /** Rows received, the undecodable ones included. */
   row_count: number;
 }
 
 /** What is stored beside a page's rows. */
 export interface LoopCheckpoint {
+  /** Where the next page begins; null at the end. */
   next_cursor: string | null;
+  /** Whether this was the last page. */
   done: boolean;
+  /** Size of the next page. */
   page_size: number;
+  /** Rows received with this page. */
   row_count: number;
+  /** What the next page must know of this job. */
   params: Record<string, unknown>;
+  /** Usage headers of the answer. */
   usage: UsageRow[];
+  /** Set when a quota is nearly spent: the job is given back with the page. */
   park: Park | null;
 }
 
 /** What storing a page came to. */
 export interface LoopStored {
+  /** Whether this worker still holds the job, and if not, why. */
   state: "running" | "done" | "parked" | "restarted";
   /** The next job of the account, already held. */
   next_job: SyncJob | null;
@@ -43,12 +54,15 @@ export interface LoopStored {
 
 /** One kind of paged work. */
 export interface PagedWork<Page extends LoopPage> {
+  /** The quota that its requests spend. */
   use_case: "ads_management" | "ads_insights";
   /** Largest page that the loop grows to. */
   page_size_max: number;
   /** Size of a page where the job has none yet. */
   page_size: number;
+  /** Asks Meta for the page at a state. */
   fetch: (state: PageState) => Promise<Page>;
+  /** Stores a page's rows and its checkpoint in one transaction. */
   store: (page: Page, checkpoint: LoopCheckpoint, state: PageState) => Promise<LoopStored>;
   /** The dropped fields after a refusal; null when nothing is left to drop. */
   nextDroppedFields: (dropped_fields: string[], field: string | null) => string[] | null;

@@ -14,26 +14,39 @@ import type { GraphClient } from "../meta/graph_client.ts";
 
 /** Settings of `fb_ads.settings` that a run works by. */
 export interface SyncSettings {
+  /** Accounts worked on at once. */
   accounts_in_flight: number;
+  /** Largest page of a list. */
   metadata_page_size_max: number;
+  /** First page of an insights query. */
   insights_page_size: number;
+  /** Largest page of an insights query. */
   insights_page_size_max: number;
+  /** Percentage of a quota from which on to stay away. */
   usage_brake_percent: number;
 }
 
 /** What an invocation is made of. */
 export interface SessionOptions {
+  /** Whose jobs to claim. */
   scope: ClaimScope;
+  /** What the run works by. */
   settings: SyncSettings;
   /** What `FB_ADS_ACCOUNT_IDS` says. */
   configured: { mode: "none" | "all" | "list"; ids: string[] };
+  /** The database door. */
   database: Database;
+  /** The Graph door. */
   graph: GraphClient;
+  /** The present time. */
   clock: Clock;
+  /** What is left of wall clock and CPU. */
   budget: Budget;
+  /** The run's log. */
   log: Log;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Waits in place, for short retries only. */
   sleep: (ms: number) => Promise<void>;
 }
 
@@ -45,22 +58,34 @@ const MAX_WARNINGS = 50;
 
 /** One invocation of a sync. */
 export class SyncSession {
+  /** Whose jobs to claim. */
   readonly scope: ClaimScope;
+  /** What the run works by. */
   readonly settings: SyncSettings;
+  /** What `FB_ADS_ACCOUNT_IDS` says. */
   readonly configured: SessionOptions["configured"];
+  /** The database door. */
   readonly database: Database;
+  /** The Graph door. */
   readonly graph: GraphClient;
+  /** The present time. */
   readonly clock: Clock;
+  /** What is left of wall clock and CPU. */
   readonly budget: Budget;
+  /** The run's log. */
   readonly log: Log;
+  /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Waits in place, for short retries only. */
   readonly sleep: (ms: number) => Promise<void>;
   /** Rows received from Meta by kind of job. */
   readonly rows: Record<string, number> = {};
+  /** What a person should know, at most 50. */
   readonly warnings: RunWarning[] = [];
   #stop: StopReason | null = null;
   #waiting: (() => void)[] = [];
 
+  /** Starts nothing. */
   constructor(options: SessionOptions) {
     this.scope = options.scope;
     this.settings = options.settings;

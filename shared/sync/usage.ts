@@ -40,6 +40,7 @@ export interface BrakeScope {
   fb_account_id: string | null;
   /** The use case that the call spent. */
   use_case: "ads_management" | "ads_insights";
+  /** The present instant. */
   now: Date;
   /** Percent from which on to stay away. */
   threshold: number;

@@ -17,6 +17,7 @@ import { fillPage, readPage } from "./page_files.ts";
 
 /** How the shop is started. */
 export interface ShopOptions {
+  /** The platform whose functions the shop tells. */
   platform: Platform;
   /** The port whose origin (`shopOrigin(port)`) the platform's functions allow. */
   port: number;

@@ -38,16 +38,23 @@ export type Product = (typeof PRODUCTS)[number];
 
 /** What a shopper fills in. */
 export interface Buyer {
+  /** As typed. */
   email: string;
+  /** As typed. */
   phone: string;
+  /** As typed. */
   first_name: string;
+  /** As typed. */
   last_name: string;
 }
 
 /** An ad to arrive by. */
 export interface ShownAd {
+  /** Its campaign's name. */
   campaign: string;
+  /** Its name. */
   ad: string;
+  /** What Meta would add to the shop's address. */
   query: string;
 }
 

@@ -51,6 +51,37 @@ Deno.test("retryInPlace() does not wait a second time for an answer that never c
   assertEquals(calls(), 1);
 });
 
+Deno.test("retryInPlace() begins no call that could outlive the job's lease of 90 seconds", async () => {
+  const tries = async (seconds: number[]) => {
+    const { call, sleep, calls } = failing([graphError(2), graphError(2), graphError(2)]);
+    const stopwatch = () => (seconds.shift() ?? 0) * 1000;
+    await assertRejects(() => retryInPlace(call, { random: () => 0, sleep, stopwatch }), GraphApiError);
+    return calls();
+  };
+  assertEquals([await tries([100, 126, 127]), await tries([100, 124, 148])], [1, 2]);
+});
+
+Deno.test("retryInPlace() does not repeat a passing fault whose headers say that a quota is spent", async () => {
+  const spent: UsageReading = {
+    scope: "business_use_case",
+    key: "1",
+    type: "ads_insights",
+    pct: 3,
+    regain_seconds: 60,
+  };
+  for (
+    const [usage, calls] of [
+      [spent, 1],
+      [{ ...spent, scope: "account" as const, pct: 100 }, 1],
+      [{ ...spent, scope: "account" as const, pct: 99 }, 2],
+    ] as const
+  ) {
+    const failed = failing([graphError(2, undefined, [usage])]);
+    await retryInPlace(failed.call, { random: () => 0, sleep: failed.sleep }).catch(() => undefined);
+    assertEquals(failed.calls(), calls);
+  }
+});
+
 Deno.test("retryInPlace() repeats what its caller names, and stops when it gives up", async () => {
   const poll = failing([graphError(2601)]);
   assertEquals(await retryInPlace(poll.call, { random: () => 0, sleep: poll.sleep, actions: ["poll"] }), "good");

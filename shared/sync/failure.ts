@@ -12,7 +12,9 @@ import { buildUsageRows, decidePark } from "./usage.ts";
 
 /** Where a job stands between two pages. */
 export interface PageState {
+  /** Where the page begins; null at the beginning. */
   cursor: string | null;
+  /** Rows to ask for. */
   page_size: number;
   /** Fields that Meta has refused. */
   dropped_fields: string[];
@@ -27,6 +29,7 @@ export type FailureDecision =
 
 /** What a decision needs beside the error. */
 export interface FailureContext {
+  /** The present instant. */
   now: Date;
   /** Uniform in [0, 1). */
   random: () => number;

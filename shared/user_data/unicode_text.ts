@@ -44,22 +44,27 @@ export function lowerCase(text: string): string {
   return ASCII.test(text) ? text.toLowerCase() : text.toLowerCase().normalize("NFC");
 }
 
-/** Removes spaces and punctuation, then lower-cases: what Meta's pixel does to names. */
+/** Lower-cases, then removes: a Greek sigma is written by where its word ends. Composed again, because neighbours are new. */
+function lowerCaseWithout(text: string, removed: RegExp): string {
+  return text.toLowerCase().replace(removed, "").normalize("NFC");
+}
+
+/** Removes spaces and punctuation and lower-cases: what Meta's pixel does to names. */
 export function withoutPunctuation(text: string): string {
   if (ASCII.test(text)) return text.replace(ASCII_SPACE_AND_PUNCTUATION, "").toLowerCase();
-  return lowerCase(text.replace(SPACE_AND_PUNCTUATION, ""));
+  return lowerCaseWithout(text, SPACE_AND_PUNCTUATION);
 }
 
 /** Keeps the letters of any script, in lower case. */
 export function lettersOnly(text: string): string {
   if (ASCII.test(text)) return text.replace(ASCII_NOT_LETTERS, "").toLowerCase();
-  return lowerCase(text.replace(NOT_LETTERS, ""));
+  return lowerCaseWithout(text, NOT_LETTERS);
 }
 
 /** Keeps letters and digits of any script, in lower case. */
 export function lettersAndDigits(text: string): string {
   if (ASCII.test(text)) return text.replace(ASCII_SPACE_AND_PUNCTUATION, "").toLowerCase();
-  return lowerCase(text.replace(NOT_LETTERS_OR_DIGITS, ""));
+  return lowerCaseWithout(text, NOT_LETTERS_OR_DIGITS);
 }
 
 /** Reduces a name to plain a to z: accents dropped, "&" written out; for looking up tables, never for hashing. */

@@ -27,6 +27,7 @@ Deno.test("buildUserData() hashes last names like first names", () => {
     ["Pen\u0303a", "peña", "0a5ffa2e6a91383c578a2d907de1dfda8d524b454a2e70508f2ae5d5da463763"],
     ["Wijaya", "wijaya", "c0dfb0bc178c4b94c96bd4a272426876e5e418222429a022993f837af099a800"],
     ["김", "김", "a0d5f241aa6fb544e5d26431e2f40a310f0fc260803053038e5c6012ddaa6ce6"],
+    ["ΠΑΠΑΣ ΓΙΩΡΓΟΣ", "παπαςγιωργος", "2e9f8df2587c51037726d0255f0b504cbe85f688db1f7646694724d574ec7db3"],
     ["Иванов", "иванов", "918d04eb5d3eeab4305518c541c9734f993d780039bdb6b89a40d96a1b02365b"],
     ["D’Souza", "dsouza", "6fb5aa6bc2a18b217190bce77e8ea1bdbb4a07e315f6bf41d0b144742b0ca038"],
     ["St. John", "stjohn", "2012ca9043ebe0e4ad081f0033e5a72bc380249a621f1c5705fc50deebc51663"],

@@ -160,14 +160,17 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
       const pixel_id = group[0]?.pixel_id ?? "";
       byPixel.set(pixel_id, [...byPixel.get(pixel_id) ?? [], group]);
     }
+    let is_held = true;
     const hold = async () => {
-      if (clock.now().getTime() - renewed_ms < RENEW_AFTER_MS) return true;
+      if (!is_held || clock.now().getTime() - renewed_ms < RENEW_AFTER_MS) return is_held;
       renewed_ms = clock.now().getTime();
-      return await renewDeliveries(database, lease_id);
+      is_held = await renewDeliveries(database, lease_id);
+      return is_held;
     };
     await Promise.all([...byPixel].map(async ([pixel_id, groups]) => {
       const token = tokens.get(pixel_id) ?? "";
       for (const group of groups) {
+        if (!await hold()) return void stopped.add(pixel_id);
         const result = await sendBatch(group, {
           hold,
           // A pixel that was halted gives back, untried, what else was leased for it.

@@ -105,12 +105,13 @@ export async function sendBatch(batch: readonly Delivery[], ports: BatchPorts): 
       const missing = events.length - answer.events_received;
       if (missing <= 0) {
         recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id });
+      } else if (answer.events_received === 0 && events.every((event) => event.is_repeat)) {
+        // Sent before: what Meta has already it need not count again.
+        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
       } else if (events.length > 1) {
         // Sent again in halves: Meta recognises what it has, and the one it has not stands alone in the end.
         result.missing += missing;
         waiting.push(...splitPart(events, null).reverse().map((half) => ({ events: half, is_in_doubt: true })));
-      } else if (events[0]?.is_repeat) {
-        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
       } else {
         result.missing += 1;
         recorder.add(piece, "unknown", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });

@@ -141,6 +141,20 @@ Deno.test("sendBatch() says of what a half-counted request may have brought to M
   ]);
 });
 
+Deno.test("sendBatch() takes a repeated batch of which Meta counts nothing for what Meta has already", async () => {
+  const nothing = ports(() => Promise.resolve({ events_received: 0, fbtrace_id: null }));
+  const repeated = await sendBatch(Array.from({ length: 200 }, (_, id) => delivery(id, { is_repeat: true })), nothing);
+  assertEquals([repeated.requests, repeated.outcomes.map((item) => [item.outcome, item.reason])], [
+    1,
+    [["sent", "not_confirmed"]],
+  ]);
+  const first = await sendBatch(batch(2), nothing);
+  assertEquals(first.outcomes.map((item) => [item.outcome, item.reason]), [
+    ["unknown", "not_confirmed"],
+    ["unknown", "not_confirmed"],
+  ]);
+});
+
 Deno.test("sendBatch() sends an event whose click id Meta finds malformed without it, and only that one", async () => {
   const events = [0, 1, 2].map((id) => delivery(id, { user_data: { em: "0".repeat(64), fbc: `fb.1.1.click${id}` } }));
   const taken: unknown[] = [];

@@ -10,6 +10,7 @@ import {
   AD,
   attribute,
   BUDI,
+  BUDI_DIGEST,
   credited,
   DAY,
   fbp,
@@ -19,19 +20,17 @@ import {
   OTHER_AD,
   type Outcome,
   outcomeOf,
+  page,
   pay,
   SITI,
+  SITI_DIGEST,
+  SITI_EM,
   uncredited,
   visit,
 } from "./attribution_shop.ts";
 
-// printf '%s' <user id or address> | sha256sum
-const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
-const BUDI_DIGEST = "a27103314b19748f2e81325b0d0e9d408ca53ce039e43c55f15476f6179a9255";
-const SITI_EM = "3684a581ce82ee39a1541130095759584e4c574d3db3e88b193256c20fae9747";
 /** SHA-256 of each browser's fbp. */
 const FBP_DIGEST = { 1: "00d8edd15dd0281a6ef6c1baa6a8abdccc5bfbc6fa49b3016847a1fadf4f4742" };
-const page = (query: string) => `https://shop.example/sale?${query}`;
 
 /** A checkout event as `fb_store_events` keeps it, which names the order. */
 async function checkout(

@@ -6,12 +6,10 @@
 
 import { assertEquals } from "@std/assert";
 import { startPlatform } from "../../scripts/platform/mod.ts";
-import { AD, attribute, makeAttributionShop, visit } from "./attribution_shop.ts";
+import { AD, attribute, makeAttributionShop, page, visit } from "./attribution_shop.ts";
 
 // printf '%s' 42 | sha256sum
 const NUMBER_42_DIGEST = "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049";
-
-const page = (query: string) => `https://shop.example/sale?${query}`;
 
 Deno.test("a host with tables of its own and bigint keys is attributed", async () => {
   await using platform = await startPlatform({ schedule: false });

@@ -10,6 +10,7 @@ import {
   AD,
   attribute,
   BUDI,
+  BUDI_DIGEST,
   credited,
   DAY,
   fbp,
@@ -18,17 +19,13 @@ import {
   makeHostShop,
   OTHER_AD,
   outcomeOf,
+  page,
   pay,
   SITI,
+  SITI_DIGEST,
   uncredited,
   visit,
 } from "./attribution_shop.ts";
-
-// printf '%s' <user id> | sha256sum
-const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
-const BUDI_DIGEST = "a27103314b19748f2e81325b0d0e9d408ca53ce039e43c55f15476f6179a9255";
-
-const page = (query: string) => `https://shop.example/sale?${query}`;
 
 async function moneyOf({ sql }: Platform, ref: string): Promise<Record<string, unknown> | null> {
   const [row] = await sql`

@@ -10,6 +10,7 @@ import {
   AD,
   ADSET,
   attribute,
+  BUDI_DIGEST,
   CAMPAIGN,
   credited,
   DAY,
@@ -21,19 +22,15 @@ import {
   OTHER_AD,
   type Outcome,
   outcomeOf,
+  page,
   pay,
   SITI,
+  SITI_DIGEST,
+  SITI_EM,
+  SITI_PH,
   uncredited,
   visit,
 } from "./attribution_shop.ts";
-
-// printf '%s' 0d9e8f6a-1111-4222-8333-000000000001 | sha256sum, and so on.
-const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
-const BUDI_DIGEST = "a27103314b19748f2e81325b0d0e9d408ca53ce039e43c55f15476f6179a9255";
-const SITI_EM = "3684a581ce82ee39a1541130095759584e4c574d3db3e88b193256c20fae9747";
-const SITI_PH = "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725";
-
-const page = (query: string) => `https://shop.example/sale?${query}`;
 
 Deno.test("attribution follows its rule", async (t) => {
   await using platform = await startPlatform({ schedule: false });

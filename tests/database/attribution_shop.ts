@@ -27,6 +27,19 @@ export const SITI = "0d9e8f6a-1111-4222-8333-000000000001";
 /** Another user. */
 export const BUDI = "0d9e8f6a-1111-4222-8333-000000000002";
 
+// printf '%s' <user id, or the address or number as Meta wants it> | sha256sum
+/** Siti's user id. */
+export const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
+/** Budi's user id. */
+export const BUDI_DIGEST = "a27103314b19748f2e81325b0d0e9d408ca53ce039e43c55f15476f6179a9255";
+/** Siti's e-mail address. */
+export const SITI_EM = "3684a581ce82ee39a1541130095759584e4c574d3db3e88b193256c20fae9747";
+/** Siti's phone number. */
+export const SITI_PH = "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725";
+
+/** The address of a landing. */
+export const page = (query: string): string => `https://shop.example/sale?${query}`;
+
 /** A browser's id. */
 export const fbp = (number: number): string => `fb.1.1795300000000.${1_000_000 + number}`;
 

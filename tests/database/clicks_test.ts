@@ -6,11 +6,18 @@
 
 import { assertEquals } from "@std/assert";
 import { startPlatform } from "../../scripts/platform/mod.ts";
-import { AD, DAY, fbp, forget, makeAttributionShop, makeHostShop, OTHER_AD, visit } from "./attribution_shop.ts";
-
-const page = (query: string) => `https://shop.example/sale?${query}`;
-// printf '%s' 0d9e8f6a-1111-4222-8333-000000000001 | sha256sum
-const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
+import {
+  AD,
+  DAY,
+  fbp,
+  forget,
+  makeAttributionShop,
+  makeHostShop,
+  OTHER_AD,
+  page,
+  SITI_DIGEST,
+  visit,
+} from "./attribution_shop.ts";
 
 Deno.test("touches are kept once", async (t) => {
   await using platform = await startPlatform({ schedule: false });

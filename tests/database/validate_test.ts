@@ -6,10 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
-import { AD, attribute, makeAttributionShop, makeHostShop, pay, SITI, visit } from "./attribution_shop.ts";
-
-// printf '%s' 0d9e8f6a-1111-4222-8333-000000000001 | sha256sum
-const SITI_DIGEST = "40ae1f60da1c65e2838cd237f115b9c5d52492a4635c93233219c4947beeada4";
+import { AD, attribute, makeAttributionShop, makeHostShop, pay, SITI, SITI_DIGEST, visit } from "./attribution_shop.ts";
 
 /** The checks that fail, with how many rows. */
 async function failing({ sql }: Platform): Promise<Record<string, string | null>> {

@@ -89,8 +89,8 @@ function e164Digits(written: string, country: CountryCode | undefined): string |
     if (international !== undefined) return digitsOf(international);
   }
   const national = possibleNumber(number, country);
-  if (country !== undefined && national?.isValid() !== true && /^[1-9]/.test(number)) {
-    const abroad = possibleNumber(`+${number}`, undefined);
+  if (country !== undefined && national?.isValid() !== true && /^0?[1-9]/.test(number)) {
+    const abroad = possibleNumber(`+${number.replace(/^0/, "")}`, undefined);
     if (abroad?.isValid() === true && MARKETS.has(abroad.country ?? "")) return digitsOf(abroad);
   }
   return national && digitsOf(national);

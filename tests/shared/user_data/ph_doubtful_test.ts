@@ -23,6 +23,9 @@ Deno.test("buildUserData() reads 62 in front of an Indonesian number as the call
 Deno.test("buildUserData() knows numbers of Indonesia and the Philippines by their calling code in each other's shops", () => {
   assertDigests("ph", { "default_country": "ID" }, [
     ["639171234567", "639171234567", "7b0f3460b105dfa9af1dc747e68f8ca571b88b5aaf88ceee486bd1e90adeb3ee"],
+    ["0639171234567", "639171234567", "7b0f3460b105dfa9af1dc747e68f8ca571b88b5aaf88ceee486bd1e90adeb3ee"],
+    ["062 812 3456 7890", "6281234567890", "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725"],
+    ["+062-812-3456-7890", "6281234567890", "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725"],
     ["63 917 123 4567", "639171234567", "7b0f3460b105dfa9af1dc747e68f8ca571b88b5aaf88ceee486bd1e90adeb3ee"],
     ["63-0917-123-4567", "639171234567", "7b0f3460b105dfa9af1dc747e68f8ca571b88b5aaf88ceee486bd1e90adeb3ee"],
   ]);

@@ -14,7 +14,7 @@ import { buildJobError } from "./failure.ts";
 import { giveBack, reshapeRange } from "./insights_failure.ts";
 import { pagedInsights } from "./insights_page.ts";
 import { rangeOf } from "./insights_range.ts";
-import { accountOf, configure } from "./metadata.ts";
+import { accountOf, configure, workOnMetadata } from "./metadata.ts";
 import { readObjects } from "./objects.ts";
 import { readPages, release } from "./page_loop.ts";
 import { reconcile } from "./reconciliation.ts";
@@ -62,6 +62,9 @@ function work(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
       return reconcile(session, job);
     case "missing_objects":
       return readObjects(session, job);
+    // Where no account was known yet, its discovery comes first.
+    case "accounts":
+      return workOnMetadata(session, job);
     default:
       throw new TypeError(`not a job of the insights sync: ${job.kind}`);
   }

@@ -33,7 +33,8 @@ export function rangeOf(job: SyncJob): AdInsightRange {
 
 /** Whether a text is a day of the calendar: `2026-02-30` is none. */
 export function isDay(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  // The calendar has no year 0, whatever JavaScript says.
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text < "0001") return false;
   const time = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === text;
 }

@@ -136,7 +136,7 @@ begin
   perform fb_ads.upsert_accounts((
     select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
     from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
-    where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id)
+    where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id and account.configured)
   ));
   if jsonb_typeof(request -> 'account_ids') = 'array' then
     refused := fb_ads.refused_accounts(request);

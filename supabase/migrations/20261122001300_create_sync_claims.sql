@@ -88,7 +88,8 @@ begin
   from fb_ads.sync_jobs as job
   where job.state = 'pending'
     and job.not_before <= now()
-    and job.kind = any (kinds)
+    -- Whose days are to be read nobody knows before the discovery, so whoever is there first makes it.
+    and (job.kind = any (kinds) or (job.kind = 'accounts' and job.params ? 'insights'))
     and (account_ids is null or job.account_id = any (account_ids))
     and not exists (
       select from fb_ads.sync_jobs as other where other.account_id = job.account_id and other.state = 'running'
@@ -215,7 +216,7 @@ begin
     page_size = coalesce((page ->> 'page_size')::integer, j.page_size),
     page_count = j.page_count + 1,
     row_count = j.row_count + coalesce((page ->> 'row_count')::integer, 0),
-    params = coalesce(page -> 'params', j.params),
+    params = j.params || coalesce(page -> 'params', '{}'),
     attempts = 0,
     last_error = null
   where j.id = job.id

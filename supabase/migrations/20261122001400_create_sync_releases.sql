@@ -101,7 +101,7 @@ begin
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
     report_run_id = case when request ? 'report_run_id' then request ->> 'report_run_id' else j.report_run_id end,
-    params = coalesce(request -> 'params', j.params),
+    params = j.params || coalesce(request -> 'params', '{}'),
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
 

@@ -137,6 +137,9 @@ begin
 
   if job.kind = 'accounts' then
     perform fb_ads.plan_lists(fb_ads.account_ids_of(request -> 'fb_ids'), job.created_at);
+    if job.params ? 'insights' then
+      perform fb_ads.plan_insights(job.params -> 'insights', fb_ads.account_ids_of(request -> 'fb_ids'));
+    end if;
   end if;
   if advanced.state = 'done' then
     if job.kind = 'account' then

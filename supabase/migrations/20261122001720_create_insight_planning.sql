@@ -113,7 +113,7 @@ revoke execute on function fb_ads.insight_limits(uuid) from public, anon, authen
 grant execute on function fb_ads.insight_limits(uuid) to service_role;
 comment on function fb_ads.insight_limits(uuid) is 'Up to how many days a range of the account is read at once, and how many days a range may have (at most 7).';
 
-create function fb_ads.plan_ranges(account_id uuid, purpose text, since date, until date)
+create function fb_ads.plan_ranges(account_id uuid, purpose text, since date, until date, plan uuid default gen_random_uuid())
 returns uuid
 language plpgsql
 volatile
@@ -121,7 +121,6 @@ security invoker
 set search_path = ''
 as $$
 declare
-  plan uuid := gen_random_uuid();
   parked timestamptz := fb_ads.parked_until(plan_ranges.account_id, 'insights');
   page_size integer := (select settings.insights_page_size from fb_ads.settings as settings);
   sync_days integer;
@@ -144,11 +143,11 @@ begin
 end;
 $$;
 
-revoke execute on function fb_ads.plan_ranges(uuid, text, date, date) from public, anon, authenticated;
-grant execute on function fb_ads.plan_ranges(uuid, text, date, date) to service_role;
-comment on function fb_ads.plan_ranges(uuid, text, date, date) is 'Plans to read a range of an account, newest days first; returns the plan''s id.';
+revoke execute on function fb_ads.plan_ranges(uuid, text, date, date, uuid) from public, anon, authenticated;
+grant execute on function fb_ads.plan_ranges(uuid, text, date, date, uuid) to service_role;
+comment on function fb_ads.plan_ranges(uuid, text, date, date, uuid) is 'Plans to read a range of an account, newest days first; returns the plan''s id.';
 
-create function fb_ads.plan_backfill(account_id uuid, since date, until date, reason text, arrived_at timestamptz)
+create function fb_ads.plan_backfill(account_id uuid, since date, until date, reason text, arrived_at timestamptz, plan uuid default gen_random_uuid())
 returns void
 language plpgsql
 volatile
@@ -156,10 +155,10 @@ security invoker
 set search_path = ''
 as $$
 declare
-  today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_backfill.account_id);
-  first_day date := greatest(since, fb_ads.earliest_insight_day(today));
-  last_day date := least(until, today);
-  plan uuid;
+  zone text := (select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id);
+  -- The calendar of an account that was never read is not known: what is asked for is cut to its days once it is (fb_replan_insights).
+  first_day date := greatest(since, fb_ads.earliest_insight_day(fb_ads.local_day(coalesce(zone, 'Etc/GMT+12'))));
+  last_day date := least(until, fb_ads.local_day(coalesce(zone, 'Etc/GMT-14')));
 begin
   if first_day > last_day or exists (
     select
@@ -174,13 +173,13 @@ begin
   ) then
     return;
   end if;
-  plan := fb_ads.plan_ranges(plan_backfill.account_id, 'backfill', first_day, last_day);
+  perform fb_ads.plan_ranges(plan_backfill.account_id, 'backfill', first_day, last_day, plan);
   insert into fb_ads.insight_backfills (plan_id, account_id, since, until, reason)
   values (plan, plan_backfill.account_id, first_day, last_day, plan_backfill.reason);
 end;
 $$;
 
-revoke execute on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz) from public, anon, authenticated;
-grant execute on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz) to service_role;
-comment on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz) is
+revoke execute on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz, uuid) from public, anon, authenticated;
+grant execute on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz, uuid) to service_role;
+comment on function fb_ads.plan_backfill(uuid, date, date, text, timestamptz, uuid) is
   'Plans to read a range of days, clamped to Meta''s 37 months and to today, unless the same range is under way or was asked for since arrived_at.';

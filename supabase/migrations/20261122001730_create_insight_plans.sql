@@ -1,5 +1,30 @@
 -- What a start of the insights sync plans for an account: window and default backfill, a refresh, or the range that was asked for.
 
+create function fb_ads.drop_idle_refresh(account_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+  with dropped as (
+    select job.id
+    from fb_ads.sync_jobs as job
+    where job.account_id = drop_idle_refresh.account_id
+      and job.kind = 'insights'
+      and job.purpose = 'refresh'
+      and job.state = 'pending'
+      and job.report_run_id is null
+      and job.page_count = 0
+    for update skip locked
+  )
+  delete from fb_ads.sync_jobs as job using dropped where job.id = dropped.id;
+$$;
+
+revoke execute on function fb_ads.drop_idle_refresh(uuid) from public, anon, authenticated;
+grant execute on function fb_ads.drop_idle_refresh(uuid) to service_role;
+comment on function fb_ads.drop_idle_refresh(uuid) is 'Takes back a refresh of the account that has not begun: a plan that holds its days is about to be made.';
+
 create function fb_ads.plan_window(account_id uuid, arrived_at timestamptz)
 returns void
 language plpgsql
@@ -12,30 +37,40 @@ declare
   today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_window.account_id);
   first_day date := today - settings.insights_window_days + 1;
   read_until date := (select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id);
-begin
-  if not exists (
-    select
+  planned_until date := (
+    select max(part.until)
     from fb_ads.sync_jobs as job
+    join fb_ads.sync_jobs as part on part.plan_id = job.plan_id
     where job.account_id = plan_window.account_id
       and job.kind in ('insights', 'reconciliation')
       and job.purpose = 'window'
       and (job.state in ('pending', 'running') or job.created_at >= arrived_at)
-  ) then
-    -- The window holds the days of a refresh that has not begun.
-    delete from fb_ads.sync_jobs as job
-    where job.account_id = plan_window.account_id and job.kind = 'insights' and job.purpose = 'refresh' and job.state = 'pending';
+  );
+begin
+  if planned_until is null then
+    perform fb_ads.drop_idle_refresh(plan_window.account_id);
     perform fb_ads.plan_ranges(plan_window.account_id, 'window', first_day, today);
+  elsif planned_until < today then
+    -- An open window is gone on with, but it ends on the day on which it was planned.
+    perform fb_ads.plan_refresh(plan_window.account_id, arrived_at, planned_until);
   end if;
 
   -- What was given up of a backfill is tried again with every full run.
-  update fb_ads.sync_jobs as job
-  set state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.parked_until(job.account_id, job.kind)
-  from fb_ads.insight_backfills as backfill
-  where backfill.account_id = plan_window.account_id
-    and job.plan_id = backfill.plan_id
-    and job.kind = 'insights'
-    and job.state = 'failed'
-    and job.finished_at < arrived_at;
+  with revived as (
+    update fb_ads.sync_jobs as job
+    set
+      state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.parked_until(job.account_id, job.kind),
+      -- From its beginning, for neither a report nor a cursor lives as long as a night.
+      report_run_id = null, cursor = null, page_count = 0, params = job.params - 'report'
+    from fb_ads.insight_backfills as backfill
+    where backfill.account_id = plan_window.account_id
+      and job.plan_id = backfill.plan_id
+      and job.kind = 'insights'
+      and job.state = 'failed'
+      and job.finished_at < arrived_at
+    returning job.id
+  )
+  delete from fb_ads.sync_seen_pages as page using revived where page.job_id = revived.id;
 
   if settings.insights_backfill_days > settings.insights_window_days
     and not exists (
@@ -54,7 +89,7 @@ grant execute on function fb_ads.plan_window(uuid, timestamptz) to service_role;
 comment on function fb_ads.plan_window(uuid, timestamptz) is
   'Plans the last 28 local days of an account, once its backfill of 90 days, and after a pause the days that left the window unsettled. An open window is gone on with.';
 
-create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz)
+create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz, read_until date default null)
 returns void
 language plpgsql
 volatile
@@ -70,17 +105,19 @@ begin
     where job.account_id = plan_refresh.account_id
       and job.kind = 'insights'
       and job.purpose in ('window', 'refresh')
-      and ((job.state in ('pending', 'running') and job.until >= today - 1) or job.created_at >= arrived_at)
+      and ((job.state in ('pending', 'running') and job.until >= today) or job.created_at >= arrived_at)
   ) then
     return;
   end if;
-  perform fb_ads.plan_ranges(plan_refresh.account_id, 'refresh', today - 1, today);
+  perform fb_ads.drop_idle_refresh(plan_refresh.account_id);
+  perform fb_ads.plan_ranges(plan_refresh.account_id, 'refresh', least(today - 1, read_until), today);
 end;
 $$;
 
-revoke execute on function fb_ads.plan_refresh(uuid, timestamptz) from public, anon, authenticated;
-grant execute on function fb_ads.plan_refresh(uuid, timestamptz) to service_role;
-comment on function fb_ads.plan_refresh(uuid, timestamptz) is 'Plans today and yesterday of an account, unless they are about to be read.';
+revoke execute on function fb_ads.plan_refresh(uuid, timestamptz, date) from public, anon, authenticated;
+grant execute on function fb_ads.plan_refresh(uuid, timestamptz, date) to service_role;
+comment on function fb_ads.plan_refresh(uuid, timestamptz, date) is
+  'Plans today and yesterday of an account, and the days since read_until, unless today is about to be read.';
 
 create function fb_ads.plan_insights(request jsonb, account_ids uuid[])
 returns void
@@ -96,9 +133,12 @@ declare
   window_days integer := (select settings.insights_window_days from fb_ads.settings as settings);
   account public.ad_accounts;
 begin
-  -- Every account is wanted and none is known: the discovery is the other sync's.
-  if request -> 'configured' ->> 'mode' = 'all' and not exists (select from public.ad_accounts) then
-    perform fb_ads.plan_metadata(request, null);
+  -- Every account is wanted and none is known: they are discovered first, and then planned as is asked for here.
+  if request -> 'configured' ->> 'mode' = 'all' and not exists (select from public.ad_accounts as a where a.configured) then
+    perform fb_ads.plan_metadata(jsonb_build_object('arrived_at', arrived_at), null);
+    update fb_ads.sync_jobs as job
+    set params = job.params || jsonb_build_object('insights', request - 'configured')
+    where job.kind = 'accounts' and job.state in ('pending', 'running');
   end if;
   for account in
     select a.*
@@ -110,7 +150,7 @@ begin
       perform fb_ads.plan_backfill(
         account.id,
         coalesce(since, until - window_days + 1),
-        coalesce(until, fb_ads.local_day(account.timezone_name)),
+        coalesce(until, 'infinity'),
         'request', arrived_at
       );
     elsif coalesce((request ->> 'refresh')::boolean, false) then
@@ -125,7 +165,7 @@ $$;
 revoke execute on function fb_ads.plan_insights(jsonb, uuid[]) from public, anon, authenticated;
 grant execute on function fb_ads.plan_insights(jsonb, uuid[]) to service_role;
 comment on function fb_ads.plan_insights(jsonb, uuid[]) is
-  'Makes sure that the jobs of an insights sync exist for those accounts (null: all) that are enabled: {since?, until?} plans a backfill, {refresh: true} today and yesterday, otherwise the window. Called twice for one request it plans once.';
+  'Makes sure that the jobs of an insights sync exist for those accounts (null: all) that are enabled: {since?, until?} plans a backfill, {refresh: true} today and yesterday, otherwise the window. Called twice for one request it plans once. Where FB_ADS_ACCOUNT_IDS is * and no account is known, the discovery is planned and remembers the request.';
 
 create function public.fb_replan_insights(request jsonb)
 returns jsonb
@@ -136,25 +176,30 @@ set search_path = ''
 as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
+  wants_window boolean;
+  asked fb_ads.insight_backfills[];
+  backfill fb_ads.insight_backfills;
 begin
   perform fb_ads.upsert_accounts(jsonb_build_array(request -> 'account'));
-  delete from fb_ads.insight_backfills as backfill where backfill.account_id = job.account_id and backfill.reason = 'new_account';
-  delete from fb_ads.sync_jobs as planned
-  where planned.account_id = job.account_id
-    and planned.kind = 'insights'
-    and (planned.id = job.id or (planned.state = 'pending' and not exists (
-      select from fb_ads.insight_backfills as backfill where backfill.plan_id = planned.plan_id
-    )));
+  asked := array(
+    select b from fb_ads.insight_backfills as b where b.account_id = job.account_id and b.reason = 'request' order by b.requested_at
+  );
+  -- Nothing was read of an account whose calendar was not known, so every plan of it can be made anew.
+  with dropped as (
+    delete from fb_ads.sync_jobs as planned
+    where planned.account_id = job.account_id and planned.kind = 'insights' and (planned.id = job.id or planned.state = 'pending')
+    returning planned.plan_id
+  )
+  select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window from dropped;
+  delete from fb_ads.insight_backfills as known where known.account_id = job.account_id;
   -- The night before the first night of the metadata sync: its lists are wanted too.
   perform fb_ads.plan_lists(array[job.account_id], now());
-  if job.purpose = 'backfill' and not exists (
-    select from fb_ads.insight_backfills as backfill where backfill.plan_id = job.plan_id and backfill.reason <> 'new_account'
-  ) or job.purpose <> 'backfill' then
+  if wants_window then
     perform fb_ads.plan_window(job.account_id, now());
-  else
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params)
-    values (job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, job.page_size, job.params);
   end if;
+  foreach backfill in array asked loop
+    perform fb_ads.plan_backfill(job.account_id, backfill.since, backfill.until, 'request', now(), backfill.plan_id);
+  end loop;
   return '{}';
 end;
 $$;

@@ -111,4 +111,98 @@ Deno.test("the days of a plan", async (t) => {
       assertEquals(jobs.map((job) => `${job.kind} ${job.state}`), ["insights done", "reconciliation pending"]);
     },
   );
+
+  const plans = async (account: string) =>
+    [
+      ...await sql`select purpose || ' ' || since::text || '..' || until::text as range from fb_ads.sync_jobs
+        where account_id = ${account} and kind = 'insights' and state = 'pending' order by priority, id`,
+    ].map((row) => row.range);
+  const addAccount = async (fb_account_id: string, timezone_name: string | null) => {
+    const [account] = await sql`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
+      values (${fb_account_id}, ${timezone_name}, ${timezone_name && "USD"}, true) returning id`;
+    return String(account?.id);
+  };
+  const dayAt = async (zone: string, back = 0) =>
+    String((await sql`select (fb_ads.local_day(${zone}) - ${back}::integer)::text as day`)[0]?.day);
+
+  await t.step(
+    "an open window of an earlier day is gone on with, and the days since then are read before it",
+    async () => {
+      const id = await addAccount("2", "UTC");
+      await sql`update fb_ads.settings set insights_backfill_days = 0, insights_window_days = 3`;
+      await sql`select fb_ads.plan_window(${id}, now())`;
+      await sql`update fb_ads.sync_jobs set since = since - 1, until = until - 1, created_at = now() - interval '1 day' where account_id = ${id}`;
+      const open = await plans(id);
+      assertEquals(open.length, 2);
+      await sql`select fb_ads.plan_window(${id}, now())`;
+      assertEquals(await plans(id), [`refresh ${await dayAt("UTC", 1)}..${await dayAt("UTC")}`, ...open]);
+      await sql`select fb_ads.plan_window(${id}, now() + interval '1 second')`;
+      assertEquals((await plans(id)).length, 3, "once");
+    },
+  );
+
+  await t.step(
+    "a window takes the place of a refresh that has not begun, and leaves one whose report is under way",
+    async () => {
+      const id = await addAccount("3", "UTC");
+      await sql`select fb_ads.plan_refresh(${id}, now())`;
+      await sql`select fb_ads.plan_window(${id}, now())`;
+      assertEquals((await plans(id)).map((plan) => plan.split(" ")[0]), ["window", "window"]);
+      await sql`delete from fb_ads.sync_jobs where account_id = ${id}`;
+      await sql`select fb_ads.plan_refresh(${id}, now())`;
+      await sql`update fb_ads.sync_jobs set report_run_id = '1' where account_id = ${id}`;
+      await sql`select fb_ads.plan_window(${id}, now())`;
+      assertEquals((await plans(id)).map((plan) => plan.split(" ")[0]), ["refresh", "window", "window"]);
+    },
+  );
+
+  await t.step("a range that was given up begins anew, without its old report and cursor", async () => {
+    const id = await addAccount("4", "UTC");
+    await sql`select fb_ads.plan_backfill(${id}, ${await dayAt("UTC", 50)}, ${await dayAt(
+      "UTC",
+      48,
+    )}, 'request', now())`;
+    await sql`update fb_ads.sync_jobs set state = 'failed', finished_at = now() - interval '1 hour', report_run_id = '1', cursor = 'x', page_count = 3,
+      params = '{"read": "report", "report": {"restarts": 1}}' where account_id = ${id}`;
+    await sql`select fb_ads.plan_window(${id}, now())`;
+    const [job] =
+      await sql`select state, report_run_id, cursor, page_count, params from fb_ads.sync_jobs where account_id = ${id} and purpose = 'backfill'`;
+    assertEquals({ ...job }, {
+      state: "pending",
+      report_run_id: null,
+      cursor: null,
+      page_count: 0,
+      params: { read: "report" },
+    });
+  });
+
+  for (const zone of ["Pacific/Kiritimati", "Etc/GMT+12"]) {
+    await t.step(`a range asked of an account that was never read ends with its own today (${zone})`, async () => {
+      const id = await addAccount(zone.length.toString(), null);
+      const since = await dayAt(zone, 5);
+      await sql`select fb_ads.plan_insights(${sql.json({ since })}, array[${id}::uuid])`;
+      const [plan] = await sql`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
+      const [started] =
+        await sql`select fb_ads.start_sync_job(job.id, null) as job from fb_ads.sync_jobs as job where job.account_id = ${id} limit 1`;
+      const account = { fb_account_id: zone.length.toString(), timezone_name: zone, currency: "USD", configured: true };
+      const request = { job_id: started?.job.id, lease_id: started?.job.lease_id, account };
+      await sql`select public.fb_replan_insights(${sql.json(request)})`;
+      assertEquals(await plans(id), [`backfill ${since}..${await dayAt(zone)}`]);
+      const [again] = await sql`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
+      assertEquals(again?.plan_id, plan?.plan_id, "who looks at its progress need not look elsewhere");
+    });
+  }
+
+  await t.step(
+    "an account that the configuration names from now on is enabled by any call, one that a person disabled is not",
+    async () => {
+      await sql`insert into public.ad_accounts (fb_account_id, configured, enabled) values ('71', false, false), ('72', true, false)`;
+      const configured = { mode: "list", ids: ["71", "72"] };
+      const request = { function_slug: "fb-sync-insights", token_fingerprint: "0", configured, resume: true };
+      await sql`select public.fb_start_sync_run(${sql.json(request)})`;
+      const rows =
+        await sql`select enabled from public.ad_accounts where fb_account_id in ('71', '72') order by fb_account_id`;
+      assertEquals(rows.map((row) => row.enabled), [true, false]);
+    },
+  );
 });

@@ -28,6 +28,7 @@ const SECOND = "102938475000002";
 /** Wrong bodies and the paths that the answer names. */
 const WRONG: [string, unknown, string[]][] = [
   ["a day that does not exist", { since: "2026-02-30" }, ["since"]],
+  ["a year that never was", { since: "0000-06-01" }, ["since"]],
   ["a day in another form", { since: "01.02.2026", until: "2026-2-1" }, ["since", "until"]],
   ["the future", { until: "2999-01-01" }, ["until"]],
   ["since after until", { since: "2026-03-02", until: "2026-03-01" }, ["since"]],
@@ -196,6 +197,29 @@ Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
       "fb-sync-insights 45 18 * * *",
       "fb-sync-insights-hourly 7 * * * *",
     ]);
+  });
+});
+
+Deno.test("fb-sync-insights as the first call ever, with every account enabled", async (t) => {
+  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  const { platform } = suite;
+
+  await t.step("discovers the accounts and reads their days in one go", async () => {
+    const answer = await sync(platform, SLUG);
+    assertEquals([answer.jobs.left, answer.jobs.failed], [0, 0]);
+    await assertSpend(suite, 90);
+  });
+
+  await t.step("reads the range that was asked for, and no other", async () => {
+    await startOver(suite, smallWorld(new Date()));
+    const [account] = suite.graph.world.accounts;
+    assert(account !== undefined);
+    const day = dayText(today(suite.graph, account) - 3);
+    await sync(platform, SLUG, { since: day, until: day });
+    assertEquals(
+      await storedRows(platform, account),
+      expectedRows(suite.graph, account, 4).filter((row) => row.startsWith(day)),
+    );
   });
 });
 

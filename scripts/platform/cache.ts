@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { exists, PlatformError } from "./project.ts";
+import { serverMayEnter } from "./server_user.ts";
 
 const KEPT_ENTRIES_PER_KIND = 6;
 /** An entry used this recently may be in the middle of being copied by another process. */
@@ -34,7 +35,7 @@ export function cacheDirectory(): string {
     try {
       Deno.mkdirSync(directory, { recursive: true, mode: 0o755 });
       Deno.removeSync(Deno.makeTempFileSync({ dir: directory, prefix: "probe-" }));
-      if (Deno.statSync(directory).uid !== Deno.uid()) continue;
+      if (Deno.statSync(directory).uid !== Deno.uid() || !serverMayEnter(directory)) continue;
       return directory;
     } catch (error) {
       if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound) continue;

@@ -30,16 +30,6 @@ export interface Installation {
   key: string;
 }
 
-/** The user that the server's processes run as: nobody for root, whom PostgreSQL refuses, else the present user. */
-export function serverUser(): { uid: number; gid: number } | undefined {
-  if (Deno.uid() !== 0) return undefined;
-  for (const line of Deno.readTextFileSync("/etc/passwd").split("\n")) {
-    const [name, , uid, gid] = line.split(":");
-    if (name === "nobody" && uid && gid) return { uid: Number(uid), gid: Number(gid) };
-  }
-  return { uid: 65534, gid: 65534 };
-}
-
 /** Finds the installation and prepares it; `pgBin` is the directory of its programs, default `PG_BIN`, else npm's. */
 export async function prepareInstallation(reaper: Reaper, pgBin = Deno.env.get("PG_BIN")): Promise<Installation> {
   return pgBin ? await prepareNamed(reaper, pgBin) : await prepareEmbedded(reaper);

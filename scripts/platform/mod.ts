@@ -18,9 +18,10 @@ import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";
-import { findDeno, PlatformError, repositoryRoot } from "./project.ts";
+import { exists, findDeno, PlatformError, repositoryRoot } from "./project.ts";
 import { Reaper } from "./reaper.ts";
 import { type Server, type Sql, startServer } from "./server.ts";
+import { serverMayEnter } from "./server_user.ts";
 import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 
 export type { Sql } from "./server.ts";
@@ -176,7 +177,8 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
 }
 
 async function makeDirectory(reaper: Reaper): Promise<string> {
-  const directory = join(tmpdir(), `supabase-meta-ads-${crypto.randomUUID()}`);
+  const parent = [tmpdir(), "/tmp", "/var/tmp"].find((path) => exists(path) && serverMayEnter(path));
+  const directory = join(parent ?? cacheDirectory(), `supabase-meta-ads-${crypto.randomUUID()}`);
   await reaper.own(directory);
   await Deno.mkdir(directory, { mode: 0o711 });
   return directory;

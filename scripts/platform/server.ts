@@ -7,10 +7,11 @@
 
 import { join } from "node:path";
 import postgres from "postgres";
-import { type Installation, serverUser } from "./installation.ts";
+import type { Installation } from "./installation.ts";
 import { PlatformError } from "./project.ts";
 import { withFreePort } from "./ports.ts";
 import type { Child, Reaper } from "./reaper.ts";
+import { serverUser } from "./server_user.ts";
 
 /** A client of the `postgres` library. */
 export type Sql = postgres.Sql;

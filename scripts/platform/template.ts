@@ -8,10 +8,11 @@
 import { join } from "node:path";
 import { cached, hashOf } from "./cache.ts";
 import { pushMigrations } from "./cli.ts";
-import { type Installation, serverUser } from "./installation.ts";
+import type { Installation } from "./installation.ts";
 import { exists, platformDirectory, PlatformError } from "./project.ts";
 import type { Reaper } from "./reaper.ts";
 import { type Server, startServer } from "./server.ts";
+import { serverUser } from "./server_user.ts";
 
 const FILES = { data: "data", password: "password" } as const;
 

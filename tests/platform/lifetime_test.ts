@@ -19,8 +19,8 @@ class Program implements AsyncDisposable {
   text = "";
   ended = false;
 
-  constructor(command: string, args: string[], env: Record<string, string> = {}) {
-    Deno.chmodSync(this.directory, 0o755);
+  constructor(command: string, args: string[], env: Record<string, string> = {}, mode = 0o755) {
+    Deno.chmodSync(this.directory, mode);
     const process = this.process = new Deno.Command(command, {
       args,
       env: { TMPDIR: this.directory, NO_COLOR: "1", ...env },
@@ -84,6 +84,13 @@ Deno.test("a platform whose process is killed leaves no process and no file", as
   program.process.kill("SIGKILL");
   await program.leavesNothing();
   for (const pid of children) await untilTrue(async () => !await isAlive(pid));
+});
+
+Deno.test("a temporary directory that only its owner may enter is no hindrance, for root either", async () => {
+  await using program = new Program(Deno.execPath(), ["run", "-A", HOLDER, fixtureProject], {}, 0o700);
+  await program.waitFor("children ");
+  program.process.kill("SIGKILL");
+  await program.leavesNothing();
 });
 
 Deno.test("a platform that is killed while it starts leaves no process and no file", async () => {

@@ -52,6 +52,7 @@ create table fb_ads.sync_jobs (
   run_id uuid references fb_ads.sync_runs (id) on delete set null,
   lease_id uuid,
   lease_until timestamptz,
+  claimed_at timestamptz,
   not_before timestamptz not null default now(),
   cursor text,
   page_size integer,
@@ -95,6 +96,7 @@ comment on column fb_ads.sync_jobs.state is 'pending, running (has a lease), don
 comment on column fb_ads.sync_jobs.run_id is 'The invocation that holds or last held the job.';
 comment on column fb_ads.sync_jobs.lease_id is 'Fence: a write with another lease_id is refused.';
 comment on column fb_ads.sync_jobs.lease_until is 'When the lease runs out and the job may be claimed by another. Renewed with every page.';
+comment on column fb_ads.sync_jobs.claimed_at is 'When the worker that holds or last held the job began with it; an app parked since then is not to be called for it.';
 comment on column fb_ads.sync_jobs.not_before is 'Parked until then: a quota is spent, or an error wants a pause.';
 comment on column fb_ads.sync_jobs.cursor is 'Meta''s paging cursor after the last stored page; null at the beginning.';
 comment on column fb_ads.sync_jobs.page_size is 'Objects or rows a page; halved when Meta asks to reduce the amount of data, grown while pages succeed.';
@@ -126,6 +128,7 @@ create table fb_ads.rate_limits (
   usage_percent numeric,
   regain_at timestamptz,
   access_tier text,
+  parked_at timestamptz,
   parked_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
@@ -143,6 +146,7 @@ comment on column fb_ads.rate_limits.use_case is 'Meta''s business use case (ads
 comment on column fb_ads.rate_limits.usage_percent is 'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
 comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
 comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
+comment on column fb_ads.rate_limits.parked_at is 'When the parking was last asked for.';
 comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
 comment on column fb_ads.rate_limits.stopped_at is 'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
 comment on column fb_ads.rate_limits.probe_after is 'When one call may try whether the trouble is over.';

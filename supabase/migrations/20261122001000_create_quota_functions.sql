@@ -60,6 +60,43 @@ revoke execute on function fb_ads.parked_until(uuid, text) from public, anon, au
 grant execute on function fb_ads.parked_until(uuid, text) to service_role;
 comment on function fb_ads.parked_until(uuid, text) is 'When a new job of that kind may start: now, or the end of the longest parking that holds it.';
 
+create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
+returns timestamptz
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
+begin
+  insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_at, parked_until)
+  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), clock_timestamp(), ends_at)
+  on conflict on constraint rate_limits_pkey do update set
+    parked_at = excluded.parked_at,
+    parked_until = greatest(quota.parked_until, excluded.parked_until),
+    updated_at = now();
+
+  update fb_ads.sync_jobs as job
+  set
+    not_before = ends_at,
+    last_error = coalesce(park_sync_jobs.error, job.last_error)
+  where job.state = 'pending'
+    and job.not_before < ends_at
+    and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
+    and (
+      park_sync_jobs.scope = 'app'
+      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
+    );
+  return ends_at;
+end;
+$$;
+
+revoke execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) to service_role;
+comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
+  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most a day; a longer parking is never shortened. Returns its end.';
+
 create function fb_ads.store_usage(usage jsonb)
 returns void
 language sql
@@ -84,61 +121,40 @@ as $$
     updated_at = now()
   where (quota.usage_percent, quota.regain_at, quota.access_tier)
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
+
+  -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
+  select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
+  from jsonb_to_recordset(usage) as r (scope text, key text, use_case text, regain_seconds double precision)
+  where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
+  group by r.scope, r.key, r.use_case
+  order by r.key, r.use_case;
 $$;
 
 revoke execute on function fb_ads.store_usage(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.store_usage(jsonb) to service_role;
 comment on function fb_ads.store_usage(jsonb) is
-  'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of each.';
+  'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of each; and parks what is blocked.';
 
-create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
+create function fb_ads.app_parked_until(job fb_ads.sync_jobs)
 returns timestamptz
-language plpgsql
-volatile
+language sql
+stable
 security invoker
 set search_path = ''
 as $$
-declare
-  ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
-begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_until)
-  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), ends_at)
-  on conflict on constraint rate_limits_pkey do update set
-    parked_until = greatest(quota.parked_until, excluded.parked_until),
-    updated_at = now();
-
-  update fb_ads.sync_jobs as job
-  set
-    not_before = ends_at,
-    last_error = coalesce(park_sync_jobs.error, job.last_error)
-  where job.state = 'pending'
-    and job.not_before < ends_at
-    and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
-    and (
-      park_sync_jobs.scope = 'app'
-      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
-    );
-
-  -- Whoever holds a job of a parked app hears of it when it stores its page; one that is being stored just now is left alone.
-  update fb_ads.sync_jobs as job
-  set not_before = ends_at
-  where park_sync_jobs.scope = 'app'
-    and job.id in (
-      select held.id
-      from fb_ads.sync_jobs as held
-      where held.state = 'running'
-        and held.not_before < ends_at
-        and held.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
-      for update skip locked
-    );
-  return ends_at;
-end;
+  select max(quota.parked_until)
+  from fb_ads.rate_limits as quota
+  where quota.scope = 'app'
+    and quota.key = 'default'
+    and quota.parked_until > now()
+    and quota.parked_at > job.claimed_at
+    and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
-revoke execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) from public, anon, authenticated;
-grant execute on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) to service_role;
-comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
-  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most a day; a longer parking is never shortened. Held jobs of a parked app are given back with their next page. Returns its end.';
+revoke execute on function fb_ads.app_parked_until(fb_ads.sync_jobs) from public, anon, authenticated;
+grant execute on function fb_ads.app_parked_until(fb_ads.sync_jobs) to service_role;
+comment on function fb_ads.app_parked_until(fb_ads.sync_jobs) is
+  'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null where nobody was. A job that is claimed in spite of a parking was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void

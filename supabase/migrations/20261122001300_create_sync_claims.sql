@@ -10,7 +10,7 @@ set search_path = ''
 as $$
   with started as (
     update fb_ads.sync_jobs as job
-    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(), lease_until = now() + interval '90 seconds'
+    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(), lease_until = now() + interval '90 seconds', claimed_at = now()
     where job.id = start_sync_job.job_id and job.state = 'pending'
     returning job.*
   )
@@ -37,10 +37,10 @@ security invoker
 set search_path = ''
 as $$
   with reaped as (
-    update fb_ads.sync_jobs
-    set state = 'pending', lease_id = null, lease_until = null
-    where state = 'running' and lease_until <= now()
-    returning run_id
+    update fb_ads.sync_jobs as job
+    set state = 'pending', lease_id = null, lease_until = null, not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
+    where job.state = 'running' and job.lease_until <= now()
+    returning job.run_id
   )
   update fb_ads.sync_runs as run
   set lease_until = now()

@@ -7,12 +7,14 @@ volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  parked_until timestamptz := fb_ads.app_parked_until(job);
 begin
-  if job.state <> 'running' or job.not_before <= now() then
+  if job.state <> 'running' or parked_until is null then
     return false;
   end if;
   update fb_ads.sync_jobs as j
-  set state = 'pending', lease_id = null, lease_until = null
+  set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
   where j.id = job.id;
   perform fb_ads.keep_run(job.run_id);
   return true;
@@ -93,10 +95,13 @@ begin
     lease_until = null,
     -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the job.
     attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
-    not_before = case
-      when outcome in ('retry', 'restart') and not given_up then greatest(j.not_before, now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts)))
-      else j.not_before
-    end,
+    not_before = greatest(
+      case
+        when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts))
+        else j.not_before
+      end,
+      fb_ads.app_parked_until(j)
+    ),
     cursor = case when outcome = 'restart' then null else j.cursor end,
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),

@@ -51,6 +51,29 @@ Deno.test("fb-sync-metadata leaves a spent quota alone", async (t) => {
     },
   );
 
+  await t.step("a use case that another one's answer tells is blocked is left alone", async () => {
+    await startOver(suite, smallWorld(NOW));
+    await sync(platform, SLUG);
+    await sql`
+      insert into fb_ads.sync_jobs (account_id, kind, since, until, purpose, plan_id)
+      select id, 'insights', '2026-11-01', '2026-11-01', 'window', gen_random_uuid() from public.ad_accounts where fb_account_id = ${FIRST}`;
+    const usage = JSON.stringify({
+      [FIRST]: [
+        { type: "ads_management", call_count: 3, total_cputime: 1, total_time: 1, estimated_time_to_regain_access: 0 },
+        { type: "ads_insights", call_count: 100, total_cputime: 1, total_time: 1, estimated_time_to_regain_access: 12 },
+      ],
+    });
+    graph.faults.add({
+      match: { route: "campaigns", account: FIRST },
+      action: { kind: "headers", headers: { "X-Business-Use-Case-Usage": usage } },
+      times: 1,
+    });
+    assertEquals((await sync(platform, SLUG)).jobs, { done: 7, left: 0, failed: 0 });
+    const [job] = await sql`
+      select extract(epoch from not_before - now())::int as seconds from fb_ads.sync_jobs where kind = 'insights'`;
+    assert(job?.seconds > 700 && job?.seconds <= 720, `${job?.seconds} s`);
+  });
+
   await t.step("the app's limit ends the reading of the accounts that others hold too", async () => {
     await startOver(suite, manyAccountsWorld(NOW, { accounts: 3, ads: 60, plain: true }));
     await sql`update fb_ads.settings set metadata_page_size = 2, metadata_page_size_max = 2`;

@@ -88,6 +88,10 @@ begin
     end if;
     -- One sale at which the host's view stumbles must not keep the others back.
     sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
+    if cardinality(sales) = 0 then
+      -- Not one sale is at fault but the view: all wait until it is mended.
+      raise;
+    end if;
   end;
   return query select found_sale from unnest(sales) as found_sale;
 end;

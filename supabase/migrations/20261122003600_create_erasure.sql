@@ -59,6 +59,19 @@ begin
   into users
   from fb_ads.conversion_events as event
   where event.user_digest is not null and (event.person_digests && digests or event.user_digest = any (digests));
+  -- A guest's browser is the guest's own, unless somebody else was seen in it.
+  if users is null then
+    digests := digests || array(
+      select distinct mine.browser_digest
+      from fb_ads.conversion_events as mine
+      where mine.person_digests && digests and mine.browser_digest is not null
+        and not exists (
+          select from fb_ads.conversion_events as other
+          where other.browser_digest = mine.browser_digest
+            and (other.user_digest is not null or not other.person_digests && digests)
+        )
+    );
+  end if;
   -- Two users behind one phone number are two persons: only what carries the number itself goes then.
   if cardinality(users) = 1 then
     select array_agg(distinct known.digest)
@@ -79,7 +92,7 @@ $$;
 revoke execute on function fb_ads.digests_of_person(text) from public, anon, authenticated;
 grant execute on function fb_ads.digests_of_person(text) to service_role;
 comment on function fb_ads.digests_of_person(text) is
-  'All digests under which a person given by user id, e-mail address, phone number or digest is known: those of the user''s own events beside the one given.';
+  'All digests under which a person given by user id, e-mail address, phone number or digest is known: those of the user''s own events beside the one given, and a guest''s browsers.';
 
 create function fb_ads.erase_events(event_row_ids bigint[])
 returns void

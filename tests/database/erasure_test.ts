@@ -93,6 +93,21 @@ Deno.test("`fb_erase_person` removes a person everywhere and leaves keys that th
   });
 });
 
+Deno.test("`fb_erase_person` knows a guest's browser, unless somebody else was seen in it", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const [mine, shared] = ["a".repeat(64), "b".repeat(64)];
+  await storeEvents(platform, [
+    { event_id: "landing", browser_digest: mine },
+    { event_id: "lead", browser_digest: mine, person_digests: [SITI] },
+    { event_id: "lead elsewhere", browser_digest: shared, person_digests: [SITI] },
+    { event_id: "landing elsewhere", browser_digest: shared },
+    { event_id: "another's lead elsewhere", browser_digest: shared, person_digests: [OTHER] },
+  ]);
+  await platform.sql`select public.fb_erase_person(${SITI})`;
+  const rows = await platform.sql`select event_id from fb_ads.conversion_events where state <> 'erased' order by 1`;
+  assertEquals(rows.map((row) => row.event_id), ["another's lead elsewhere", "landing elsewhere"]);
+});
+
 Deno.test("`fb_erase_person` knows the sales of a host that keeps no time of payment", async () => {
   await using platform = await startPlatform({ schedule: false });
   const { sql } = platform;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
 
 async function refsFound(platform: Platform, refs: string[]): Promise<string[]> {
@@ -73,4 +73,9 @@ Deno.test("one sale at which the host's view stumbles keeps no other back", asyn
   const [poison] = await sql`select state, not_before > now() as is_put_off from fb_ads.conversion_events
     where event_id = '22222222-2222-4222-8222-222222222222'`;
   assertEquals(poison, { state: "waiting", is_put_off: true });
+
+  await sql`update public.transactions set amount = 'much'`;
+  await sql`update fb_ads.conversion_events set not_before = now()`;
+  await assertRejects(() => sql`select public.fb_claim_purchases(${request})`);
+  assertEquals((await sql`select from fb_ads.conversion_events where not_before <= now()`).length, 3);
 });

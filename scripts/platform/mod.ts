@@ -112,6 +112,8 @@ interface Parts {
 
 /** Starts a platform. A failed start leaves nothing behind. */
 export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  // What root makes must be readable by the server's user, whatever root's own mask says; secrets name their mode.
+  if (Deno.uid() === 0) Deno.umask(0o022);
   const parts: Parts = { reaper: new Reaper() };
   try {
     return await assemble(parts, options);

@@ -93,6 +93,19 @@ Deno.test("a temporary directory that only its owner may enter is no hindrance, 
   await program.leavesNothing();
 });
 
+Deno.test("a file mode mask that keeps everything to oneself is no hindrance, for root either", async () => {
+  const cache = await Deno.makeTempDir({ prefix: "cache-" });
+  await Deno.chmod(cache, 0o755);
+  const command = 'umask 077; exec "$0" run -A "$1" "$2"';
+  await using program = new Program("sh", ["-c", command, Deno.execPath(), HOLDER, fixtureProject], {
+    PLATFORM_CACHE: `${cache}/inside`,
+  });
+  await program.waitFor("children ");
+  program.process.kill("SIGKILL");
+  await program.leavesNothing();
+  await Deno.remove(cache, { recursive: true });
+});
+
 Deno.test("a platform that is killed while it starts leaves no process and no file", async () => {
   for (const milliseconds of [150, 320, 480, 700]) {
     await using program = holder();

@@ -102,10 +102,15 @@ function encodeParams(params: GraphParams): URLSearchParams {
   return encoded;
 }
 
+/** Whether a text can be a token at all; one that was stored with a line break cannot be sent. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
+}
+
 /** Makes a client for one token. */
 export function createGraphClient(options: GraphClientOptions): GraphClient {
   const { token, api_version, graph_url, clock, timeout_ms = 60_000, on_call } = options;
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("the token is empty or holds characters that no token has");
+  if (!isToken(token)) throw new TypeError("the token is empty or holds characters that no token has");
 
   async function call(
     method: GraphCall["method"],

@@ -10,7 +10,7 @@ import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncS
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
 import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
-import { createGraphClient } from "../meta/graph_client.ts";
+import { createGraphClient, isToken } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { buildJobError } from "./failure.ts";
 import { runLanes, type WorkOnJob } from "./lanes.ts";
@@ -60,8 +60,14 @@ function refuseAccounts(started: StartedRun, account_ids: string[]): never {
 
 async function readToken(database: Database): Promise<string> {
   const token = await database.readSecret(TOKEN_SECRET);
-  if (token !== null) return token;
-  throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
+  if (token === null) throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
+  if (!isToken(token)) {
+    throw new ConfigError([{
+      path: TOKEN_SECRET,
+      message: "holds a space, a line break or another character that no token has",
+    }]);
+  }
+  return token;
 }
 
 /** How long a caller who waits is kept for a slot: a killed worker's is free after five seconds. */

@@ -10,6 +10,7 @@ import { type EventRow, storeEvents } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
 import { type FieldProblem, RequestError } from "../errors.ts";
 import { type CallerProfile } from "../events/caller_profile.ts";
+import { withFirstSeen } from "../events/click.ts";
 import { locateProblems, validateEvents } from "../events/validate_events.ts";
 import type { AcceptedEvent, RefusedEvent, ValidatedEvent } from "../events/validate_event.ts";
 import type { Note } from "../user_data/normalised.ts";
@@ -59,10 +60,9 @@ const TEST_NOTE: Note = {
   message: "META_TEST_EVENT_CODE is set: test events are shown in Meta's Test Events AND are counted like any other",
 };
 
-/** The rows that could be taken. */
+/** What became of the events of a request, in their order. */
 interface Batch {
   validated: ValidatedEvent[];
-  accepted: AcceptedEvent[];
   /** The body was a list, so paths name the place in it. */
   is_list: boolean;
 }
@@ -82,8 +82,24 @@ function validate(body: Record<string, unknown>, options: TakeOptions): Batch {
     ...(options.default_country === null ? {} : { default_country: options.default_country }),
   });
   if ("problems" in result) throw refuseAll(result.problems);
-  const accepted = result.events.filter((event) => event.ok);
-  return { validated: result.events, accepted, is_list: "events" in body };
+  return { validated: withFirstSights(result.events), is_list: "events" in body };
+}
+
+/** Events of one browser that carry the same click id tell of one click; what other requests told of it the database knows. */
+function withFirstSights(events: ValidatedEvent[]): ValidatedEvent[] {
+  const first = new Map<string, number>();
+  const clickOf = ({ click, event }: AcceptedEvent) => `${click?.fbclid} ${event.user_data.fbp}`;
+  for (const event of events) {
+    if (!event.ok || event.click === undefined) continue;
+    const key = clickOf(event);
+    first.set(key, Math.min(first.get(key) ?? Infinity, event.click.seen_at_ms));
+  }
+  if (first.size === 0) return events;
+  return events.map((taken) => {
+    if (!taken.ok) return taken;
+    const event = withFirstSeen(taken.event, taken.click, first.get(clickOf(taken)) ?? Infinity);
+    return event === taken.event ? taken : { ...taken, event };
+  });
 }
 
 function refuseAll(problems: readonly Note[]): RequestError {
@@ -125,7 +141,7 @@ export async function takeEvents(
     const trusted = options.profile.name === "server";
     const inputs: unknown[] = Array.isArray(body.events) ? body.events : [body];
     const rows = batch.validated.flatMap((event, index) =>
-      event.ok ? [withTouch(buildEventRow(event, trusted), event, inputs[index], options.now_ms)] : []
+      event.ok ? [withClick(buildEventRow(event, trusted), event, inputs[index], options.now_ms)] : []
     );
     return { ...batch, rows };
   });
@@ -151,7 +167,8 @@ export async function takeEvents(
 }
 
 /** Adds what the event says of an ad click, by the page's address as it came: a long id may look like a phone number. */
-function withTouch(row: EventRow, accepted: AcceptedEvent, input: unknown, now_ms: number): EventRow {
+function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, now_ms: number): EventRow {
+  const row = accepted.click?.built === true ? { ...given, fbc_is_built: true } : given;
   const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;
   const touch = buildTouch(accepted.event, {
     now_ms,

@@ -38,6 +38,8 @@ export interface EventRow {
   consent_since: number | null;
   /** Sends it to Meta's Test Events as well. */
   test_event_code: string | null;
+  /** `fbc` was built here from the click id: an earlier sight of that click corrects its time. */
+  fbc_is_built?: boolean;
   /** What it says of an ad click; kept only where the event is. */
   touch?: Touch | null;
 }

@@ -81,7 +81,7 @@ create function fb_ads.given_events(request jsonb)
 returns table (
   place bigint, event_name text, event_id text, event_time timestamptz, action_source text, content jsonb, user_data jsonb,
   browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
-  test_event_code text, may_be_sent boolean
+  test_event_code text, fbc_is_built boolean, may_be_sent boolean
 )
 language sql
 stable
@@ -96,17 +96,17 @@ as $$
       when given.consent is not null
         then least(now(), coalesce(to_timestamp(given.consent_since), to_timestamp(given.event_time) + interval '0.999999 seconds'))
     end,
-    given.test_event_code,
+    given.test_event_code, coalesce(given.fbc_is_built, false),
     request ->> 'origin' is distinct from 'browser' or given.event_name = any (settings.browser_events)
   from rows from (
     jsonb_to_recordset(request -> 'events') as (
       event_name text, event_id text, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
       order_id text, user_digest text, browser_digest text, person_digests text[], consent text, consent_since double precision,
-      test_event_code text
+      test_event_code text, fbc_is_built boolean
     )
   ) with ordinality as given (
     event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest, browser_digest,
-    person_digests, consent, consent_since, test_event_code, place
+    person_digests, consent, consent_since, test_event_code, fbc_is_built, place
   )
   cross join fb_ads.settings as settings;
 $$;
@@ -199,7 +199,11 @@ begin
       judged.event_name, judged.event_id, judged.event_time, judged.action_source,
       case when judged.is_agreed then judged.content end,
       case when judged.is_agreed then judged.user_data end,
-      case when judged.is_agreed then nullif(judged.browser_data, '{}') end,
+      case
+        when not judged.is_agreed then null
+        when judged.fbc_is_built then fb_ads.with_first_sight(judged.browser_data, judged.browser_digest)
+        else nullif(judged.browser_data, '{}')
+      end,
       request ->> 'origin',
       case when judged.is_agreed then 'stored' else 'suppressed' end,
       judged.order_id,

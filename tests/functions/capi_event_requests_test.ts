@@ -32,6 +32,10 @@ function decodeError(body: unknown): { error: { code: string; details?: { path: 
   return body as { error: { code: string; details?: { path: string }[] } };
 }
 
+function fbcOf(event: unknown): unknown {
+  return Reflect.get(Object(Reflect.get(Object(event), "user_data")), "fbc");
+}
+
 Deno.test("capi-event takes what it should from whom it should", async (t) => {
   await using suite = await startCapiSuite();
   const { platform, graph } = suite;
@@ -216,6 +220,49 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
       await sql`select user_data, browser_data, final_at is not null as is_final from fb_ads.conversion_events`;
     assertEquals(row, { user_data: { em: SITI }, browser_data: null, is_final: true });
   });
+
+  await step(
+    "an fbc built here keeps the time when the click was first seen, in this request or an earlier one",
+    async () => {
+      const now = nowSeconds();
+      const landed = (event_id: string, ago: number, more: Record<string, unknown> = {}, user_data = { fbp: FBP }) =>
+        pageView(event_id, {
+          event_time: now - ago,
+          event_source_url: "https://shop.example/?fbclid=IwAR-first",
+          user_data,
+          ...more,
+        });
+      await answersOf(await postAsBrowser(platform, landed("n1", 600)));
+      await answersOf(
+        await postAsBrowser(platform, {
+          events: [
+            landed("n2", 10, { event_name: "Lead" }),
+            landed("n3", 5, {}, { fbp: "fb.1.1795300000000.22" }),
+            landed("n4", 9, { fbclid: "IwAR-other" }, { fbp: "fb.1.1795300000000.22" }),
+            landed("n5", 8, { fbclid: "IwAR-other" }, { fbp: "fb.1.1795300000000.22" }),
+            landed("n6", 700),
+          ],
+        }),
+      );
+      const own = { fbp: FBP, fbc: `fb.1.${(now - 3) * 1_000}.IwAR-first` };
+      await answersOf(await postAsBrowser(platform, landed("n7", 2, {}, own)));
+      await platform.invoke("capi-event", { dispatch: true }).then((response) => response.body?.cancel());
+      const fbcs = graph.capi.events.map(({ event }) => [event.event_id, fbcOf(event)]).sort();
+      const at = (ago: number, fbclid: string) => `fb.1.${(now - ago) * 1_000}.${fbclid}`;
+      assertEquals(fbcs, [
+        ["n1", at(600, "IwAR-first")],
+        ["n2", at(700, "IwAR-first")],
+        ["n3", at(5, "IwAR-first")],
+        ["n4", at(9, "IwAR-other")],
+        ["n5", at(9, "IwAR-other")],
+        ["n6", at(700, "IwAR-first")],
+        ["n7", at(3, "IwAR-first")],
+      ]);
+      await answersOf(await postAsBrowser(platform, landed("n8", 1)));
+      await platform.invoke("capi-event", { dispatch: true }).then((response) => response.body?.cancel());
+      assertEquals(fbcOf(graph.capi.events.at(-1)?.event), at(700, "IwAR-first"));
+    },
+  );
 
   await step("a secret key may send a Purchase of its own", async () => {
     const purchase = lead("p", { event_name: "Purchase", custom_data: { value: 0, currency: "idr" } });

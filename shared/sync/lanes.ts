@@ -23,9 +23,8 @@ export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<v
   async function claim(): Promise<Pick<Claim, "job" | "poll_in_seconds">> {
     if (session.stopped() !== false) return { job: null, poll_in_seconds: null };
     session.budget.count({ calls: 1 });
-    const { job, reason, poll_in_seconds } = await claimSyncJob(session.database, session.scope);
-    if (reason === "token_stopped") session.stop("token_stopped");
-    return { job, poll_in_seconds };
+    // None for a stopped token either, but for the one job that probes it: when that goes well, the others follow.
+    return await claimSyncJob(session.database, session.scope);
   }
 
   /** Resolves when a report is due; null when that is too far off for this invocation to wait for. */

@@ -255,6 +255,18 @@ Deno.test("fb-sync-metadata stops a dead token, probes once, and goes on with th
   await platform.invoke(SLUG, { resume: true }).then((response) => response.body?.cancel());
   assertEquals(graph.ledger.count, 2, "one probe");
 
+  token.dead = null;
+  await sql`update fb_ads.rate_limits set probe_after = now() where scope = 'token'`;
+  assertEquals(
+    (await sync(platform, SLUG, { resume: true })).jobs.left,
+    0,
+    "a probe that goes well is followed by all",
+  );
+  assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+
+  token.dead = "190/460";
+  await platform.invoke(SLUG, {}).then((response) => response.body?.cancel());
+
   graph.tokens.add("another-marketing-token", { name: "renewed", scopes: ["ads_read"] });
   await sql`select vault.update_secret(id, 'another-marketing-token') from vault.secrets where name = 'meta_marketing_api_token'`;
   await syncToEnd(platform, SLUG, { resume: true });

@@ -99,3 +99,29 @@ alter table fb_ads.ad_clicks enable row level security;
 alter table fb_ads.browser_people enable row level security;
 alter table fb_ads.checkout_clicks enable row level security;
 grant select, insert, update, delete on fb_ads.ad_clicks, fb_ads.browser_people, fb_ads.checkout_clicks to service_role;
+
+create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select case
+    when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
+      jsonb_set(browser_data, '{fbc}', to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4))))
+    else browser_data
+  end
+  from (
+    select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
+    from fb_ads.ad_clicks as click
+    where click.fbc_digest = encode(sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex')
+      -- As for landings: a link that is passed on is seen for the first time once more.
+      and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
+  ) as known;
+$$;
+
+revoke execute on function fb_ads.with_first_sight(jsonb, text) from public, anon, authenticated;
+grant execute on function fb_ads.with_first_sight(jsonb, text) to service_role;
+comment on function fb_ads.with_first_sight(jsonb, text) is
+  'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with that click, if an earlier event told of it. Never a later one.';

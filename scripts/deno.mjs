@@ -1,13 +1,18 @@
-// Runs Deno with the arguments given. npm's own wrapper cannot pass a signal on and outlives a killed parent; this one
-// does the first and not the second, and finds the binary also when install scripts are switched off.
+// Runs Deno with the arguments given, after installing what is missing. npm's own wrapper cannot pass a signal on and
+// outlives a killed parent; this one does the first and not the second, and finds the binary also when install scripts are
+// switched off.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { installMissing } from "./install.mjs";
 
 const PARENT_LOOK_MS = 300;
 const PATIENCE_MS = 15_000;
+
+const parent = process.ppid;
+installMissing();
 
 const modules = join(dirname(dirname(fileURLToPath(import.meta.url))), "node_modules");
 const platform = `${process.platform}-${process.arch}${process.platform === "linux" ? "-glibc" : ""}`;
@@ -29,7 +34,6 @@ function stop(signal) {
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop(signal));
 
-const parent = process.ppid;
 setInterval(() => process.ppid === parent || stop("SIGTERM"), PARENT_LOOK_MS).unref();
 
 child.on("error", (error) => {

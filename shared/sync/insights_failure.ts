@@ -106,7 +106,10 @@ export async function reshapeRange(
   if (!(failure instanceof GraphApiError)) return null;
   const refusal = refusalOf(failure);
   const is_at_once = job.kind === "insights" && job.report_run_id === null && job.params.read !== "report";
-  if (failure.action === "clamp") {
+  if (job.params.is_rest === true && failure.action === "drop_field") {
+    // It is the leaving out of ads that Meta refuses, whatever it calls it: the difference stays, and is told.
+    await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
+  } else if (failure.action === "clamp") {
     await reshape(session, job, "clamp", refusal);
   } else if (is_at_once && isTooSlow(failure, job)) {
     await reshape(session, job, "report", refusal);

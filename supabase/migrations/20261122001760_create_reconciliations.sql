@@ -58,6 +58,24 @@ revoke execute on function fb_ads.minor_unit(text) from public, anon, authentica
 grant execute on function fb_ads.minor_unit(text) to service_role;
 comment on function fb_ads.minor_unit(text) is 'The smallest amount of a currency by Meta''s own offsets, which are not ISO 4217''s.';
 
+create function fb_ads.was_split_by_ads(plan_id uuid, day date)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select exists (
+    select
+    from fb_ads.sync_jobs as part
+    where part.plan_id = was_split_by_ads.plan_id and part.kind = 'insights' and part.since = day and part.object_ids is not null
+  );
+$$;
+
+revoke execute on function fb_ads.was_split_by_ads(uuid, date) from public, anon, authenticated;
+grant execute on function fb_ads.was_split_by_ads(uuid, date) to service_role;
+comment on function fb_ads.was_split_by_ads(uuid, date) is 'Whether a plan read a day by our own ads: then it misses those that nobody knew.';
+
 create function fb_ads.compare_days(job fb_ads.sync_jobs, rows jsonb)
 returns void
 language sql
@@ -68,6 +86,10 @@ as $$
   with theirs as (
     select r.date, sum(r.spend) as spend
     from jsonb_to_recordset(rows) as r (date date, spend numeric)
+    -- Days between those that were read once more were not: they keep what was last said of them.
+    where job.purpose <> 'recheck' or exists (
+      select from fb_ads.sync_jobs as part where part.plan_id = job.plan_id and part.kind = 'insights' and r.date between part.since and part.until
+    )
     group by r.date
   ),
   ours as (
@@ -96,11 +118,8 @@ as $$
     case
       when abs(c.our_spend - c.meta_spend) <= c.tolerance then 'equal'
       when job.purpose = 'recheck' then case when c.is_young then 'young' else 'off' end
-      -- A day that was read by our own ads misses those that nobody knew; any other young day only moves.
-      when c.is_young and not exists (
-        select from fb_ads.sync_jobs as part
-        where part.plan_id = job.plan_id and part.kind = 'insights' and part.since = c.date and part.object_ids is not null
-      ) then 'young'
+      -- Any other young day only moves.
+      when c.is_young and not fb_ads.was_split_by_ads(job.plan_id, c.date) then 'young'
       else 'rereading'
     end,
     job.id
@@ -144,7 +163,8 @@ begin
   insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
   select
     job.account_id, 'insights', 'recheck', plan, 105, off.date, off.date, settings.insights_page_size,
-    jsonb_build_object('read', case when limits.sync_days >= 1 then 'sync' else 'report' end),
+    -- A day that no report could hold in one piece may be had page by page, and then holds the ads that nobody knew.
+    jsonb_build_object('read', case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end),
     fb_ads.parked_until(job.account_id, 'insights')
   from (
     select known.date
@@ -190,6 +210,7 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
+  parked boolean := park is not null;
   differences jsonb := '[]';
 begin
   perform fb_ads.compare_days(job, coalesce(request -> 'rows', '[]'));
@@ -197,11 +218,13 @@ begin
   if advanced.state = 'done' then
     differences := fb_ads.end_comparison(advanced);
   end if;
-  if park is not null then
+  if parked then
     perform fb_ads.park_held_job(advanced, park);
+  else
+    parked := fb_ads.heed_parking(advanced);
   end if;
   return jsonb_build_object(
-    'state', case when advanced.state = 'done' then 'done' when park is not null then 'parked' else 'running' end,
+    'state', case when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
     'next_job', null,
     'differences', differences
   );

@@ -48,11 +48,14 @@ Deno.test("reconciliation", async (t) => {
   }
 
   /** A job that compares one day, as a worker holds it; returns what storing said. */
-  async function compare(id: string, day: string, meta: string | null, purpose = "window") {
+  async function compare(id: string, day: string, meta: string | null, purpose = "window", until = day) {
     const [job] = await sql`
       insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, lease_id, lease_until)
-      values (${id}, 'reconciliation', ${purpose}, gen_random_uuid(), ${day}, ${day}, 'running', gen_random_uuid(), now() + interval '90 seconds')
+      values (${id}, 'reconciliation', ${purpose}, gen_random_uuid(), ${day}, ${until}, 'running', gen_random_uuid(), now() + interval '90 seconds')
       returning id, lease_id`;
+    await sql`
+      insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, finished_at)
+      select account_id, 'insights', purpose, plan_id, since, since, 'done', now() from fb_ads.sync_jobs where id = ${job?.id}`;
     const request = {
       job_id: job?.id,
       lease_id: job?.lease_id,
@@ -103,6 +106,15 @@ Deno.test("reconciliation", async (t) => {
     assertEquals({ ...row }, { is_warning: true, difference: "-2.50" });
     assertEquals((await compare(id, day, "10.00", "recheck")).state, "equal");
     assertEquals((await sql`select from public.ad_spend_reconciliation where is_warning`).length, 0);
+  });
+
+  await t.step("a comparison after reading again judges only the days that were read again", async () => {
+    const { id, day } = await begin("USD", ["10.00"]);
+    const [next] = await sql`select (${day}::date + 1)::text as day`;
+    await sql`update public.ad_spend set date = ${next?.day}`;
+    const answer = await compare(id, day, "3.00", "recheck", next?.day);
+    assertEquals(answer.differences, [{ date: day, our_spend: "0", meta_spend: "3.00", difference: "-3.00" }]);
+    assertEquals((await sql`select from fb_ads.reconciliations where date = ${next?.day}`).length, 0);
   });
 
   await t.step("a day on which Meta knows of no spend is compared with 0", async () => {

@@ -11,7 +11,7 @@ import { dayText } from "../graph/calendar.ts";
 import { type ReportOutcome, smallWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
 import { accountAt, startOver } from "./metadata_expectations.ts";
-import { assertSpend, jobsOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
+import { assertSpend, expectedRows, jobsOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
 
@@ -157,6 +157,28 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
     assertEquals(calls("insights.create").length, 3);
+  });
+
+  await t.step("where Meta will not leave ads out, the difference is told and the account goes on", async () => {
+    await begin();
+    await sql`update fb_ads.settings set insights_window_days = 3`;
+    const [row = ""] = expectedRows(graph, accountAt(graph.world, 0), 3);
+    await sql`delete from public.ad_ads where fb_ad_id = ${row.split(" ")[1] ?? ""}`;
+    graph.settings.call_max_rows = 20;
+    graph.faults.add({
+      match: { route: "insights.create", account: FIRST, params_contain: "NOT_IN" },
+      action: {
+        kind: "error",
+        error: { code: 100, message: "(#100) Param filtering[1] must have a field and an operator." },
+      },
+    });
+    await syncToEnd(platform, SLUG, {}, 20);
+    graph.settings.call_max_rows = 0;
+    const off =
+      await sql`select distinct state from fb_ads.reconciliations r join public.ad_accounts a on a.id = r.account_id
+      where a.fb_account_id = ${FIRST} and state not in ('equal', 'young')`;
+    assertEquals(off.map((day) => day.state), ["off"]);
+    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
   });
 
   await t.step("a row that could not be read outlives a report whose reading was interrupted", async () => {

@@ -93,7 +93,10 @@ function loggable(name: string, value: unknown, depth: number): unknown {
 function formatLine(clock: Clock, level: LogLevel, message: string, fields: LogFields): string {
   const head = { time: clock.now().toISOString(), level, message: cut(redactSecrets(message), MAX_TEXT_CHARACTERS) };
   const body: LogFields = {};
-  for (const [name, value] of Object.entries(fields)) body[name] = loggable(name, value, 0);
+  // What a line is about is never overwritten by what it carries.
+  for (const [name, value] of Object.entries(fields)) {
+    body[name in head ? `${name}_detail` : name] = loggable(name, value, 0);
+  }
   const line = JSON.stringify({ ...head, ...body });
   if (line.length <= MAX_LINE_CHARACTERS) return line;
   // What is short stays readable; only the large fields go.

@@ -132,7 +132,7 @@ begin
     set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
     where other.state = 'pending';
   end if;
-  if given_up and job.kind = 'accounts' and error ->> 'reason' is distinct from 'version_dead' then
+  if given_up and job.kind = 'accounts' and coalesce(error ->> 'reason', '') not in ('version_dead', 'policy_block') then
     -- A token that may not list its accounts may still read those that are named.
     perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
   end if;

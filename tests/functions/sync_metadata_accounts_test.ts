@@ -70,6 +70,14 @@ Deno.test("fb-sync-metadata reads the accounts that are named though the token m
   assertEquals({ ...unreadable }, { state: "failed", code: "meta_permission" });
 });
 
+Deno.test("fb-sync-metadata asks nothing more where Meta blocks the token for policy reasons", async () => {
+  await using suite = await startSuite({ functionEnv: { FB_ADS_ACCOUNT_IDS: "102938475000001,102938475000002" } });
+  const { platform, graph } = suite;
+  graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "error", error: "368" } });
+  assertEquals((await sync(platform, SLUG)).jobs, { done: 0, left: 0, failed: 1 });
+  assertEquals(graph.ledger.count, 1);
+});
+
 Deno.test("fb-sync-metadata with full begins half-read lists anew", async () => {
   await using suite = await startSuite({ graph: { world: smallWorld(NOW) } });
   const { platform, graph } = suite;

@@ -1,3 +1,9 @@
+/**
+ * When a run must end: by the isolate's age, by CPU, by rows and bytes, and at `beforeunload`.
+ *
+ * @module
+ */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { type BudgetOptions, createBudget } from "../../../shared/edge/budget.ts";
 

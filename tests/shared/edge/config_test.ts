@@ -1,3 +1,9 @@
+/**
+ * What a variable of the environment becomes, and which values are refused by name.
+ *
+ * @module
+ */
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Config, loadConfig } from "../../../shared/edge/config.ts";
 import { ConfigError } from "../../../shared/errors.ts";

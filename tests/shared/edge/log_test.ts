@@ -1,3 +1,9 @@
+/**
+ * One JSON object a line, and no secret in any of them.
+ *
+ * @module
+ */
+
 import { assert, assertEquals } from "@std/assert";
 import { waitUntil } from "../../../shared/edge/background.ts";
 import { createLog, redactSecrets } from "../../../shared/edge/log.ts";

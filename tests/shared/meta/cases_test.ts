@@ -1,3 +1,9 @@
+/**
+ * The client against the checked-in cases, each worked out from Meta's documentation and not from the client.
+ *
+ * @module
+ */
+
 import { assertEquals } from "@std/assert";
 import { z } from "zod";
 import errors from "../../cases/errors.json" with { type: "json" };

@@ -1,3 +1,9 @@
+/**
+ * Minor units to major ones by Meta's own table of offsets.
+ *
+ * @module
+ */
+
 import { assertEquals, assertThrows } from "@std/assert";
 import { currencyOffset, majorUnits } from "../../../shared/meta/currency_offset.ts";
 

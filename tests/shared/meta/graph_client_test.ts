@@ -1,3 +1,9 @@
+/**
+ * The one door to Meta: what a request carries, and what every kind of answer becomes.
+ *
+ * @module
+ */
+
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";

@@ -1,3 +1,9 @@
+/**
+ * Reading accounts, campaigns, ad sets and ads: what is asked for, paging, and rows that cannot be decoded.
+ *
+ * @module
+ */
+
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { fetchAdAccount, fetchAdAccountsPage } from "../../../shared/meta/ad_accounts.ts";

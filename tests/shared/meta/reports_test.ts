@@ -1,3 +1,9 @@
+/**
+ * Asynchronous reports and tokens: what is asked, and what each state of an answer becomes.
+ *
+ * @module
+ */
+
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { fetchReport, fetchReportPage, startReport } from "../../../shared/meta/reports.ts";

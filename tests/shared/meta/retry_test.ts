@@ -1,3 +1,9 @@
+/**
+ * Which faults are tried again in place, how often, and for how long others are stayed away from.
+ *
+ * @module
+ */
+
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { buildGraphError, transportError } from "../../../shared/meta/graph_answer.ts";

@@ -1,3 +1,9 @@
+/**
+ * One readable line of a targeting or a creative: deterministic, at most 500 characters, whole characters only.
+ *
+ * @module
+ */
+
 import { assert, assertEquals } from "@std/assert";
 import { buildCreativeSummary } from "../../../shared/meta/creative_summary.ts";
 import { buildFields, nextDroppedFields, optionalFields } from "../../../shared/meta/field_list.ts";

@@ -1,3 +1,9 @@
+/**
+ * Meta's usage headers: worst entry, units, unreadable ones; and how long to stay away for them.
+ *
+ * @module
+ */
+
 import { assertEquals } from "@std/assert";
 import { brakeUntil, decideBrakes, parseUsageHeaders } from "../../../shared/meta/usage_headers.ts";
 

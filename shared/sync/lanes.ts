@@ -15,6 +15,8 @@ export type WorkOnJob = (session: SyncSession, job: SyncJob) => Promise<SyncJob 
 
 /** A report that is due later than this is left to the next invocation. */
 const LONGEST_WAIT_MS = 15_000;
+/** Who waits claims that often, for the claim is also the sign of life that keeps the slot for five seconds. */
+const SIGN_OF_LIFE_MS = 3_000;
 
 /** Works until nothing is claimable or the session stops. Every job that was claimed is done, parked or given back. */
 export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<void> {
@@ -27,10 +29,11 @@ export async function runLanes(session: SyncSession, work: WorkOnJob): Promise<v
     return await claimSyncJob(session.database, session.scope);
   }
 
-  /** Resolves when a report is due; null when that is too far off for this invocation to wait for. */
+  /** Resolves when a report may be due; null when that is too far off for this invocation to wait for. */
   function nextPoll(seconds: number | null): Promise<void> | null {
     const ms = seconds === null ? Infinity : Math.max(50, seconds * 1000);
-    return ms > LONGEST_WAIT_MS || ms > session.budget.left().wall_ms ? null : session.sleep(ms);
+    if (ms > LONGEST_WAIT_MS || ms > session.budget.left().wall_ms) return null;
+    return session.sleep(Math.min(ms, SIGN_OF_LIFE_MS));
   }
 
   async function workThrough(first: SyncJob): Promise<void> {

@@ -124,10 +124,10 @@ begin
           where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
         )
       end;
-    -- Who waits for a report holds no job, and is live all the same; nobody waits longer than that.
-    update fb_ads.sync_runs as run
-    set lease_until = now() + make_interval(secs => poll_in_seconds + 5)
-    where run.id = (request ->> 'run_id')::uuid and run.finished_at is null and poll_in_seconds <= 15;
+    -- Who waits for a report holds no job, and is live all the same.
+    if poll_in_seconds is not null then
+      perform fb_ads.keep_run((request ->> 'run_id')::uuid);
+    end if;
     return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
   end if;
 
@@ -255,7 +255,7 @@ $$;
 
 revoke execute on function fb_ads.keep_run(uuid) from public, anon, authenticated;
 grant execute on function fb_ads.keep_run(uuid) to service_role;
-comment on function fb_ads.keep_run(uuid) is 'An invocation that has just given a job back is live until it has claimed another.';
+comment on function fb_ads.keep_run(uuid) is 'An invocation that has just given a job back, or waits for a report, is live until it claims the next.';
 
 create function fb_ads.park_held_job(job fb_ads.sync_jobs, park jsonb)
 returns void

@@ -22,7 +22,14 @@ if (!binary) {
   process.exit(1);
 }
 
-const child = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
+// A proxy is for the world outside: what runs on this machine is reached without it.
+const { NO_PROXY = process.env.no_proxy } = process.env;
+const direct = [NO_PROXY, "127.0.0.1", "localhost", "::1"].filter(Boolean).join(",");
+
+const child = spawn(binary, process.argv.slice(2), {
+  stdio: "inherit",
+  env: { ...process.env, NO_PROXY: direct, no_proxy: direct },
+});
 let stopping = false;
 
 function stop(signal) {

@@ -40,3 +40,20 @@ Deno.test("`scripts/deno.mjs` has npm install what is missing, development packa
   assertEquals(code, 1);
   assertMatch(new TextDecoder().decode(stderr), /^Installing the development packages …\nnpm has no Deno/);
 });
+
+Deno.test("`scripts/deno.mjs` reaches what runs here without the proxy that the environment names", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => undefined },
+    () => new Response("here"),
+  );
+  const { stdout, stderr } = await new Deno.Command("node", {
+    args: [
+      "scripts/deno.mjs",
+      "eval",
+      `console.log(await (await fetch("http://127.0.0.1:${server.addr.port}/")).text())`,
+    ],
+    cwd: repositoryRoot,
+    env: { HTTP_PROXY: "http://127.0.0.1:1", http_proxy: "http://127.0.0.1:1", NO_COLOR: "1" },
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "here\n", new TextDecoder().decode(stderr));
+});

@@ -123,7 +123,12 @@ async function main(): Promise<number> {
     ...(until === undefined ? {} : { until }),
     ...(range.accounts.length === 0 ? {} : { account_ids: range.accounts }),
   });
-  const plans = await findPlans(database, range, String(now?.at));
+  let plans = await findPlans(database, range, String(now?.at));
+  // Where no account is known yet, the plans are made once they are discovered.
+  while (plans.length === 0 && (await readProgress(database, [])).is_running) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    plans = await findPlans(database, range, String(now?.at));
+  }
   if (plans.length === 0) {
     throw new PlatformError("No enabled ad account has days in this range (Meta keeps 37 months).");
   }

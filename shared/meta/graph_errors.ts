@@ -225,6 +225,12 @@ const TEXT_RULES: readonly { code: number; pattern: RegExp; row: GraphErrorRow }
   { code: 100, pattern: /missing permissions?/i, row: PERMISSION },
   {
     code: 100,
+    // How large a page may be, Meta does not document.
+    pattern: /\b(?:param(?:eter)? limit|limit param(?:eter)?)\b/i,
+    row: temporary("page_too_large", "the page is larger than Meta gives", "shrink"),
+  },
+  {
+    code: 100,
     pattern: /cannot include .* in summary param/i,
     row: temporary("report_race", "the report is not yet complete enough to be read"),
   },

@@ -27,10 +27,10 @@ export interface InsightRow {
   date: string;
   /** Decimal string in major units, digit for digit as Meta sent it. */
   spend: string;
-  /** Times shown. */
-  impressions: number;
-  /** Clicks of every kind. */
-  clicks: number;
+  /** Times shown; null where it cannot be read, for spend is never dropped for another figure's sake. */
+  impressions: number | null;
+  /** Clicks of every kind; likewise. */
+  clicks: number | null;
   /** Null where Meta sends none. Not additive over days or ads. */
   reach: number | null;
   /** Clicks on links in the ad. */
@@ -51,10 +51,10 @@ export interface AccountDayRow {
   date: string;
   /** Decimal string in major units. */
   spend: string;
-  /** Times shown. */
-  impressions: number;
-  /** Clicks of every kind. */
-  clicks: number;
+  /** Times shown; null where it cannot be read. */
+  impressions: number | null;
+  /** Clicks of every kind; likewise. */
+  clicks: number | null;
   /** ISO 4217. */
   currency: string | null;
 }
@@ -110,6 +110,14 @@ export interface InsightPageRequest {
   limit: number;
 }
 
+/** The largest count that a column of `ad_spend` holds. */
+const MAX_COUNT = 2 ** 31 - 1;
+
+function readInteger(value: unknown): number | null {
+  const count = readCount(value);
+  return count === null || count > MAX_COUNT ? null : count;
+}
+
 /** What insights of every level have; the reason when it cannot be read. */
 function decodeFigures(value: Record<string, unknown>, fb_account_id: string): AccountDayRow | string {
   const date = readDay(value.date_start);
@@ -117,17 +125,13 @@ function decodeFigures(value: Record<string, unknown>, fb_account_id: string): A
   if (value.date_stop !== undefined && value.date_stop !== date) return "covers more than one day";
   const spend = readDecimal(value.spend);
   if (spend === null) return "spend is missing or no exact amount";
-  // Meta leaves figures out that are zero.
-  const impressions = value.impressions === undefined ? 0 : readCount(value.impressions);
-  if (impressions === null) return "impressions is no count";
-  const clicks = value.clicks === undefined ? 0 : readCount(value.clicks);
-  if (clicks === null) return "clicks is no count";
   return {
     fb_account_id: readId(value.account_id) ?? fb_account_id,
     date,
     spend,
-    impressions,
-    clicks,
+    // Meta leaves figures out that are zero.
+    impressions: value.impressions === undefined ? 0 : readInteger(value.impressions),
+    clicks: value.clicks === undefined ? 0 : readInteger(value.clicks),
     currency: readText(value.account_currency),
   };
 }
@@ -158,8 +162,8 @@ export function decodeInsight(fb_account_id: string): DecodeRow<InsightRow> {
       spend: figures.spend,
       impressions: figures.impressions,
       clicks: figures.clicks,
-      reach: readCount(reach),
-      inline_link_clicks: readCount(inline_link_clicks),
+      reach: readInteger(reach),
+      inline_link_clicks: readInteger(inline_link_clicks),
       actions: Array.isArray(actions) ? actions : null,
       action_values: Array.isArray(action_values) ? action_values : null,
       currency: figures.currency,

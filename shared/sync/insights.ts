@@ -75,7 +75,10 @@ export async function workOnInsights(session: SyncSession, job: SyncJob): Promis
   try {
     return await work(session, job);
   } catch (error) {
-    if (!isLeaseLost(error)) throw error;
+    if (isLeaseLost(error)) return null;
+    // The database did not take what was to be kept of a report or a range: the next try asks it again.
+    session.log.error("unexpected failure", { error, job_id: job.id });
+    await release(session, job, { outcome: "retry", error: buildJobError(error) });
     return null;
   }
 }

@@ -86,3 +86,15 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   assert(Number(stored?.days) > 80, String(stored?.days));
   assert(String(stored?.first) >= day(150) && String(stored?.last) <= day(60));
 });
+
+Deno.test("`npm run backfill` as the first command of all waits for the accounts to be known", async () => {
+  const now = new Date();
+  const world = new World({ accounts: [planAccount(0, { account_id: "1001", ads: 10 })], now });
+  await using suite = await startSuite({ graph: { world } });
+  suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "slow", ms: 1_500 } });
+  const day = (ago: number) => new Date(now.getTime() - ago * 86_400_000).toISOString().slice(0, 10);
+  const child = start(suite.platform.dbUrl, ["--since", day(20), "--until", day(10)]);
+  const { code, text } = await outputOf(child);
+  assertEquals(code, 0, text);
+  assertMatch(text, /100 % {2}11\/11 days/);
+});

@@ -134,6 +134,15 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     assertEquals(limits.slice(0, 3), ["50", "25", "12"]);
   });
 
+  await t.step("a page that is larger than Meta gives is asked for smaller", async () => {
+    await begin(false);
+    const error = { code: 100, message: "(#100) Param limit must be at most 30" };
+    graph.faults.add({ match: { route: "insights", min_limit: 31 }, action: { kind: "error", error } });
+    const answers = await syncToEnd(platform, SLUG);
+    assertEquals(answers.map((answer) => answer.jobs.failed), [0]);
+    await assertSpend(suite, 9);
+  });
+
   await t.step("2/1504044 that stays becomes a report", async () => {
     await begin(false);
     graph.faults.add({

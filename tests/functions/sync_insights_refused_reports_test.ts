@@ -181,6 +181,19 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
   });
 
+  await t.step("a database that does not take a report's id costs that report and nothing else", async () => {
+    await begin();
+    await sql`create function fb_ads.refuse_report() returns trigger language plpgsql set search_path = '' as $$ begin raise exception 'no'; end $$`;
+    await sql`create trigger refuse_report before update on fb_ads.sync_jobs for each row
+      when (old.report_run_id is null and new.report_run_id is not null) execute function fb_ads.refuse_report()`;
+    const answer = await sync(platform, SLUG);
+    assertEquals([answer.jobs.left, answer.jobs.failed], [4, 0]);
+    assertEquals((await sql`select from fb_ads.sync_jobs where state = 'running'`).length, 0);
+    await sql`drop function fb_ads.refuse_report cascade`;
+    await syncToEnd(platform, SLUG, { resume: true });
+    await assertSpend(suite, 9);
+  });
+
   await t.step("a row that could not be read outlives a report whose reading was interrupted", async () => {
     await begin();
     await sql`update fb_ads.settings set insights_window_days = 2`;

@@ -1,3 +1,9 @@
+/**
+ * The error table, row by row: what an error means, and what is done about it.
+ *
+ * @module
+ */
+
 import { assert, assertEquals } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { buildGraphError, transportError } from "../../../shared/meta/graph_answer.ts";
@@ -14,6 +20,7 @@ type Case = { code: number; subcode?: number; message?: string; target?: GraphTa
 
 const THROTTLED = ["meta_rate_limited", 429, true] as const;
 const DEAD = ["stop_token", "meta_token_invalid", 502, false] as const;
+const TOO_LARGE: Expected = ["page_too_large", "shrink", "meta_unavailable", 503, true, "any"];
 const FORBIDDEN: Expected = ["permission_missing", "stop_account", "meta_permission", 502, false, "any"];
 const LATER = ["meta_unavailable", 503, true] as const;
 const REFUSED = ["meta_rejected", 502, false] as const;
@@ -96,6 +103,8 @@ const CASES: Case[] = [
     expect: ["report_race", "retry", ...LATER],
   },
   { code: 100, message: "(#100) Missing permissions", expect: FORBIDDEN },
+  { code: 100, message: "(#100) For field 'ads': The limit parameter should not exceed 100", expect: TOO_LARGE },
+  { code: 100, message: "(#100) Param limit must be at most 500", expect: TOO_LARGE },
   {
     code: 100,
     message: "(#100) Tried accessing nonexisting field (url_tags) on node type (AdCreative)",

@@ -67,8 +67,8 @@ function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boole
   if (error.action === "drop_field") {
     return nextDroppedFields(fieldsOf(job), state.dropped_fields, error.field) === null;
   }
-  // That the account may be read, its insights have shown.
-  return job.kind === "missing_objects" && error.action === "stop_account" && error.reason !== "policy_block";
+  // That the account may be read, its lists or its insights have shown.
+  return error.action === "stop_account" && error.reason !== "policy_block";
 }
 
 async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], state: PageState): Promise<ObjectSlice> {
@@ -94,6 +94,8 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
       if (isMissing(error)) missing_ids.push(id);
       else if (isOfObject(error, job, state)) skipped.push({ id, reason: "is refused by id" });
       else throw error;
+      // A whole slice of them is the account's trouble after all.
+      if (job.kind === "objects" && error.action === "stop_account" && skipped.length === IDS_PER_SLICE) throw error;
       usage = error.usage;
     }
     end += 1;

@@ -154,12 +154,20 @@ begin
   where stored.effective_status is distinct from 'DELETED'
     and not exists (select from seen where seen.fb_id = stored.fb_id);
 
+  -- What an older list did not show either is in this one's unseen; the rest has come back.
+  delete from fb_ads.sync_jobs as older
+  where older.account_id = job.account_id
+    and older.kind = 'objects'
+    and older.state = 'pending'
+    and older.object_level = rtrim(job.kind, 's')
+    and older.params ? 'unseen_by';
   if unseen is null then
     return;
   end if;
-  insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
+  insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
   values (
-    job.account_id, 'objects', 110, rtrim(job.kind, 's'), unseen, fb_ads.parked_until(job.account_id, 'objects')
+    job.account_id, 'objects', 110, rtrim(job.kind, 's'), unseen, jsonb_build_object('unseen_by', job.id),
+    fb_ads.parked_until(job.account_id, 'objects')
   );
 end;
 $$;

@@ -148,20 +148,69 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     assertEquals({ ...(await read())[0] }, { ...before });
   });
 
-  await t.step("an id that Meta refuses for good does not keep the others from being looked up", async () => {
+  for (const error of ["100/3191001", "200"]) {
+    await t.step(`an id that Meta refuses with ${error} does not keep the others from being looked up`, async () => {
+      const world = smallWorld(NOW);
+      await startOver(suite, world);
+      await sync(platform, SLUG);
+      const ads = accountAt(world, 0).ads.filter((ad) => ad.status === "ACTIVE" && !ad.hidden).slice(0, 3);
+      for (const ad of ads) world.edit(ad.id, { status: "DELETED" }, null);
+      const [refused, ...others] = ads.map((ad) => ad.id).sort();
+      graph.faults.add({ match: { path: `/${refused}$` }, action: { kind: "error", error } });
+      const answers = await syncToEnd(platform, SLUG);
+      assertEquals(answers.map((answer) => answer.jobs.failed), [0]);
+      const deleted = await sql`
+      select fb_ad_id from public.ad_ads
+      where effective_status = 'DELETED' and fb_ad_id = any (${ads.map((ad) => ad.id)}) order by 1`;
+      assertEquals(deleted.map((row) => row.fb_ad_id), others);
+      assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    });
+  }
+
+  await t.step("a look-up of twenty ids that are all forbidden is the account's trouble", async () => {
     const world = smallWorld(NOW);
     await startOver(suite, world);
     await sync(platform, SLUG);
-    const ads = accountAt(world, 0).ads.filter((ad) => ad.status === "ACTIVE" && !ad.hidden).slice(0, 3);
-    for (const ad of ads) world.edit(ad.id, { status: "DELETED" }, null);
-    const [refused, ...others] = ads.map((ad) => ad.id).sort();
-    graph.faults.add({ match: { path: `/${refused}$` }, action: { kind: "error", error: "100/3191001" } });
-    const answers = await syncToEnd(platform, SLUG);
-    assertEquals(answers.map((answer) => answer.jobs.failed), [0]);
-    const deleted = await sql`
-      select fb_ad_id from public.ad_ads
-      where effective_status = 'DELETED' and fb_ad_id = any (${ads.map((ad) => ad.id)}) order by 1`;
-    assertEquals(deleted.map((row) => row.fb_ad_id), others);
+    for (const ad of accountAt(world, 0).ads.filter((one) => !one.hidden).slice(0, 30)) {
+      world.edit(ad.id, { status: "DELETED" }, null);
+    }
+    graph.faults.add({ match: { route: "object" }, action: { kind: "error", error: "200" } });
+    graph.ledger.reset();
+    await syncToEnd(platform, SLUG);
+    assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, 20);
+    const stops = await sql`select key from fb_ads.rate_limits where scope = 'account' and stopped_at is not null`;
+    assertEquals(stops.map((stop) => stop.key), ["102938475000001"]);
+  });
+
+  await t.step("a wanted id that is another kind of object, or another's, stops no account", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sync(platform, SLUG);
+    const [campaign] = accountAt(world, 0).campaigns;
+    assert(campaign);
+    for (const id of [campaign.id, "6000000000001"]) {
+      await sql`
+        insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params)
+        select id, 'objects', 40, 'ad', array[${id}], '{"find_owner": true}' from public.ad_accounts limit 1`;
+    }
+    graph.faults.add({ match: { path: "/6000000000001$" }, action: { kind: "error", error: "10" } });
+    assertEquals((await sync(platform, SLUG, { resume: true })).jobs, { done: 2, left: 0, failed: 0 });
+    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+  });
+
+  await t.step("ids that a later list shows again are not looked up any more", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sync(platform, SLUG);
+    const [ad] = accountAt(world, 0).ads.filter((one) => one.status === "ACTIVE" && !one.hidden);
+    assert(ad);
+    world.edit(ad.id, { hidden: true }, null);
+    graph.faults.add({ match: { route: "object" }, action: { kind: "error", error: "80004" }, times: 1 });
+    assertEquals((await sync(platform, SLUG)).jobs.left, 1);
+    world.edit(ad.id, { hidden: false }, null);
+    await sql`update fb_ads.rate_limits set parked_until = null`;
+    assertEquals((await sync(platform, SLUG)).jobs.left, 0);
+    assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, 1);
   });
 
   await t.step("looking up ids ends where a usage header says so", async () => {

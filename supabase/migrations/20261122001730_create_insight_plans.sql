@@ -154,7 +154,14 @@ begin
         'request', arrived_at
       );
     elsif coalesce((request ->> 'refresh')::boolean, false) then
-      perform fb_ads.plan_refresh(account.id, arrived_at);
+      -- An account that Meta refuses is asked for once a night, not every hour.
+      if not exists (
+        select
+        from fb_ads.rate_limits as quota
+        where quota.scope = 'account' and quota.key = account.fb_account_id and quota.stopped_at is not null and quota.probe_after > now()
+      ) then
+        perform fb_ads.plan_refresh(account.id, arrived_at);
+      end if;
     else
       perform fb_ads.plan_window(account.id, arrived_at);
     end if;

@@ -37,26 +37,26 @@ comment on function fb_ads.finish_events(bigint[]) is
 
 create function fb_ads.suppress_events(event_row_ids bigint[])
 returns bigint
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  with held as materialized (
-    select delivery.event_row_id, delivery.pixel_id
-    from fb_ads.event_deliveries as delivery
-    where delivery.event_row_id = any (event_row_ids) and delivery.state in ('pending', 'blocked', 'dead')
-    order by delivery.event_row_id, delivery.pixel_id
-    for no key update
-  ),
-  suppressed as (
-    update fb_ads.event_deliveries as delivery
-    set state = 'suppressed', lease_id = null, lease_until = null, reason = 'no_consent'
-    from held
-    where delivery.event_row_id = held.event_row_id and delivery.pixel_id = held.pixel_id
-    returning delivery.event_row_id, delivery.pixel_id
-  ),
-  stripped as (
+declare
+  suppressed bigint;
+begin
+  -- In one order, and first: what a sender takes up or reports at this moment is then seen as it has become.
+  perform from fb_ads.event_deliveries as delivery
+  where delivery.event_row_id = any (event_row_ids)
+  order by delivery.event_row_id, delivery.pixel_id
+  for no key update;
+
+  update fb_ads.event_deliveries as delivery
+  set state = 'suppressed', lease_id = null, lease_until = null, reason = 'no_consent'
+  where delivery.event_row_id = any (event_row_ids) and delivery.state in ('pending', 'blocked', 'dead');
+  get diagnostics suppressed = row_count;
+
+  with stripped as (
     update fb_ads.conversion_events as event
     set state = 'suppressed', consent = 'denied', consent_at = now(), content = null, user_data = null, browser_data = null,
       person_digests = null, user_digest = null, browser_digest = null, final_at = coalesce(event.final_at, now()), lease_id = null
@@ -67,19 +67,18 @@ as $$
         where delivery.event_row_id = event.id and delivery.state in ('sent', 'sending')
       )
     returning event.id
-  ),
-  refused as (
-    update fb_ads.conversion_events as event
-    set consent = 'denied', consent_at = now(),
-      -- A row under way keeps what it needs to be put together again.
-      browser_data = case
-        when exists (
-          select from fb_ads.event_deliveries as delivery where delivery.event_row_id = event.id and delivery.state = 'sending'
-        ) then event.browser_data
-      end
-    where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id)
   )
-  select count(*) from suppressed;
+  update fb_ads.conversion_events as event
+  set consent = 'denied', consent_at = now(),
+    -- A row under way keeps what it needs to be put together again.
+    browser_data = case
+      when exists (
+        select from fb_ads.event_deliveries as delivery where delivery.event_row_id = event.id and delivery.state = 'sending'
+      ) then event.browser_data
+    end
+  where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);
+  return suppressed;
+end;
 $$;
 
 revoke execute on function fb_ads.suppress_events(bigint[]) from public, anon, authenticated;

@@ -50,7 +50,8 @@ as $$
 declare
   replayed bigint;
 begin
-  with chosen as (
+  -- Locked, and so looked at again: what was taken up, erased or withdrawn this very moment stays as it is.
+  with chosen as materialized (
     select delivery.event_row_id, delivery.pixel_id, event.state = 'refused' as is_refused
     from fb_ads.event_deliveries as delivery
     join fb_ads.conversion_events as event on event.id = delivery.event_row_id
@@ -60,6 +61,8 @@ begin
       and (request ->> 'reason' is null or delivery.reason = request ->> 'reason')
       and (request ->> 'event_name' is null or event.event_name = request ->> 'event_name')
       and (request -> 'event_ids' is null or request -> 'event_ids' ? event.event_id)
+    order by delivery.event_row_id, delivery.pixel_id
+    for no key update of delivery
   ),
   -- A purchase that could not be frozen is read from the host again.
   unfrozen as (

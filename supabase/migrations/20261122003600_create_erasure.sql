@@ -96,21 +96,26 @@ comment on function fb_ads.digests_of_person(text) is
 
 create function fb_ads.erase_events(event_row_ids bigint[])
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
-  with taken_back as (
-    update fb_ads.event_deliveries as delivery
-    set state = 'suppressed', reason = 'erased', lease_id = null, lease_until = null
-    where delivery.event_row_id = any (event_row_ids) and delivery.state not in ('sent', 'suppressed', 'expired')
-  )
+begin
+  -- Deliveries before events and in one order, as everywhere: then nobody waits for one another in a circle.
+  perform from fb_ads.event_deliveries as delivery
+  where delivery.event_row_id = any (event_row_ids)
+  order by delivery.event_row_id, delivery.pixel_id
+  for no key update;
+  update fb_ads.event_deliveries as delivery
+  set state = 'suppressed', reason = 'erased', lease_id = null, lease_until = null
+  where delivery.event_row_id = any (event_row_ids) and delivery.state not in ('sent', 'suppressed', 'expired');
   update fb_ads.conversion_events as event
   set state = 'erased', content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
     user_digest = null, browser_digest = null, person_digests = null, consent = null, consent_at = null, lease_id = null,
     final_at = coalesce(event.final_at, now())
   where event.id = any (event_row_ids);
+end;
 $$;
 
 revoke execute on function fb_ads.erase_events(bigint[]) from public, anon, authenticated;

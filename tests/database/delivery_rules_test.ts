@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { TransactionSql } from "postgres";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
 import { storeEvents } from "./stored_events.ts";
 
@@ -56,6 +57,64 @@ async function countStates(platform: Platform): Promise<Record<string, number>> 
     .sql`select state, count(*)::int as n from fb_ads.event_deliveries group by state order by state`;
   return Object.fromEntries(rows.map((row) => [String(row.state), Number(row.n)]));
 }
+
+/** Runs `late` while `first` holds its locks, and lets it go on once it waits for them. */
+async function race(
+  platform: Platform,
+  first: (tx: TransactionSql) => Promise<unknown>,
+  late: () => Promise<unknown>,
+): Promise<void> {
+  let ended: Promise<unknown> = Promise.resolve();
+  await platform.sql.begin(async (tx) => {
+    await first(tx);
+    // Awaited at once, for a query begins only then.
+    ended = (async () => await late())();
+    for (let look = 0; look < 2_000; look += 1) {
+      const [row] = await platform.sql`select exists (select from pg_locks where not granted) as waits`;
+      if (row?.waits === true) return;
+    }
+    throw new Error("nothing waits");
+  });
+  await ended;
+}
+
+Deno.test("what is decided at the same moment is seen as it has become", async (t) => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+
+  await t.step("an event that is taken back while it is replayed stays taken back", async () => {
+    await storeEvents(platform, [{ event_id: "dead" }]);
+    await sql`update fb_ads.event_deliveries set state = 'dead', reason = 'event_refused'`;
+    let replayed: unknown;
+    await race(
+      platform,
+      (tx) => tx`update fb_ads.event_deliveries set state = 'suppressed', reason = 'erased'`,
+      async () => replayed = (await sql`select public.fb_replay_deliveries() as r`)[0]?.r,
+    );
+    assertEquals([replayed, await countStates(platform)], [{ replayed: 0 }, { suppressed: 1 }]);
+  });
+
+  await t.step(
+    "an event that is taken up while consent is withdrawn is whole for its sender, and goes no second time",
+    async () => {
+      await sql`truncate fb_ads.conversion_events, fb_ads.consents, fb_ads.pixels cascade`;
+      await storeEvents(platform, [{ event_id: "under way", user_digest: USER, browser_data: { fbp: "fb.1.1.1" } }]);
+      await race(
+        platform,
+        (tx) =>
+          tx`update fb_ads.event_deliveries set state = 'sending', lease_id = gen_random_uuid(), lease_until = now(), attempted_at = now()`,
+        () =>
+          sql`select public.fb_store_consent(${sql.json({ state: "denied", user_digest: USER, origin: "server" })})`,
+      );
+      const [held] =
+        await sql`select state, consent, browser_data is not null as is_whole from fb_ads.conversion_events`;
+      assertEquals(held, { state: "stored", consent: "denied", is_whole: true });
+      assertEquals((await claim(platform)).event_ids, []);
+      const [row] = await sql`select state, content, user_data, browser_data from fb_ads.conversion_events`;
+      assertEquals(row, { state: "suppressed", content: null, user_data: null, browser_data: null });
+    },
+  );
+});
 
 Deno.test("what is taken up is sent, or settled and counted", async (t) => {
   await using platform = await startPlatform({ schedule: false });

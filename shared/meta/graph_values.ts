@@ -26,7 +26,7 @@ export function readId(value: unknown): string | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? String(value) : null;
 }
 
-const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?)(Z|[+-]\d{2}):?(\d{2})?$/;
+const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?)(Z|[+-](?:0\d|1[0-5])):?([0-5]\d)?$/;
 /** Meta writes the epoch (in the account's time zone) for "never". */
 const FIRST_REAL_YEAR = 1971;
 
@@ -38,7 +38,9 @@ export function readInstant(value: unknown): string | "" | null {
   if (match === null) return null;
   const [, local, zone, minutes] = match;
   const instant = zone === "Z" ? `${local}Z` : `${local}${zone}:${minutes ?? "00"}`;
-  if (Number.isNaN(Date.parse(instant))) return null;
+  // What Date.parse takes and Postgres does not, such as 30 February, comes out as another day.
+  const parsed = new Date(`${local}Z`);
+  if (Number.isNaN(parsed.getTime()) || parsed.toISOString().slice(0, 10) !== local?.slice(0, 10)) return null;
   return Number(instant.slice(0, 4)) < FIRST_REAL_YEAR ? "" : instant;
 }
 

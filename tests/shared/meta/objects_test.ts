@@ -238,6 +238,14 @@ Deno.test("decodeCampaign() reads `Z`, fractions and the epoch that stands for n
   assertEquals(times("2026-13-20T22:41:46Z", null), "start_time is no time");
 });
 
+for (
+  const time of ["2026-02-30T00:00:00+0700", "2026-04-31T00:00:00Z", "2026-11-20T10:00:00+1600", "2026-11-20T25:00:00Z"]
+) {
+  Deno.test(`decodeCampaign() refuses ${time}, which Postgres does not take`, () => {
+    assertEquals(decodeCampaign({ id: "1", stop_time: time }), "stop_time is no time");
+  });
+}
+
 Deno.test("fetchAdAccountsPage() reads the accounts that the token can read, page by page", async () => {
   const accounts = [
     {

@@ -27,12 +27,17 @@ import { joinPath } from "./storable.ts";
 
 const MAX_TEXT = 1_000;
 const MAX_ITEMS = 1_000;
+/** As for event ids: an order is looked up by its id, and an index has no room for more. */
+const MAX_ORDER_ID = 256;
+const MAX_OWN_FIELDS = 100;
 
 const text = z.string().max(MAX_TEXT);
 /** Ids are text; a number is taken as its digits, because `id: 12` and `id: "12"` are the same product. */
-const id = z.union([text.min(1), z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)], {
-  error: "must be a text or a whole number",
-}).transform(String);
+const idOf = (longest: number) =>
+  z.union([text.min(1).max(longest), z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)], {
+    error: `must be a text of 1 to ${longest} characters or a whole number`,
+  }).transform(String);
+const id = idOf(MAX_TEXT);
 const amount = z.number({ error: "must be a number, not a text" }).nonnegative("must not be negative");
 const count = z.number({ error: "must be a number" }).int("must be a whole number").nonnegative("must not be negative");
 const delivery_category = z.enum(["in_store", "curbside", "home_delivery"]);
@@ -80,7 +85,7 @@ export const CUSTOM_DATA_SCHEMA = z.object({
     context.addIssue({ code: "custom", message: "is not a currency code of ISO 4217" });
     return z.NEVER;
   }).optional(),
-  order_id: id.optional(),
+  order_id: idOf(MAX_ORDER_ID).optional(),
   content_ids: z.array(id).max(MAX_ITEMS).optional(),
   content_type: z.enum(CONTENT_TYPES).optional(),
   contents: z.array(CONTENT_SCHEMA).max(MAX_ITEMS).optional(),
@@ -102,7 +107,7 @@ const plainText = textOf(0, MAX_TEXT);
 export const PLAIN_CUSTOM_DATA: PlainChecks<typeof CUSTOM_DATA_SCHEMA> = {
   value: notNegative,
   currency: textOf(3, 3, (code) => readCurrency(code) === code),
-  order_id: plainId,
+  order_id: textOf(1, MAX_ORDER_ID),
   content_ids: listOf(plainId, MAX_ITEMS),
   content_type: oneOf(CONTENT_TYPES),
   contents: listOf(
@@ -202,10 +207,15 @@ export function readPlainValues(
   skip: ReadonlySet<string> = NOTHING,
 ): Record<string, unknown> {
   const values: Record<string, unknown> = {};
+  let taken = 0;
   for (const key of Object.keys(input)) {
     if (skip.has(key)) continue;
     const value = input[key];
     if (value === null || value === undefined || value === "") continue;
+    if (taken === MAX_OWN_FIELDS) {
+      notes.push({ path, message: `has more than ${MAX_OWN_FIELDS} fields of its own; the others were left out` });
+      break;
+    }
     if (!/^[A-Za-z_]\w{0,63}$/.test(key) || key === "__proto__") {
       notes.push({ path, message: "has a field whose name is not a word, which was left out" });
     } else if (isPersonalName(key) || holdsEmail(value)) {
@@ -215,6 +225,7 @@ export function readPlainValues(
       });
     } else if (isPlain(value) || (Array.isArray(value) && value.length <= MAX_ITEMS && value.every(isPlain))) {
       values[key] = value;
+      taken += 1;
     } else {
       notes.push({ path: `${path}.${key}`, message: "is not a plain value and was left out" });
     }

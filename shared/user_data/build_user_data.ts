@@ -46,6 +46,8 @@ const ANY_FIELD: ReadonlySet<string> = new Set([...HASHED_FIELDS, ...CLEAR_FIELD
 /** Version and variant of a random (4) or time-ordered (7, years 2022 to 2039) UUID written without dashes. */
 const PLAIN_UUID = /^(?:[0-9a-f]{12}4|01[89a-f][0-9a-f]{9}7)[0-9a-f]{3}[89ab][0-9a-f]{15}$/i;
 const DIGESTS_KEPT = 5_000;
+/** Addresses, numbers or ids of one person; a longer list is somebody's whole address book. */
+const MOST_VALUES = 100;
 const digests = new Map<string, string>();
 
 /**
@@ -103,7 +105,13 @@ function hashField(
 ): string | string[] | undefined {
   if (!Array.isArray(given)) return hashValue(field, given, context, undefined, notes);
   const values = new Set<string>();
-  given.forEach((item: unknown, index) => {
+  if (given.length > MOST_VALUES) {
+    notes.push({
+      path: `user_data.${field}`,
+      message: `holds more than ${MOST_VALUES} values; the others were left out`,
+    });
+  }
+  given.slice(0, MOST_VALUES).forEach((item: unknown, index) => {
     const value = hashValue(field, item, context, index, notes);
     if (value !== undefined) values.add(value);
   });

@@ -53,6 +53,13 @@ Deno.test("capi-event brings every event to the state that Meta's answer asks fo
     assertEquals(await tally(), { sent: 100 });
   });
 
+  await step("an event with a very long list holds nobody up", async () => {
+    await store(["long"]);
+    await sql`update fb_ads.conversion_events set content = jsonb_set(content, '{custom_data}', jsonb_build_object(
+      'tags', (select jsonb_agg(md5(number::text) || md5(number::text)) from generate_series(1, 20000) as number)))`;
+    assertEquals((await dispatchNow(platform)).sent, 1);
+  });
+
   await step("poison in 25 is found; the other 24 are sent", async () => {
     await store(listed(25, "p"));
     // What Meta refuses although we took it: an unknown country of data processing.

@@ -88,3 +88,11 @@ Deno.test("validateEvent() leaves personal data out of custom_data and passes pl
     "custom_data.search_string",
   ]);
 });
+
+Deno.test("validateEvent() takes a hundred fields of one's own", () => {
+  const own = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`field_${index}`, index]));
+  const result = validateEvent(samplePurchase({ custom_data: { value: 1, currency: "IDR", ...own } }), server);
+  assert(result.ok);
+  assertEquals(Object.keys(result.event.custom_data ?? {}).length, 102);
+  assertEquals(result.notes.map((note) => note.path), ["custom_data"]);
+});

@@ -73,6 +73,7 @@ Deno.test("validateEvent() names what is wrong by path", () => {
     [{ custom_data: { value: Infinity, currency: "IDR" } }, ["custom_data.value"]],
     [{ custom_data: { value: NaN, currency: "IDR" } }, ["custom_data.value"]],
     [{ custom_data: { value: 1, currency: "RUPIAH" } }, ["custom_data.currency"]],
+    [{ custom_data: { value: 1, currency: "IDR", order_id: "漢".repeat(257) } }, ["custom_data.order_id"]],
     [{ custom_data: { value: 1, currency: "XXX" } }, ["custom_data.currency"]],
     [{ custom_data: { value: 1, currency: 360 } }, ["custom_data.currency"]],
     [{ custom_data: { value: 1, currency: "IDR", num_items: 1.5 } }, ["custom_data.num_items"]],

@@ -75,6 +75,13 @@ Deno.test("buildUserData() keeps the good values of a list and names the bad one
   assertEquals(notes.map((note) => note.path), ["user_data.em[1]", "user_data.em[4]"]);
 });
 
+Deno.test("buildUserData() takes a hundred values of a field and says that there were more", () => {
+  const em = Array.from({ length: 101 }, (_, index) => `a${index}@example.com`);
+  const { user_data, notes } = buildUserData({ em }, options);
+  assertEquals(user_data.em?.length, 100);
+  assertEquals(notes.map((note) => note.path), ["user_data.em"]);
+});
+
 Deno.test("buildUserData() never hashes the clear fields", () => {
   const given = {
     client_ip_address: "2001:db8::1",

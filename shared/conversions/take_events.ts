@@ -112,8 +112,9 @@ function problemsOf(refused: RefusedEvent, index: number, is_list: boolean): Not
 }
 
 function notesOf(notes: readonly Note[], options: TakeOptions): { notes?: Note[] } {
-  const all = options.test_event_code === null ? notes : [...notes, TEST_NOTE];
-  return all.length === 0 ? {} : { notes: [...all] };
+  const first = notes.slice(0, MAX_DETAILS);
+  const all = options.test_event_code === null ? first : [...first, TEST_NOTE];
+  return all.length === 0 ? {} : { notes: all };
 }
 
 const NOT_ALLOWED: Note = { path: "event_name", message: "is not taken from a browser" };

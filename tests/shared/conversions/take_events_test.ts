@@ -60,7 +60,7 @@ Deno.test("takeEvents() answers with a hundred notes of an event at most, and al
 
 Deno.test("takeEvents() marks an fbc that was built here, and gives those of one click one time", async () => {
   const fbp = "fb.1.1795200000000.4242";
-  const cookie = "fb.1.1795200000000.IwAR";
+  const cookie = "fb.1.1795200000000.IwAR3";
   const { rows } = await take([
     lead("later", { fbclid: "IwAR", user_data: { fbp } }),
     lead("earlier", { fbclid: "IwAR", event_time: NOW - 600, user_data: { fbp } }),

@@ -65,9 +65,9 @@ async function main(): Promise<void> {
   const interrupted = untilInterrupted();
   const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
   try {
-    await Promise.race([play(stage), interrupted]);
-    tellAddresses(stage);
-    if (Deno.stdout.isTerminal()) {
+    const isPlayed = await Promise.race([play(stage).then(() => true), interrupted.then(() => false)]);
+    if (isPlayed) tellAddresses(stage);
+    if (isPlayed && Deno.stdout.isTerminal()) {
       console.log("  Ctrl-C ends it.");
       await interrupted;
     }

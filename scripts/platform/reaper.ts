@@ -3,7 +3,8 @@
  * platform; when the pipe ends, because the platform stopped, crashed or was killed with SIGKILL, it ends them all.
  *
  * A child starts only after the reaper knows it: it waits for a line on its own standard input, and leaves when there is
- * none. So there is no instant at which a killed parent can leave one behind.
+ * none. So there is no instant at which a killed parent can leave one behind. Reaper and children are in sessions of their
+ * own: Ctrl-C in a terminal and the killing of a whole process group end the platform, and not what has to clear up.
  *
  * @module
  */
@@ -31,7 +32,7 @@ for pid in $hard; do kill -KILL "$pid" 2>/dev/null; done
 for pid in $gentle; do kill -QUIT "$pid" 2>/dev/null; done
 for pid in $hard $gentle; do
   tries=0
-  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 250 ]; do sleep 0.02; tries=$((tries + 1)); done
+  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 500 ]; do sleep 0.02; tries=$((tries + 1)); done
   kill -KILL "$pid" 2>/dev/null
 done
 IFS='
@@ -84,6 +85,7 @@ export class Reaper {
     this.#process = new Deno.Command("/bin/sh", {
       args: ["-c", LAUNCH, "platform-reaper", REAPER_SCRIPT],
       cwd: "/",
+      detached: true,
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
@@ -104,6 +106,7 @@ export class Reaper {
     const process = new Deno.Command("/bin/sh", {
       args: ["-c", 'read -r go || exit 0; exec "$@"', "platform-child", ...options.command],
       cwd: options.cwd,
+      detached: true,
       clearEnv: true,
       env: options.env,
       stdin: "piped",

@@ -25,6 +25,7 @@ class Program implements AsyncDisposable {
       args,
       env: { TMPDIR: this.directory, NO_COLOR: "1", ...env },
       cwd: repositoryRoot,
+      detached: true,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -38,6 +39,12 @@ class Program implements AsyncDisposable {
   async waitFor(text: string): Promise<void> {
     await untilTrue(() => this.ended || this.text.includes(text), 60_000);
     assert(this.text.includes(text), this.text);
+  }
+
+  /** Kills the program and all that is in its process group, as a terminal or a supervisor does. */
+  async killGroup(): Promise<void> {
+    const args = ["-c", 'kill -KILL "-$1"', "sh", String(this.process.pid)];
+    assert((await new Deno.Command("sh", { args }).output()).success);
   }
 
   /** Resolves when no process names the directory any more and it is empty; the standard output is closed by then. */
@@ -67,6 +74,12 @@ async function processesNaming(text: string): Promise<string[]> {
   return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
 }
 
+/** What a shell command prints. */
+async function printed(command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", command, "sh", ...args] }).output();
+  return new TextDecoder().decode(stdout).trim();
+}
+
 async function isAlive(pid: string): Promise<boolean> {
   return (await new Deno.Command("sh", { args: ["-c", 'kill -0 "$1"', "sh", pid], stderr: "null" }).output()).success;
 }
@@ -84,6 +97,17 @@ Deno.test("a platform whose process is killed leaves no process and no file", as
   program.process.kill("SIGKILL");
   await program.leavesNothing();
   for (const pid of children) await untilTrue(async () => !await isAlive(pid));
+});
+
+Deno.test("a platform whose whole process group is killed leaves no process, no file and no shared memory", async () => {
+  await using program = holder();
+  await program.waitFor("children ");
+  const [, segment = ""] = (await printed('sed -n 7p "$1"/*/data/postmaster.pid', program.directory)).split(/ +/);
+  const segments = async () => (await printed("awk '{ print $2 }' /proc/sysvipc/shm")).split("\n");
+  assert((await segments()).includes(segment), "the server has a segment");
+  await program.killGroup();
+  await program.leavesNothing();
+  await untilTrue(async () => !(await segments()).includes(segment));
 });
 
 Deno.test("a temporary directory that only its owner may enter is no hindrance, for root either", async () => {

@@ -7,11 +7,12 @@
 
 import { storeAdTreePage } from "../database/ad_tree.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
+import { GraphApiError } from "../errors.ts";
 import { type AdAccountRow, fetchAdAccount, fetchAdAccountsPage } from "../meta/ad_accounts.ts";
 import { AD_FIELDS, fetchAdsPage } from "../meta/ads.ts";
 import { ADSET_FIELDS, fetchAdsetsPage } from "../meta/adsets.ts";
 import { CAMPAIGN_FIELDS, fetchCampaignsPage } from "../meta/campaigns.ts";
-import { type FieldList, nextDroppedFields } from "../meta/field_list.ts";
+import { type FieldList, nextDroppedFields, optionalFields } from "../meta/field_list.ts";
 import type { ObjectAnswer, ObjectPage, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "./failure.ts";
 import { readObjects } from "./objects.ts";
@@ -126,6 +127,32 @@ export function warnOfPage(
   if (page.api_version_warning !== undefined) session.warnOfVersion(page.api_version_warning);
 }
 
+/** A page, and the fields that it was asked for without. */
+type ListPage = ObjectPage<object> & { dropped_fields: string[] };
+
+/** Fetches a page. One broken creative spoils it whole: then that page, and no other, is read without what can be missed. */
+async function fetchListPage(
+  session: SyncSession,
+  job: SyncJob,
+  list: ListDefinition,
+  state: PageState,
+): Promise<ListPage> {
+  try {
+    return { ...await list.fetch(session, job, state), dropped_fields: state.dropped_fields };
+  } catch (error) {
+    const dropped_fields = optionalFields(list.fields);
+    const is_broken = error instanceof GraphApiError && error.reason === "creative_incomplete";
+    if (!is_broken || dropped_fields.every((field) => state.dropped_fields.includes(field))) throw error;
+    session.warn({
+      code: "creative_incomplete",
+      message: "Meta refuses a page for a broken creative; it is read without creatives.",
+      fb_account_id: job.fb_account_id,
+      facts: { kind: job.kind },
+    });
+    return { ...await list.fetch(session, job, { ...state, dropped_fields }), dropped_fields };
+  }
+}
+
 function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Promise<SyncJob | null> {
   return readPages(session, job, {
     use_case: "ads_management",
@@ -134,10 +161,10 @@ function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Pro
     plans_jobs: job.kind === "accounts",
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(list.fields, dropped_fields, field),
     async fetch(state) {
-      const page = await list.fetch(session, job, state);
+      const page = await fetchListPage(session, job, list, state);
       return { ...page, row_count: page.rows.length + page.skipped.length };
     },
-    store(page, checkpoint, state) {
+    store(page, checkpoint) {
       warnOfPage(session, job, page);
       return storeAdTreePage(session.database, job, {
         ...checkpoint,
@@ -147,7 +174,7 @@ function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Pro
           ...page.rows.map(list.idOf),
           ...page.skipped.flatMap(({ id }) => id === null ? [] : [id.replace(/^act_/, "")]),
         ],
-        dropped_fields: state.dropped_fields,
+        dropped_fields: page.dropped_fields,
       });
     },
   });

@@ -131,6 +131,21 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     assertEquals(graph.ledger.calls.filter((call) => call.path.endsWith(gone.id)), []);
   });
 
+  await t.step("a broken creative costs the creatives of its page and of no other", async () => {
+    const world = smallWorld(NOW);
+    await startOver(suite, world);
+    await sql`update fb_ads.settings set metadata_page_size = 20, metadata_page_size_max = 20`;
+    graph.faults.add({
+      match: { route: "ads", page: 2, account: "102938475000001", params_contain: "creative" },
+      action: { kind: "error", error: "100/2446289" },
+    });
+    assertEquals((await sync(platform, SLUG)).jobs, { done: 7, left: 0, failed: 0 });
+    await sql`update fb_ads.settings set metadata_page_size = default, metadata_page_size_max = default`;
+    await assertTree(platform, world.accounts);
+    const [without] = await sql`select count(*)::int as ads from public.ad_ads where creative_id is null`;
+    assertEquals(without?.ads, 20);
+  });
+
   await t.step("a field that is refused by id keeps its old value", async () => {
     const world = smallWorld(NOW);
     await startOver(suite, world);

@@ -113,7 +113,16 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
   let is_released = false;
   while (!ports.exhausted()) {
     is_released = false;
-    const frozen = await freezeSafely();
+    let frozen = await freezeSafely();
+    // A bulk of sales is gathered to full requests.
+    for (
+      let gathered = frozen;
+      frozen >= PURCHASES_PER_CLAIM && gathered < MAX_EVENTS_PER_REQUEST;
+      gathered += frozen
+    ) {
+      if (ports.exhausted()) break;
+      frozen = await freezeSafely();
+    }
     const open = pixel_ids.filter((pixel_id) => !halted.has(pixel_id));
     if (open.length === 0) break;
     const tokens = await readTokens(database, open);

@@ -11,12 +11,19 @@ import type { Database } from "../../../shared/database/rpc.ts";
 const PIXEL = "800000000000001";
 
 /** Answers claims with the batches, one after the other; says of the lease what `held` says. */
-function fakeDatabase(batches: { deliveries: unknown[]; settled: number }[], held = 1): Database {
+function fakeDatabase(
+  batches: { deliveries: unknown[]; settled: number }[],
+  held = 1,
+  purchases: number[] = [],
+): Database {
   const claims = [...batches];
+  const waiting = [...purchases];
   return {
     readSecret: (name) => Promise.resolve(name === "meta_capi_access_token" ? "token" : null),
     call(operation, request) {
-      if (operation === "fb_claim_purchases") return Promise.resolve({ lease_id: "p", claimed: 0, purchases: [] });
+      if (operation === "fb_claim_purchases") {
+        return Promise.resolve({ lease_id: "p", claimed: waiting.shift() ?? 0, purchases: [] });
+      }
       if (operation === "fb_claim_deliveries") {
         return Promise.resolve({ lease_id: "d", ...claims.shift() ?? { deliveries: [], settled: 0 } });
       }
@@ -72,4 +79,21 @@ Deno.test("dispatch() sends nothing more once the lease is lost, be it between t
 Deno.test("dispatch() goes on behind a thousand events that ended in the database", async () => {
   const database = fakeDatabase([{ deliveries: [], settled: 1_000 }, { deliveries: [delivery(7)], settled: 0 }]);
   assertEquals(await run(database, 0), ["7"]);
+});
+
+Deno.test("dispatch() gathers a bulk of sales to full requests before it claims them", async () => {
+  const order: string[] = [];
+  const database = fakeDatabase([{ deliveries: [delivery(7)], settled: 0 }], 1, [200, 200, 200, 200, 200, 200, 50]);
+  const listening: Database = {
+    readSecret: (name) => database.readSecret(name),
+    call(operation, request) {
+      order.push(operation === "fb_claim_purchases" ? "freeze" : operation === "fb_claim_deliveries" ? "claim" : "");
+      return database.call(operation, request);
+    },
+  };
+  assertEquals(await run(listening, 0), ["7"]);
+  assertEquals(
+    order.filter((word) => word !== "").join(" "),
+    "freeze freeze freeze freeze freeze claim freeze freeze claim",
+  );
 });

@@ -115,7 +115,9 @@ as $$
       select checkout.id, 1 as rank
       from fb_ads.conversion_events as checkout
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
-        and checkout.received_at <= paid_at and checkout.event_time <= paid_at
+        and checkout.event_time <= paid_at
+        -- Some hosts keep whole seconds: such a second lasts to its end.
+        and checkout.received_at < paid_at + case when paid_at = date_trunc('second', paid_at) then interval '1 second' else interval '1 microsecond' end
         and (
           checkout.user_digest is null or find_checkout.user_digest is null or checkout.user_digest = find_checkout.user_digest
         )

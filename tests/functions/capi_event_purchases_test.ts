@@ -130,6 +130,16 @@ Deno.test("capi-event sends the Purchase of a completed transaction", async (t) 
     assertEquals(JSON.parse(JSON.stringify(purchaseOf(id))).user_data.fbp, FBP);
   });
 
+  await step("a host that keeps whole seconds loses no checkout of the second in which it was paid", async () => {
+    const id = await open(null);
+    await answersOf(await postAsBrowser(platform, checkout("w1", { custom_data: { order_id: id } })));
+    await sql`update fb_ads.conversion_events set event_time = date_trunc('second', received_at)`;
+    await sql`update public.transactions set status = 'completed',
+      completed_at = (select date_trunc('second', received_at) from fb_ads.conversion_events where event_id = 'w1') where id = ${id}`;
+    await until("the Purchase is at Meta", () => Promise.resolve(purchaseOf(id) !== undefined));
+    assertEquals(JSON.parse(JSON.stringify(purchaseOf(id))).user_data.fbp, FBP);
+  });
+
   await step("a checkout after the payment is no link", async () => {
     const id = await open(null);
     await sql`alter table public.transactions disable trigger user`;

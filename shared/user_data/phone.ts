@@ -25,8 +25,8 @@ const NUMBER_SEPARATORS = /[/\\;,|&\n]|\b(?:or|atau|and|dan)\b/i;
 /** "loc. 12", "local 12": how extensions are written in the Philippines; the library knows the other spellings. */
 const LOCAL_EXTENSION = /\s*\(?\b(?:local|loc)\b\.?:?\s*\d{1,6}\)?\s*$/i;
 const INVISIBLE = /\p{Cf}+/gu;
-/** Separators that the library does not know, or takes for the mark of an extension. */
-const STRANGE_SEPARATORS = /[_·•~*{}]/g;
+/** Separators that the library does not know, or takes for the mark of an extension; and long gaps, which cost time. */
+const STRANGE_SEPARATORS = /[_·•~*{}]|[^\S\n]+/g;
 const DIGIT = /\p{Nd}/gu;
 const ARABIC_DIGITS = /[\u0660-\u0669\u06f0-\u06f9]/g;
 /** Where the buyers are: numbers of these countries are known by their calling code without a plus, too. */

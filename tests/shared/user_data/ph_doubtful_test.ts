@@ -62,6 +62,11 @@ Deno.test("buildUserData() joins an area code and the number behind a slash", ()
 
 Deno.test("buildUserData() reads separators and digits that the library does not know", () => {
   assertDigests("ph", { "default_country": "ID" }, [
+    [
+      `0812${" ".repeat(300)}3456 7890`,
+      "6281234567890",
+      "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725",
+    ],
     ["0812~3456~7890", "6281234567890", "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725"],
     ["08123456~7890", "6281234567890", "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725"],
     ["0812*3456*7890", "6281234567890", "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725"],

@@ -15,7 +15,10 @@ export const MAX_EVENTS = 1_000;
 /** One outcome for every event in the order given, or what is wrong with the body as a whole. */
 export type ValidatedEvents = { readonly events: ValidatedEvent[] } | { readonly problems: Note[] };
 
-/** Validates the events of a request's body. A `test_event_code` beside the list, as Meta has it, holds for all of them. */
+/**
+ * Validates the events of a request's body. A `test_event_code` beside the list, as Meta has it, and a `consent` there hold
+ * for all of them that have none of their own.
+ */
 export function validateEvents(body: unknown, options: ValidateEventOptions): ValidatedEvents {
   if (!isObject(body)) return { problems: [{ path: "", message: "the body must be an event or {events: [...]}" }] };
   if (!("events" in body)) return { events: [validateEvent(body, options)] };
@@ -24,10 +27,15 @@ export function validateEvents(body: unknown, options: ValidateEventOptions): Va
   if (body.events.length > MAX_EVENTS) {
     return { problems: [{ path: "events", message: `must not hold more than ${MAX_EVENTS} events` }] };
   }
-  const { test_event_code } = body;
+  const { test_event_code, consent } = body;
+  const common = {
+    ...(test_event_code === undefined ? {} : { test_event_code }),
+    ...(consent === undefined ? {} : { consent }),
+  };
+  const none = Object.keys(common).length === 0;
   return {
     events: body.events.map((event: unknown) =>
-      validateEvent(test_event_code !== undefined && isObject(event) ? { test_event_code, ...event } : event, options)
+      validateEvent(none || !isObject(event) ? event : { ...common, ...event }, options)
     ),
   };
 }

@@ -51,6 +51,13 @@ Deno.test("validateEvents() gives the batch's test code to its events", () => {
   assertEquals(result.events.map((event) => event.ok && event.test_event_code), ["ALL", "OWN"]);
 });
 
+Deno.test("validateEvents() gives the batch's consent to its events", () => {
+  const events = [samplePurchase(), samplePurchase({ consent: "granted" })];
+  const result = validateEvents({ events, consent: "denied" }, server);
+  assert("events" in result);
+  assertEquals(result.events.map((event) => event.ok && event.consent?.state), ["denied", "granted"]);
+});
+
 const FIELDS = [
   ...[
     "event_name",

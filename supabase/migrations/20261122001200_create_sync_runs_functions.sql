@@ -52,7 +52,11 @@ as $$
   select count(*)::integer
   from fb_ads.sync_jobs as job
   where job.state in ('pending', 'running')
-    and job.kind = any (fb_ads.sync_kinds(function_slug))
+    and (
+      job.kind = any (fb_ads.sync_kinds(function_slug))
+      -- A discovery that insights wait for.
+      or (function_slug = 'fb-sync-insights' and job.kind = 'accounts' and job.params ? 'insights')
+    )
     and (account_ids is null or job.account_id = any (account_ids));
 $$;
 

@@ -210,6 +210,15 @@ Deno.test("fb-sync-insights as the first call ever, with every account enabled",
     await assertSpend(suite, 90);
   });
 
+  await t.step("says that something is left when Meta does not tell the accounts yet", async () => {
+    await startOver(suite, smallWorld(new Date()));
+    suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "error", error: "17" }, times: 1 });
+    const answer = await sync(platform, SLUG);
+    assertEquals([answer.jobs, answer.rows], [{ done: 0, left: 1, failed: 0 }, { insights: 0 }]);
+    await syncToEnd(platform, SLUG, { resume: true });
+    await assertSpend(suite, 90);
+  });
+
   await t.step("reads the range that was asked for, and no other", async () => {
     await startOver(suite, smallWorld(new Date()));
     const [account] = suite.graph.world.accounts;

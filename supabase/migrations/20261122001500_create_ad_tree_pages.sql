@@ -159,7 +159,7 @@ begin
     next_job := fb_ads.next_list(job);
   end if;
   return jsonb_build_object(
-    'state', case when not complete then 'restarted' when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
+    'state', case when complete and advanced.state = 'done' then 'done' when parked then 'parked' when complete then 'running' else 'restarted' end,
     'next_job', next_job
   );
 end;

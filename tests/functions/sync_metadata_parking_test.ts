@@ -128,7 +128,17 @@ Deno.test("an invocation is live while it waits for a report, and claims nothing
   assertEquals(await claim(waiting), { job: null, reason: "run_ended" });
   // With a free slot it may go on.
   await call("fb_finish_sync_run", { run_id: third });
-  assertEquals((await claim(waiting)).job.kind, "accounts");
+  const { job } = await claim(waiting);
+  assertEquals(job.kind, "accounts");
   assertEquals((await sql`select fb_ads.free_slots(${SLUG}) as free`)[0]?.free, 0);
   await call("fb_finish_sync_run", { run_id: second });
+
+  // A list that has to begin again under a spent quota waits with its first page.
+  await sql`update fb_ads.sync_jobs set page_count = 5`;
+  const park = { scope: "app", use_case: "", seconds: 60, error: null };
+  const page = { rows: [], fb_ids: [], next_cursor: null, done: true, row_count: 0, usage: [], park };
+  const stored = await call("fb_store_ad_tree_page", { job_id: job.id, lease_id: job.lease_id, ...page });
+  assertEquals(stored, { state: "parked", next_job: null });
+  const [list] = await sql`select state, page_count, not_before > now() as waits from fb_ads.sync_jobs`;
+  assertEquals({ ...list }, { state: "pending", page_count: 0, waits: true });
 });

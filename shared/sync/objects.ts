@@ -71,7 +71,14 @@ function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boole
   return error.action === "stop_account" && error.reason !== "policy_block";
 }
 
-async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], state: PageState): Promise<ObjectSlice> {
+/** Reads a slice. An error in its middle is put off: what was read before it is kept, and the next slice begins with it. */
+async function fetchSlice(
+  session: SyncSession,
+  job: SyncJob,
+  ids: string[],
+  state: PageState,
+  putOff: (error: unknown) => void,
+): Promise<ObjectSlice> {
   const begin = state.cursor === null ? 0 : Number(state.cursor);
   const started_ms = session.clock.now().getTime();
   const rows: object[] = [];
@@ -93,7 +100,11 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
       if (!(error instanceof GraphApiError)) throw error;
       if (isMissing(error)) missing_ids.push(id);
       else if (isOfObject(error, job, state)) skipped.push({ id, reason: "is refused by id" });
-      else throw error;
+      else if (end === begin) throw error;
+      else {
+        putOff(error);
+        break;
+      }
       // A whole slice of them is the account's trouble after all.
       if (job.kind === "objects" && error.action === "stop_account" && skipped.length === IDS_PER_SLICE) throw error;
       usage = error.usage;
@@ -120,12 +131,16 @@ async function fetchSlice(session: SyncSession, job: SyncJob, ids: string[], sta
 export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
   const ids = job.object_ids ?? [];
   const level = levelOf(job);
+  const put_off: unknown[] = [];
   return readPages(session, job, {
     use_case: "ads_management",
     page_size: IDS_PER_SLICE,
     page_size_max: IDS_PER_SLICE,
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fieldsOf(job), dropped_fields, field),
-    fetch: (state) => fetchSlice(session, job, ids, state),
+    fetch(state) {
+      if (put_off.length > 0) return Promise.reject(put_off.pop());
+      return fetchSlice(session, job, ids, state, (error) => put_off.push(error));
+    },
     store(page, checkpoint, state) {
       warnOfPage(session, job, page);
       return storeAdTreeObjects(session.database, job, {

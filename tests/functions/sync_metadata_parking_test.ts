@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { manyAccountsWorld, smallWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
-import { assertTree, startOver } from "./metadata_expectations.ts";
+import { accountAt, assertTree, startOver } from "./metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");
 const SLUG = "fb-sync-metadata";
@@ -72,6 +72,21 @@ Deno.test("fb-sync-metadata leaves a spent quota alone", async (t) => {
     const [job] = await sql`
       select extract(epoch from not_before - now())::int as seconds from fb_ads.sync_jobs where kind = 'insights'`;
     assert(job?.seconds > 700 && job?.seconds <= 720, `${job?.seconds} s`);
+  });
+
+  await t.step("ids that were read before a refusal are not read again", async () => {
+    for (const [error, calls] of [["80004", 6], ["2", 6]] as const) {
+      const world = smallWorld(NOW);
+      await startOver(suite, world);
+      await sync(platform, SLUG);
+      const ads = accountAt(world, 0).ads.filter((ad) => ad.status === "ACTIVE" && !ad.hidden).slice(0, 5);
+      for (const ad of ads) world.edit(ad.id, { status: "DELETED" }, null);
+      graph.faults.add({ match: { route: "object" }, action: { kind: "error", error }, skip: 3, times: 1 });
+      await syncToEnd(platform, SLUG);
+      assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, calls);
+      const [deleted] = await sql`select count(*)::int as n from public.ad_ads where effective_status = 'DELETED'`;
+      assertEquals(deleted?.n, 5);
+    }
   });
 
   await t.step("the app's limit ends the reading of the accounts that others hold too", async () => {

@@ -135,7 +135,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     halted = new Set([...halted, ...await sendClaim(claim.lease_id, claim.deliveries, tokens)]);
     // What came in meanwhile brings a dispatch of its own, which gathers: claiming it piece by piece here would not.
     const due = claim.deliveries.length + claim.settled;
-    const isFull = due >= MAX_EVENTS_PER_REQUEST || frozen >= PURCHASES_PER_CLAIM;
+    const isFull = due >= MAX_EVENTS_PER_REQUEST || claim.is_cut || frozen >= PURCHASES_PER_CLAIM;
     if (!isFull && !claim.deliveries.some((delivery) => delivery.is_probe) && !is_released) break;
   }
   return summary;

@@ -33,9 +33,13 @@ const ClaimSchema = z.object({
   lease_id: z.string(),
   deliveries: z.array(DeliverySchema),
   settled: z.number().int(),
+  is_cut: z.boolean().default(false),
 });
 
-/** Deliveries under one lease of 90 s; `settled`: how many more were due and ended in the database (too old, no consent). */
+/**
+ * Deliveries under one lease of 90 s; `settled`: how many more were due and ended in the database (too old, no consent);
+ * `is_cut`: more is due, but would be too much for one worker at once.
+ */
 export type DeliveryClaim = z.infer<typeof ClaimSchema>;
 
 /**

@@ -202,12 +202,22 @@ declare
   deliveries json;
   settled bigint[];
   unconsented bigint[];
+  is_cut boolean;
 begin
   perform fb_ads.reclaim_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
-  with candidates as materialized (
-    select * from fb_ads.claim_candidates(request -> 'pixels', coalesce((request ->> 'limit')::integer, 1000))
+  -- A worker has little CPU and memory: of very large events fewer are handed out, but always one.
+  with due as materialized (
+    select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
+      coalesce(sum(
+        case when pg_column_compression(event.content) is null then pg_column_size(event.content) else octet_length(event.content::text) end
+      ) over (partition by candidate.pixel_id order by candidate.place rows between unbounded preceding and 1 preceding), 0) < 4000000
+        as is_taken
+    from fb_ads.claim_candidates(request -> 'pixels', coalesce((request ->> 'limit')::integer, 1000)) with ordinality
+      as candidate (event_row_id, pixel_id, is_probe, place)
+    join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
+  candidates as (select due.event_row_id, due.pixel_id, due.is_probe from due where due.is_taken),
   claimed as (
     update fb_ads.event_deliveries as delivery
     set state = judged.verdict,
@@ -240,8 +250,9 @@ begin
       'test_event_code', event.test_event_code
     ) order by event.id) filter (where claimed.state = 'sending'),
     array_agg(event.id) filter (where claimed.state <> 'sending'),
-    array_agg(event.id) filter (where claimed.state = 'suppressed')
-  into deliveries, settled, unconsented
+    array_agg(event.id) filter (where claimed.state = 'suppressed'),
+    (select not coalesce(bool_and(due.is_taken), true) from due)
+  into deliveries, settled, unconsented, is_cut
   from claimed
   join fb_ads.conversion_events as event on event.id = claimed.event_row_id;
 
@@ -252,7 +263,8 @@ begin
     perform fb_ads.finish_events(settled);
   end if;
   return json_build_object(
-    'lease_id', lease, 'deliveries', coalesce(deliveries, '[]'::json), 'settled', coalesce(cardinality(settled), 0)
+    'lease_id', lease, 'deliveries', coalesce(deliveries, '[]'::json), 'settled', coalesce(cardinality(settled), 0),
+    'is_cut', is_cut
   );
 end;
 $$;
@@ -260,7 +272,7 @@ $$;
 revoke execute on function public.fb_claim_deliveries(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_claim_deliveries(jsonb) to service_role;
 comment on function public.fb_claim_deliveries(jsonb) is
-  'Called by capi-event with {pixels: [{pixel_id, token_fingerprint}], limit?}: leases what is due for 90 s and returns {lease_id, deliveries, settled}. What is too old or has no consent any more is settled here, and counted instead of returned.';
+  'Called by capi-event with {pixels: [{pixel_id, token_fingerprint}], limit?}: leases what is due for 90 s and returns {lease_id, deliveries, settled, is_cut}; is_cut: more is due than 4 MB. What is too old or has no consent any more is settled here, and counted instead of returned.';
 
 create function public.fb_renew_deliveries(request jsonb)
 returns jsonb

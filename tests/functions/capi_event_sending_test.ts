@@ -60,6 +60,14 @@ Deno.test("capi-event brings every event to the state that Meta's answer asks fo
     assertEquals((await dispatchNow(platform)).sent, 1);
   });
 
+  await step("very large events are taken up in parts", async () => {
+    await store(listed(50, "large"));
+    await sql`update fb_ads.conversion_events set content = jsonb_set(content, '{custom_data}', jsonb_build_object(
+      'tags', (select jsonb_agg(md5(number::text)) from generate_series(1, 3000) as number)))`;
+    assertEquals((await dispatchNow(platform)).sent, 50);
+    assertEquals(graph.capi.requests.length, 2);
+  });
+
   await step("poison in 25 is found; the other 24 are sent", async () => {
     await store(listed(25, "p"));
     // What Meta refuses although we took it: an unknown country of data processing.

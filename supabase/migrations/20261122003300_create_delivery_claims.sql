@@ -211,6 +211,7 @@ begin
     select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
       coalesce(sum(
         case when pg_column_compression(event.content) is null then pg_column_size(event.content) else octet_length(event.content::text) end
+          + coalesce(pg_column_size(event.user_data), 0)
       ) over (partition by candidate.pixel_id order by candidate.place rows between unbounded preceding and 1 preceding), 0) < 4000000
         as is_taken
     from fb_ads.claim_candidates(request -> 'pixels', coalesce((request ->> 'limit')::integer, 1000)) with ordinality

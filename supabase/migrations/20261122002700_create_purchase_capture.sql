@@ -23,11 +23,11 @@ begin
       begin
         -- A key is seldom known already, and asking for each of 100,000 would double the cost. In the index's order, for the same reason.
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         on conflict (event_id, event_name) do nothing;
       end;
     else
@@ -36,7 +36,7 @@ begin
       end if;
       -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
       if not exists (
-        select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
+        select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
       ) then
         return null;
       end if;
@@ -44,15 +44,15 @@ begin
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s
         from new_rows as sale
-        where %1$s and %3$s >= %4$L::timestamptz
-          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
         order by (%2$s) collate "C";
       exception when unique_violation then
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s
         from new_rows as sale
-        where %1$s and %3$s >= %4$L::timestamptz
-          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s)
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
         on conflict (event_id, event_name) do nothing;
       end;
     end if;

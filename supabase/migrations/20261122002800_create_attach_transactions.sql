@@ -56,7 +56,7 @@ begin
     return;
   end if;
   execute format(
-    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on delete set null not valid',
+    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on update cascade on delete set null not valid',
     constraint_name, column_name, host_table
   );
   begin
@@ -69,7 +69,7 @@ $$;
 
 revoke execute on function fb_ads.make_host_foreign_key(text, regclass) from public, anon, authenticated;
 comment on function fb_ads.make_host_foreign_key(text, regclass) is
-  'Makes ad_attributions.<column> refer to the host (on delete set null) where the host''s key is a uuid named id and no such key exists yet.';
+  'Makes ad_attributions.<column> refer to the host (on update cascade, on delete set null) where the host''s key is a uuid named id and no such key exists yet.';
 
 create function fb_ads.attach_transactions(
   host_table regclass,
@@ -138,14 +138,13 @@ begin
   returning known.* into attached;
 
   perform fb_ads.make_capture_function(attached);
-  execute format('drop trigger if exists fb_ads_note_inserted_purchases on %s', host_table);
-  execute format('drop trigger if exists fb_ads_note_updated_purchases on %s', host_table);
+  -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
   execute format(
-    'create trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for each statement execute function fb_ads.%I()',
+    'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for each statement execute function fb_ads.%I()',
     host_table, attached.capture_function
   );
   execute format(
-    'create trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new table as new_rows for each statement execute function fb_ads.%I()',
+    'create or replace trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new table as new_rows for each statement execute function fb_ads.%I()',
     host_table, attached.capture_function
   );
 
@@ -187,9 +186,15 @@ begin
     select from pg_catalog.pg_attribute as attribute
     where attribute.attrelid = host_table
       and attribute.attname in (attached.completed_at_column, attached.created_at_column)
-      and attribute.atttypid not in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype)
+      and attribute.atttypid not in ('timestamptz'::regtype, 'timestamp'::regtype)
+      -- A day does not tell what was paid before the table was attached.
+      and (attribute.atttypid <> 'date'::regtype or attribute.attname = attached.completed_at_column)
   ) then
-    raise exception 'the time columns of % must be of a date or timestamp type', host_table using errcode = '42804';
+    raise exception 'completed_at_column of % must be a timestamp, created_at_column a timestamp or a date', host_table
+      using errcode = '42804', hint = 'completed_at_column => '''' does without.';
+  end if;
+  if coalesce(attached.completed_at_column, attached.created_at_column) is null then
+    raise warning '% has no time column: what its triggers cannot note, the sweep cannot find', host_table;
   end if;
   -- Two counting keys would give two sales one reference, and the second would never be reported.
   if exists (

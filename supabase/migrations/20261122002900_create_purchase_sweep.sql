@@ -23,7 +23,7 @@ begin
       insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
       select 'Purchase', $1 || sale.%1$I::text, least(%2$s, now()), $1 || sale.%1$I::text
       from %3$s as sale
-      where %4$s and lower(sale.%5$I::text) = any ($3)
+      where %4$s and lower(sale.%5$I::text) = any ($3) and sale.%1$I is not null
         and not exists (
           select from fb_ads.conversion_events as known
           where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text

@@ -146,7 +146,7 @@ Deno.test("`fb_ads.attach_transactions` says what is wrong with a table", async 
   const { sql } = platform;
   await sql`create table public.odd (a int, b int, status text, completed_at text, primary key (a, b))`;
   await assertRejects(() => sql`select fb_ads.attach_transactions('public.odd')`, Error, "name the key");
-  await assertRejects(() => sql`select fb_ads.attach_transactions('public.odd', 'a')`, Error, "date or timestamp");
+  await assertRejects(() => sql`select fb_ads.attach_transactions('public.odd', 'a')`, Error, "timestamp or a date");
   await assertRejects(
     () =>
       sql`select fb_ads.attach_transactions('public.odd', 'a', status_column => 'progress', completed_at_column => '')`,
@@ -157,4 +157,12 @@ Deno.test("`fb_ads.attach_transactions` says what is wrong with a table", async 
   await sql`select fb_ads.attach_transactions('public.odd', 'a', completed_at_column => '')`;
   await sql`insert into public.odd values (1, 1, 'completed', null)`;
   assertEquals((await sql`select event_id from fb_ads.conversion_events`)[0]?.event_id, "1");
+
+  await sql`create table public.odder (a int unique, status text, paid_at date)`;
+  await assertRejects(() => sql`select fb_ads.attach_transactions('public.odder', 'a')`, Error, "timestamp or a date");
+  await sql`select fb_ads.attach_transactions('public.odder', 'a', completed_at_column => '', ref_prefix => 'odder:')`;
+  await sql`insert into public.odder values (null, 'completed'), (7, 'pending')`;
+  await sql`update public.odder set status = 'completed'`;
+  const noted = await sql`select event_id from fb_ads.conversion_events where event_id like 'odder:%'`;
+  assertEquals(noted.map(({ event_id }) => event_id), ["odder:7"]);
 });

@@ -262,7 +262,10 @@ Deno.test("the purchase triggers never fail nor hold up the host, and the sweep 
         await host`insert into public.transactions (status, completed_at) values ('completed', now()) returning id`;
       await sql`insert into public.ad_attributions (transaction_ref, transaction_id, conversion_event, event_time)
         values (${sale?.id}, ${sale?.id}, 'Purchase', now())`;
-      await host`delete from public.transactions where id = ${sale?.id}`;
+      const [renamed] =
+        await host`update public.transactions set id = gen_random_uuid() where id = ${sale?.id} returning id`;
+      assertEquals((await sql`select transaction_id from public.ad_attributions`)[0]?.transaction_id, renamed?.id);
+      await host`delete from public.transactions where id = ${renamed?.id}`;
       assertEquals((await sql`select transaction_id from public.ad_attributions`)[0]?.transaction_id, null);
     });
 

@@ -39,6 +39,8 @@ export interface Reshape {
   error?: JobError;
   /** What the usage headers said. */
   usage?: UsageRow[];
+  /** A quota that is spent. */
+  park?: Park;
 }
 
 const ReshapedSchema = z.object({

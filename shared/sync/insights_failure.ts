@@ -7,13 +7,13 @@
  */
 
 import { type Reshape, reshapeInsights, storeReport } from "../database/reports.ts";
-import type { JobError, Release, SyncJob, UsageRow } from "../database/sync_jobs.ts";
+import type { JobError, Park, Release, SyncJob, UsageRow } from "../database/sync_jobs.ts";
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_FIELDS } from "../meta/insights.ts";
 import { buildJobError, decideFailure, type PageState } from "./failure.ts";
 import { droppedFields, type OwnDecision, release } from "./page_loop.ts";
-import { buildUsageRows } from "./usage.ts";
+import { buildUsageRows, decidePark } from "./usage.ts";
 import type { SyncSession } from "./session.ts";
 
 /** Sets of fields that one ad's day is read without, one after the other, until Meta answers. */
@@ -28,11 +28,20 @@ export interface Refusal {
   error: JobError;
   /** What the usage headers said. */
   usage: UsageRow[];
+  /** A quota that is spent, by the headers of the refusal. */
+  park?: Park;
 }
 
 /** Takes a refusal from an error. */
-export function refusalOf(failure: GraphApiError): Refusal {
-  return { error: buildJobError(failure), usage: buildUsageRows(failure.usage) };
+function refusalOf(session: SyncSession, job: SyncJob, failure: GraphApiError): Refusal {
+  const error = buildJobError(failure);
+  const park = decidePark(failure.usage, {
+    fb_account_id: job.fb_account_id,
+    use_case: "ads_insights",
+    now: session.clock.now(),
+    threshold: 100,
+  });
+  return { error, usage: buildUsageRows(failure.usage), ...(park === null ? {} : { park: { ...park, error } }) };
 }
 
 async function reshape(session: SyncSession, job: SyncJob, how: Reshape["how"], refusal: Refusal): Promise<boolean> {
@@ -104,7 +113,7 @@ export async function reshapeRange(
   state?: PageState,
 ): Promise<OwnDecision | null> {
   if (!(failure instanceof GraphApiError)) return null;
-  const refusal = refusalOf(failure);
+  const refusal = refusalOf(session, job, failure);
   const is_at_once = job.kind === "insights" && job.report_run_id === null && job.params.read !== "report";
   if (job.params.is_rest === true && failure.action === "drop_field") {
     // It is the leaving out of ads that Meta refuses, whatever it calls it: the difference stays, and is told.
@@ -151,7 +160,7 @@ export async function giveBack(
     return await release(session, job, { ...decision.release, ...more });
   }
   if (failure instanceof GraphApiError && failure.action !== "drop_field") {
-    const refusal = refusalOf(failure);
+    const refusal = refusalOf(session, job, failure);
     const is_start = job.params.read === "report" && job.report_run_id === null;
     if (is_start && job.attempts >= MAX_STARTS) return await splitRange(session, job, refusal);
     return await release(session, job, { outcome: "retry", ...refusal, ...more });

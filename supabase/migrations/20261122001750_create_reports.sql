@@ -222,6 +222,7 @@ set search_path = ''
 as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
+  park jsonb := nullif(request -> 'park', 'null');
   result text;
 begin
   if jsonb_typeof(request -> 'usage') = 'array' then
@@ -241,6 +242,14 @@ begin
   end if;
   if result <> 'none' then
     update fb_ads.sync_jobs as j set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now()) where j.id = job.id;
+    -- The parts wait as the whole would.
+    update fb_ads.sync_jobs as part
+    set not_before = parking.ends_at
+    from (select fb_ads.parked_until(job.account_id, job.kind) as ends_at) as parking
+    where part.plan_id = job.plan_id and part.state = 'pending' and part.not_before < parking.ends_at and parking.ends_at > now();
+    if park is not null then
+      perform fb_ads.park_held_job(job, park);
+    end if;
     update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   end if;
   return jsonb_build_object('result', result);
@@ -250,4 +259,4 @@ $$;
 revoke execute on function public.fb_reshape_insights(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_reshape_insights(jsonb) to service_role;
 comment on function public.fb_reshape_insights(jsonb) is
-  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp, error?, usage?}. Returns {result: report | date | ads | none | clamped | nothing_left}; with none the job is still held. Raises lease_lost (409).';
+  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp, error?, usage?, park?}. Returns {result: report | date | ads | none | clamped | nothing_left}; with none the job is still held. Raises lease_lost (409).';

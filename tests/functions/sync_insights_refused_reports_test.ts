@@ -143,6 +143,27 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     assertEquals(calls("insights.create").length, 2);
   });
 
+  await t.step("a range that is split while a quota is spent waits in all its parts", async () => {
+    await begin();
+    const usage = {
+      type: "ads_insights",
+      call_count: 104,
+      total_cputime: 1,
+      total_time: 1,
+      estimated_time_to_regain_access: 7,
+    };
+    const match = { route: "insights.create", account: FIRST };
+    const headers = { "x-business-use-case-usage": JSON.stringify({ [FIRST]: [usage] }) };
+    graph.faults.add({ match, action: { kind: "error", error: "100/1487534" }, times: 1 });
+    graph.faults.add({ match, action: { kind: "headers", headers }, times: 1 });
+    await sync(platform, SLUG);
+    assertEquals(calls("insights.create").length, 1);
+    const waiting = (await jobs()).map((job) => [job.state, job.not_before.getTime() > Date.now() + 300_000]);
+    assertEquals(waiting, [["pending", true], ["pending", true], ["pending", true]]);
+    await syncToEnd(platform, SLUG, { resume: true });
+    await assertSpend(suite, 9);
+  });
+
   await t.step("a report that is done and never becomes readable is made anew after an hour", async () => {
     await begin();
     graph.faults.add({

@@ -20,15 +20,15 @@ begin
   end if;
   execute format(
     $query$
-      insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
+      insert into fb_ads.conversion_events as noted (event_name, event_id, event_time, transaction_ref)
       select 'Purchase', $1 || sale.%1$I::text, least(%2$s, now()), $1 || sale.%1$I::text
       from %3$s as sale
       where %4$s and lower(sale.%5$I::text) = any ($3) and sale.%1$I is not null
         and not exists (
           select from fb_ads.conversion_events as known
-          where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text
+          where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text and known.transaction_ref is not null
         )
-      on conflict (event_id, event_name) do nothing
+      on conflict (event_id, event_name) do update set transaction_ref = excluded.transaction_ref where noted.transaction_ref is null
     $query$,
     attached.key_column,
     concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end) || ')',

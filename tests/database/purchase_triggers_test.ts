@@ -75,6 +75,18 @@ Deno.test("the purchase triggers note what a statement completed, once", async (
     assertEquals(await noted(sql), [id, other].sort());
   });
 
+  await step("a Purchase that the host's server has sent by the sale's id is that sale's", async () => {
+    const id = await one("pending");
+    await sql`insert into fb_ads.conversion_events (event_name, event_id, event_time, state, final_at)
+      values ('Purchase', ${id}, now(), 'stored', now())`;
+    await sql`update public.transactions set status = 'completed' where id = ${id}`;
+    const events = await sql`select transaction_ref, state from fb_ads.conversion_events`;
+    assertEquals(events.map((event) => ({ ...event })), [{ transaction_ref: id, state: "stored" }]);
+    await sql`update fb_ads.conversion_events set transaction_ref = null`;
+    assertEquals((await sql`select fb_ads.sweep_purchases()::int as n`)[0]?.n, 1);
+    assertEquals((await sql`select fb_ads.sweep_purchases()::int as n`)[0]?.n, 0);
+  });
+
   await step("a rolled back completion leaves nothing", async () => {
     await assertRejects(() =>
       sql.begin(async (tx) => {

@@ -11,6 +11,7 @@ import { settleBackground } from "../../shared/edge/background.ts";
 import { createFunction } from "../../shared/edge/serve.ts";
 import { BodySchema, handleCapiEvent } from "../../supabase/functions/capi-event/handler.ts";
 import type { Suite } from "../suite.ts";
+import { seededFraction } from "../seeded_random.ts";
 import { nowSeconds, ORIGIN, PIXEL, startCapiSuite } from "./capi_event_suite.ts";
 
 const REQUESTS = 20_000;
@@ -23,17 +24,7 @@ const NAMED = `first_name=${encodeURIComponent(NAME)}`;
 const TOKEN = "emulator-capi-token";
 const SECRETS = [EMAIL, PHONE, "6281298765432", "plainname", "Plainname", TOKEN];
 
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-const random = seeded(20_000);
+const random = seededFraction(20_000);
 const pick = <Item>(items: readonly Item[]): Item => {
   const item = items[Math.floor(random() * items.length)];
   if (item === undefined) throw new Error("nothing to pick from");

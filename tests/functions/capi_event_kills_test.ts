@@ -7,18 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
+import { seededFraction } from "../seeded_random.ts";
 import { dispatchAll, lead, makeShop, PIXEL, startCapiSuite } from "./capi_event_suite.ts";
-
-/** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const EVENTS = 2_000;
 const KILLS = 100;
@@ -29,7 +19,7 @@ Deno.test("capi-event loses and doubles none of 2,000 events under 100 kills", a
   const { sql } = platform;
   await makeShop(platform);
   graph.settings.latency_ms = { min: 1, max: 40 };
-  const random = seeded(20261123);
+  const random = seededFraction(20261123);
   const ids = Array.from({ length: EVENTS / 2 }, (_, index) => `kill-${index}`);
   const users = await sql`
     insert into public.unified_profiles (email) select 'buyer' || n || '@example.com' from generate_series(1, 50) as n returning id`;

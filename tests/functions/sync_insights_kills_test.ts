@@ -9,18 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { seededFraction } from "../seeded_random.ts";
 import { adCalls, assertSpend, jobsOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
-
-/** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const KILLS = 20;
 
@@ -38,7 +28,7 @@ for (const reports of [false, true]) {
     graph.settings.latency_ms = { min: 2, max: 15 };
     graph.settings.reports = { ...graph.settings.reports, polls: 0, polls_at_100: 0 };
     graph.ledger.reset();
-    const random = seeded(2026);
+    const random = seededFraction(2026);
     const open = async () => (await sql`select from fb_ads.sync_jobs where state in ('pending', 'running')`).length;
     // A refused request boots a worker and does no more: the kills fall on what it does after that, on any machine.
     const begun = performance.now();

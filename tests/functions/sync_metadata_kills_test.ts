@@ -9,21 +9,11 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld, smallWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { seededFraction } from "../seeded_random.ts";
 import { assertTree, pageReads, startOver } from "./metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");
 const SLUG = "fb-sync-metadata";
-
-/** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 Deno.test("fb-sync-metadata survives sixty kills at random milliseconds", async () => {
   const world = manyAccountsWorld(NOW, { accounts: 12, ads: 40, plain: true });
@@ -32,7 +22,7 @@ Deno.test("fb-sync-metadata survives sixty kills at random milliseconds", async 
   const { sql } = platform;
   await sql`update fb_ads.settings set metadata_page_size = 4, metadata_page_size_max = 4`;
   graph.settings.latency_ms = { min: 1, max: 12 };
-  const random = seeded(20261122);
+  const random = seededFraction(20261122);
   const open = async () => (await sql`select from fb_ads.sync_jobs where state in ('pending', 'running')`).length;
   // A refused request boots a worker and does no more: the kills fall on what it does after that, on any machine.
   const begun = performance.now();

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { locateProblems, MAX_EVENTS, validateEvents } from "../../../shared/events/validate_events.ts";
 import { browser, NOW, NOW_MS, samplePurchase, server } from "./sample_event.ts";
-import { seededRandom } from "./seeded_random.ts";
+import { seededRandom } from "../../seeded_random.ts";
 
 Deno.test("validateEvents() gives every event of a batch its own outcome, in order", () => {
   const events = [

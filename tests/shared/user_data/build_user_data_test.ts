@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { buildUserData } from "../../../shared/user_data/build_user_data.ts";
 import { CLEAR_FIELDS, HASHED_FIELDS } from "../../../shared/user_data/fields.ts";
 import { hasEnoughCustomerInformation } from "../../../shared/user_data/customer_information.ts";
-import { seededRandom } from "../events/seeded_random.ts";
+import { seededRandom } from "../../seeded_random.ts";
 
 const options = { today: "2026-11-22" };
 /** SHA-256 of john@example.com. */

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { getCountries, getCountryCallingCode, parsePhoneNumberFromString } from "libphonenumber-js/min";
 import { plainE164Digits } from "../../../shared/user_data/phone_plan.ts";
-import { seededRandom } from "../events/seeded_random.ts";
+import { seededRandom } from "../../seeded_random.ts";
 
 Deno.test("plainE164Digits() gives the library's own answer or none", () => {
   const random = seededRandom(62);

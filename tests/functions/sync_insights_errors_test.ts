@@ -10,7 +10,7 @@ import { dayText } from "../graph/calendar.ts";
 import { currenciesWorld, type FaultAction, type FaultMatch, smallWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
 import { accountAt, startOver } from "./metadata_expectations.ts";
-import { adCalls, assertSpend, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
+import { adCalls, assertSpend, expectedRows, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
 const SECOND = "102938475000002";
@@ -177,10 +177,27 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     );
   }
 
-  await t.step("a new status and a new action type are no trouble", async () => {
+  await t.step("an ad whose status is new to us ends nothing, and what its days lack is told", async () => {
     await begin(false);
-    const ad = graph.world.accounts[0]?.ads[0];
+    await syncToEnd(platform, SLUG);
+    const [row = ""] = expectedRows(graph, accountAt(graph.world, 0), 9);
+    const ad = accountAt(graph.world, 0).ads.find((one) => one.id === row.split(" ")[1]);
     assert(ad !== undefined);
+    Object.assign(ad, { status: "ON_HOLIDAY" });
+    await syncToEnd(platform, "fb-sync-metadata");
+    const answers = await syncToEnd(platform, SLUG);
+    assertEquals(answers.map((answer) => answer.jobs.failed), [0]);
+    const untold = await sql`
+      select r.date from fb_ads.reconciliations r
+      left join lateral (select coalesce(sum(s.spend), 0) as spend from public.ad_spend s where s.account_id = r.account_id and s.date = r.date) ours on true
+      where ours.spend <> r.our_spend or r.state = 'rereading' or (r.state <> 'equal') <> (abs(ours.spend - r.meta_spend) > r.tolerance)`;
+    assertEquals(untold.length, 0);
+    const [known] = await sql`select effective_status from public.ad_ads where fb_ad_id = ${ad.id}`;
+    assertEquals(known?.effective_status, "ON_HOLIDAY");
+  });
+
+  await t.step("a new action type is no trouble", async () => {
+    await begin(false);
     graph.world.extraActionTypes.push("onsite_conversion.hologram");
     await syncToEnd(platform, SLUG);
     await assertSpend(suite, 9);

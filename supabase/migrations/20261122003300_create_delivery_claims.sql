@@ -218,7 +218,14 @@ begin
       as candidate (event_row_id, pixel_id, is_probe, place)
     join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
-  candidates as (select due.event_row_id, due.pixel_id, due.is_probe from due where due.is_taken),
+  -- Materialized: each mention of the verdict would pass it once more.
+  judged as materialized (
+    select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.delivery_verdict(waiting, event) as verdict
+    from due
+    join fb_ads.event_deliveries as waiting on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
+    join fb_ads.conversion_events as event on event.id = due.event_row_id
+    where due.is_taken
+  ),
   claimed as (
     update fb_ads.event_deliveries as delivery
     set state = judged.verdict,
@@ -231,13 +238,7 @@ begin
         when 'suppressed' then 'no_consent'
         else case when delivery.first_unknown_at <= now() - interval '48 hours' then 'outcome_unknown' else 'event_too_old' end
       end
-    from (
-      select candidate.*, fb_ads.delivery_verdict(waiting, event) as verdict
-      from candidates as candidate
-      join fb_ads.event_deliveries as waiting
-        on waiting.event_row_id = candidate.event_row_id and waiting.pixel_id = candidate.pixel_id
-      join fb_ads.conversion_events as event on event.id = candidate.event_row_id
-    ) as judged
+    from judged
     where delivery.event_row_id = judged.event_row_id and delivery.pixel_id = judged.pixel_id
     returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, judged.is_probe
   )

@@ -131,8 +131,8 @@ export async function readPages<Page extends LoopPage>(
   let state = first();
   let ahead: Promise<Settled<Page>> | null = null;
   for (;;) {
-    if (session.stopped() !== false) {
-      await ahead;
+    // A page that is under way already is stored too, or it would have to be read again.
+    if (ahead === null && session.stopped() !== false) {
       await release(session, job, { outcome: "yield", page_size: state.page_size });
       return null;
     }
@@ -189,8 +189,8 @@ export async function readPages<Page extends LoopPage>(
     }, state));
     // Each call makes every idle lane ask the database, so a page that cannot have planned anything is kept quiet.
     if (work.plans_jobs === true) session.progressed();
+    if (!stored.ok || stored.value.state === "parked") await ahead;
     if (!stored.ok) {
-      await ahead;
       if (isLeaseLost(stored.error)) return null;
       await release(session, job, { outcome: "retry", error: buildJobError(stored.error) });
       return null;

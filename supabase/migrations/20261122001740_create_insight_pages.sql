@@ -147,6 +147,7 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
+  parked boolean := park is not null;
   rows jsonb := coalesce(request -> 'rows', '[]');
   complete boolean := true;
 begin
@@ -161,11 +162,13 @@ begin
     advanced.lease_id := job.lease_id;
     complete := fb_ads.end_range(advanced);
   end if;
-  if park is not null then
+  if parked then
     perform fb_ads.park_held_job(advanced, park);
+  elsif advanced.state = 'running' then
+    parked := fb_ads.heed_parking(advanced);
   end if;
   return jsonb_build_object(
-    'state', case when not complete then 'restarted' when advanced.state = 'done' then 'done' when park is not null then 'parked' else 'running' end,
+    'state', case when complete and advanced.state = 'done' then 'done' when parked then 'parked' when complete then 'running' else 'restarted' end,
     'next_job', null
   );
 end;

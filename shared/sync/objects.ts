@@ -137,7 +137,7 @@ export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob
     page_size: IDS_PER_SLICE,
     page_size_max: IDS_PER_SLICE,
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fieldsOf(job), dropped_fields, field),
-    fetch(state) {
+    fetch: (state) => {
       if (put_off.length > 0) return Promise.reject(put_off.pop());
       return fetchSlice(session, job, ids, state, (error) => put_off.push(error));
     },

@@ -6,6 +6,7 @@
  */
 
 import { createClient } from "@supabase/supabase-js";
+import { INSIGHT_AD_STATUSES } from "../../shared/meta/filtering.ts";
 import { decodeInsight } from "../../shared/meta/insights.ts";
 import { bigAccountWorld } from "../../tests/graph/mod.ts";
 import { startSuite, sync, type SyncAnswer } from "../../tests/suite.ts";
@@ -103,6 +104,7 @@ async function storeAlone(platform: Platform, recording: Recording): Promise<num
         page_size: 500,
         row_count: rows.length,
         dropped_fields: [],
+        effective_statuses: INSIGHT_AD_STATUSES,
         params: {},
         usage: [],
         park: null,

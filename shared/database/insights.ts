@@ -16,6 +16,8 @@ export interface InsightsPage extends PageCheckpoint {
   rows: object[];
   /** Fields that Meta refused; the rows are marked with them. */
   dropped_fields: string[];
+  /** Statuses of ads that were asked for: an ad of another one has not vanished when it is on no page. */
+  effective_statuses: readonly string[];
 }
 
 const StoredSchema = z.object({

@@ -7,6 +7,7 @@
 import { storeInsightsPage } from "../database/insights.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
+import { INSIGHT_AD_STATUSES } from "../meta/filtering.ts";
 import { INSIGHT_FIELDS, type InsightRow } from "../meta/insights.ts";
 import type { ObjectPage } from "../meta/object_page.ts";
 import type { PageState } from "./failure.ts";
@@ -51,6 +52,7 @@ export function pagedInsights(
         params: keep_rows ? { ...checkpoint.params, keep_rows } : checkpoint.params,
         rows: page.rows,
         dropped_fields: state.dropped_fields,
+        effective_statuses: INSIGHT_AD_STATUSES,
       });
     },
   };

@@ -79,13 +79,15 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   outcome text := request ->> 'outcome';
   error jsonb := nullif(request -> 'error', 'null');
+  -- Pages between two failures forgive the failures, but a list that always breaks off behind its first page would begin for ever.
+  restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (request ->> 'outcome' is not distinct from 'restart')::integer;
   given_up boolean;
 begin
   if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
     raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
   end if;
   -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or the next night.
-  given_up := outcome in ('fail', 'stop_account') or (outcome in ('retry', 'restart') and job.attempts >= 11);
+  given_up := outcome in ('fail', 'stop_account') or (outcome in ('retry', 'restart') and greatest(job.attempts, restarts - 1) >= 11);
 
   update fb_ads.sync_jobs as j
   set
@@ -97,7 +99,7 @@ begin
     attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
     not_before = greatest(
       case
-        when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(j.attempts))
+        when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
         else j.not_before
       end,
       fb_ads.app_parked_until(j)
@@ -106,7 +108,7 @@ begin
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
     report_run_id = case when request ? 'report_run_id' then request ->> 'report_run_id' else j.report_run_id end,
-    params = j.params || coalesce(request -> 'params', '{}'),
+    params = j.params || coalesce(request -> 'params', '{}') || case outcome when 'restart' then jsonb_build_object('restarts', restarts) else '{}' end,
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
 

@@ -1,6 +1,6 @@
 -- Storing a page of insights: rows, what was seen, the cursor, and at the end of a range what Meta no longer reports.
 
-create function fb_ads.delete_vanished(job fb_ads.sync_jobs)
+create function fb_ads.delete_vanished(job fb_ads.sync_jobs, effective_statuses text[])
 returns bigint
 language sql
 volatile
@@ -18,16 +18,18 @@ as $$
     where d.account_id = job.account_id
       and d.date between job.since and job.until
       and a.id = d.ad_id
+      -- An ad of a status that was not asked for cannot have been seen.
+      and (a.effective_status is null or a.effective_status = any (effective_statuses))
       and not exists (select from seen where seen.key = d.date::text || ' ' || a.fb_ad_id)
     returning 1
   )
   select count(*) from deleted;
 $$;
 
-revoke execute on function fb_ads.delete_vanished(fb_ads.sync_jobs) from public, anon, authenticated;
-grant execute on function fb_ads.delete_vanished(fb_ads.sync_jobs) to service_role;
-comment on function fb_ads.delete_vanished(fb_ads.sync_jobs) is
-  'Deletes the rows of a range that was read completely in one job and on none of its pages. Returns how many.';
+revoke execute on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) from public, anon, authenticated;
+grant execute on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) to service_role;
+comment on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) is
+  'Deletes the rows of a range that was read completely in one job, for ads of these statuses, and are on none of its pages. Returns how many.';
 
 create function fb_ads.end_insights_plan(job fb_ads.sync_jobs)
 returns void
@@ -71,7 +73,7 @@ grant execute on function fb_ads.end_insights_plan(fb_ads.sync_jobs) to service_
 comment on function fb_ads.end_insights_plan(fb_ads.sync_jobs) is
   'Called when a range is done or given up: after the last one of its plan the account''s totals are to be compared. A refresh holds only days that still move, so nothing is compared.';
 
-create function fb_ads.end_range(job fb_ads.sync_jobs)
+create function fb_ads.end_range(job fb_ads.sync_jobs, effective_statuses text[])
 returns boolean
 language plpgsql
 volatile
@@ -90,7 +92,7 @@ begin
       update fb_ads.sync_runs as run set jobs_done = run.jobs_done - 1 where run.id = job.run_id;
       return false;
     end if;
-    perform fb_ads.delete_vanished(job);
+    perform fb_ads.delete_vanished(job, effective_statuses);
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   if job.params ? 'field_trial' then
@@ -106,9 +108,9 @@ begin
 end;
 $$;
 
-revoke execute on function fb_ads.end_range(fb_ads.sync_jobs) from public, anon, authenticated;
-grant execute on function fb_ads.end_range(fb_ads.sync_jobs) to service_role;
-comment on function fb_ads.end_range(fb_ads.sync_jobs) is
+revoke execute on function fb_ads.end_range(fb_ads.sync_jobs, text[]) from public, anon, authenticated;
+grant execute on function fb_ads.end_range(fb_ads.sync_jobs, text[]) to service_role;
+comment on function fb_ads.end_range(fb_ads.sync_jobs, text[]) is
   'Ends a range: deletes what Meta no longer reports, and the plan when this was its last range. False when the record of its pages was lost and the range has to be read again.';
 
 create function fb_ads.store_insight_rows(job fb_ads.sync_jobs, rows jsonb, dropped text[])
@@ -160,7 +162,7 @@ begin
   advanced := fb_ads.advance_sync_job(job, request);
   if advanced.state = 'done' then
     advanced.lease_id := job.lease_id;
-    complete := fb_ads.end_range(advanced);
+    complete := fb_ads.end_range(advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]'))));
   end if;
   if parked then
     perform fb_ads.park_held_job(advanced, park);
@@ -177,4 +179,4 @@ $$;
 revoke execute on function public.fb_store_insights_page(jsonb) from public, anon, authenticated;
 grant execute on function public.fb_store_insights_page(jsonb) to service_role;
 comment on function public.fb_store_insights_page(jsonb) is
-  'Stores a page of daily insights and moves its job: {job_id, lease_id, rows, next_cursor, done, page_size, row_count, dropped_fields, params, usage, park}. Returns {state: running | done | parked | restarted}. Raises lease_lost (409); then nothing of the page is kept.';
+  'Stores a page of daily insights and moves its job: {job_id, lease_id, rows, next_cursor, done, page_size, row_count, dropped_fields, effective_statuses, params, usage, park}; effective_statuses are those that were asked for. Returns {state: running | done | parked | restarted}. Raises lease_lost (409); then nothing of the page is kept.';

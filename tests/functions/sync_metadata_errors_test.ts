@@ -213,6 +213,19 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
     await assertTree(platform, graph.world.accounts);
   });
 
+  await t.step("a list that breaks off each time is given up, not begun for ever", async () => {
+    await startOver(suite, smallWorld(NOW));
+    graph.faults.add({
+      match: { route: "ads", page: 2, account: FIRST },
+      action: { kind: "error", error: "2642" },
+      times: 99,
+    });
+    await syncToEnd(platform, SLUG);
+    const open = await sql`select state, params -> 'restarts' as restarts from fb_ads.sync_jobs where state <> 'done'`;
+    assertEquals(open.map((job) => ({ ...job })), [{ state: "failed", restarts: 12 }]);
+    graph.faults.clear();
+  });
+
   await t.step("short and empty pages in the middle of a list are not its end", async () => {
     await startOver(suite, smallWorld(NOW));
     graph.faults.add({ match: { route: "ads", page: 1, account: FIRST }, action: { kind: "short_page", rows: 0 } });

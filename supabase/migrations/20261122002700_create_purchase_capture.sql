@@ -26,10 +26,14 @@ begin
         select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
-        -- What the host's own server has sent by that id is sent already, and is this sale.
-        insert into fb_ads.conversion_events as known (event_name, event_id, event_time, transaction_ref)
+        -- What the host's own server has sent by that id is sent already, and is this sale. No "do update": it locks what it leaves alone.
+        update fb_ads.conversion_events as known
+        set transaction_ref = known.event_id
+        where known.event_name = 'Purchase' and known.transaction_ref is null
+          and known.event_id in (select %2$s from new_rows as sale where %1$s and sale.%5$I is not null);
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
-        on conflict (event_id, event_name) do update set transaction_ref = excluded.transaction_ref where known.transaction_ref is null;
+        on conflict (event_id, event_name) do nothing;
       end;
     else
       if not exists (select from new_rows as sale where %1$s) then
@@ -49,12 +53,16 @@ begin
           and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
         order by (%2$s) collate "C";
       exception when unique_violation then
-        insert into fb_ads.conversion_events as known (event_name, event_id, event_time, transaction_ref)
+        update fb_ads.conversion_events as known
+        set transaction_ref = known.event_id
+        where known.event_name = 'Purchase' and known.transaction_ref is null
+          and known.event_id in (select %2$s from new_rows as sale where %1$s and sale.%5$I is not null);
+        insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s
         from new_rows as sale
         where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
           and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
-        on conflict (event_id, event_name) do update set transaction_ref = excluded.transaction_ref where known.transaction_ref is null;
+        on conflict (event_id, event_name) do nothing;
       end;
     end if;
   exception when others then

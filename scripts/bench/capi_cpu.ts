@@ -13,7 +13,7 @@ import { validateEvents } from "../../shared/events/validate_events.ts";
 import { type Figure, information } from "./figure.ts";
 
 const EVENTS = 1_000;
-const RUNS = 30;
+const RUNS = 100;
 const HASHED = ["em", "ph", "fn", "ln", "ct", "st", "zp", "country", "external_id"] as const;
 
 interface BenchEvent extends Record<string, unknown> {

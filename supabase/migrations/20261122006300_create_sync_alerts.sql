@@ -44,8 +44,8 @@ as $$
     from fb_ads.sync_jobs as job
     where job.state = 'failed'
       and job.finished_at > now() - interval '3 days'
-      -- A dead version is an alert of its own.
-      and job.last_error ->> 'reason' is distinct from 'version_dead'
+      -- A dead version is an alert of its own, and what ended with its account is none.
+      and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
     order by job.account_id, job.kind, job.created_at desc
   ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id

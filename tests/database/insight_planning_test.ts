@@ -220,4 +220,23 @@ Deno.test("the days of a plan", async (t) => {
       assertEquals(rows.map((row) => row.enabled), [true, false]);
     },
   );
+
+  await t.step(
+    "what waits for an account ends when it is disabled, and is taken up when it is enabled again",
+    async () => {
+      const id = await addAccount("73", "Asia/Jakarta");
+      const states = async () =>
+        (await sql`select distinct purpose, state from fb_ads.sync_jobs where account_id = ${id} and kind = 'insights' order by 1, 2`)
+          .map(({ purpose, state }) => `${purpose} ${state}`);
+      const older = { since: await dayAt("Asia/Jakarta", 45), until: await dayAt("Asia/Jakarta", 40) };
+      await sql`select fb_ads.plan_insights(${sql.json(older)}, array[${id}::uuid])`;
+      await sql`select fb_ads.plan_insights('{}', array[${id}::uuid])`;
+      assertEquals(await states(), ["backfill pending", "window pending"]);
+      await sql`update public.ad_accounts set enabled = false where id = ${id}`;
+      assertEquals(await states(), ["backfill failed", "window failed"]);
+      await sql`update public.ad_accounts set enabled = true where id = ${id}`;
+      await sql`select fb_ads.plan_insights('{}', array[${id}::uuid])`;
+      assertEquals(await states(), ["backfill pending", "window failed", "window pending"]);
+    },
+  );
 });

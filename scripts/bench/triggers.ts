@@ -112,7 +112,7 @@ export async function benchTriggers(): Promise<Figure[]> {
         ),
     );
     const bulk = await measurePair(
-      5,
+      9,
       (table) =>
         host.unsafe(`insert into public.${table} (id, user_id, status, amount, currency, completed_at)
           select id, user_id, 'completed', 1, 'IDR', now() from public.new_sales`),

@@ -88,6 +88,7 @@ Deno.test("fb-ads-tick calls only what has work", async (t) => {
   });
 
   await t.step("no call without a free slot", async () => {
+    await untilRow(platform, "select 1 where not exists (select from fb_ads.sync_runs where finished_at is null)");
     await sql`update fb_ads.sync_jobs set state = 'pending', finished_at = null, not_before = now() where id = (select min(id) from fb_ads.sync_jobs)`;
     await sql`insert into fb_ads.sync_runs (function_slug, lease_until) select 'fb-sync-metadata', now() + interval '1 minute' from generate_series(1, 2)`;
     assertEquals((await sql`select fb_ads.has_sync_work('fb-sync-metadata') as due`)[0]?.due, false);

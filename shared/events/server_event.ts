@@ -137,12 +137,6 @@ export function splitUserData(given: UserData): { user_data: UserData; browser_d
   return { user_data, browser_data };
 }
 
-/** Takes an event apart for storing: the payload with digests alone, and the clear fields of the person. */
-export function splitServerEvent(event: ServerEvent): { payload: ServerEventPayload; browser_data: BrowserData } {
-  const { user_data, browser_data } = splitUserData(event.user_data);
-  return { payload: buildServerEvent({ ...event, user_data }), browser_data };
-}
-
 /** Lists the digests by which a person asks to be found: e-mail addresses, phone numbers and our own user id. */
 export function personDigests(user_data: UserData): string[] {
   const digests = new Set<string>();

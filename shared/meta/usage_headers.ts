@@ -160,9 +160,3 @@ export function decideBrakes(readings: readonly UsageReading[], now: Date, optio
   }
   return brakes;
 }
-
-/** The latest end of all pauses that the readings call for; null when none does. */
-export function brakeUntil(readings: readonly UsageReading[], now: Date, options: BrakeOptions = {}): Date | null {
-  const ends = decideBrakes(readings, now, options).map((brake) => brake.until.getTime());
-  return ends.length === 0 ? null : new Date(Math.max(...ends));
-}

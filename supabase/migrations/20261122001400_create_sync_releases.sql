@@ -26,6 +26,35 @@ grant execute on function fb_ads.heed_parking(fb_ads.sync_jobs) to service_role;
 comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
   'After a stored page: gives the held job back when somebody else was refused for the whole app meanwhile. Returns whether it did.';
 
+create function fb_ads.settle_page(advanced fb_ads.sync_jobs, park jsonb, complete boolean default true)
+returns text
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+  parked boolean := park is not null;
+begin
+  if parked then
+    perform fb_ads.park_held_job(advanced, park);
+  else
+    parked := fb_ads.heed_parking(advanced);
+  end if;
+  return case
+    when complete and advanced.state = 'done' then 'done'
+    when parked then 'parked'
+    when complete then 'running'
+    else 'restarted'
+  end;
+end;
+$$;
+
+revoke execute on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) from public, anon, authenticated;
+grant execute on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) to service_role;
+comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
+  'After a stored page: gives the job back where its quota is spent (park, or what another call was told), and says what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+
 create function fb_ads.retry_delay_seconds(attempts integer)
 returns double precision
 language sql

@@ -124,8 +124,7 @@ declare
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
   complete boolean := true;
-  parked boolean := park is not null;
-  next_job jsonb;
+  page_state text;
 begin
   perform fb_ads.store_list_rows(job, request);
   if job.kind <> 'account' then
@@ -151,17 +150,8 @@ begin
     end if;
   end if;
 
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
-  elsif advanced.state = 'running' then
-    parked := fb_ads.heed_parking(advanced);
-  elsif complete then
-    next_job := fb_ads.next_list(job);
-  end if;
-  return jsonb_build_object(
-    'state', case when complete and advanced.state = 'done' then 'done' when parked then 'parked' when complete then 'running' else 'restarted' end,
-    'next_job', next_job
-  );
+  page_state := fb_ads.settle_page(advanced, park, complete);
+  return jsonb_build_object('state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end);
 end;
 $$;
 
@@ -202,7 +192,7 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
   park jsonb := nullif(request -> 'park', 'null');
-  parked boolean := park is not null;
+  page_state text;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
   ad_rows jsonb := coalesce(request -> 'ads', '[]');
@@ -224,14 +214,10 @@ begin
   where job.object_level = 'ad' and a.fb_ad_id = any (missing) and a.effective_status is distinct from 'DELETED';
 
   advanced := fb_ads.advance_sync_job(job, request);
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
-  else
-    parked := fb_ads.heed_parking(advanced);
-  end if;
+  page_state := fb_ads.settle_page(advanced, park);
   return jsonb_build_object(
-    'state', case when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
-    'next_job', case when advanced.state = 'done' and not parked and job.kind = 'objects' then fb_ads.next_list(job) end
+    'state', page_state,
+    'next_job', case when page_state = 'done' and park is null and job.kind = 'objects' then fb_ads.next_list(job) end
   );
 end;
 $$;

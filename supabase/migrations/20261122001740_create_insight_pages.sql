@@ -148,8 +148,6 @@ as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
-  parked boolean := park is not null;
   rows jsonb := coalesce(request -> 'rows', '[]');
   complete boolean := true;
 begin
@@ -164,15 +162,7 @@ begin
     advanced.lease_id := job.lease_id;
     complete := fb_ads.end_range(advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]'))));
   end if;
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
-  elsif advanced.state = 'running' then
-    parked := fb_ads.heed_parking(advanced);
-  end if;
-  return jsonb_build_object(
-    'state', case when complete and advanced.state = 'done' then 'done' when parked then 'parked' when complete then 'running' else 'restarted' end,
-    'next_job', null
-  );
+  return jsonb_build_object('state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null);
 end;
 $$;
 

@@ -209,8 +209,6 @@ as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
-  parked boolean := park is not null;
   differences jsonb := '[]';
 begin
   perform fb_ads.compare_days(job, coalesce(request -> 'rows', '[]'));
@@ -218,13 +216,8 @@ begin
   if advanced.state = 'done' then
     differences := fb_ads.end_comparison(advanced);
   end if;
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
-  else
-    parked := fb_ads.heed_parking(advanced);
-  end if;
   return jsonb_build_object(
-    'state', case when advanced.state = 'done' then 'done' when parked then 'parked' else 'running' end,
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null')),
     'next_job', null,
     'differences', differences
   );

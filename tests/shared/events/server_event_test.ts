@@ -11,7 +11,7 @@ import {
   buildServerEvent,
   personDigests,
   type ServerEvent,
-  splitServerEvent,
+  splitUserData,
 } from "../../../shared/events/server_event.ts";
 import { NOW, NOW_MS } from "./sample_event.ts";
 
@@ -32,9 +32,9 @@ const event: ServerEvent = {
   },
 };
 
-Deno.test("splitServerEvent() keeps what is personal in clear out of the payload", () => {
-  const { payload, browser_data } = splitServerEvent(event);
-  assertEquals(Object.keys(payload.user_data), ["em", "external_id"]);
+Deno.test("splitUserData() keeps what is personal in clear out of the payload", () => {
+  const { user_data, browser_data } = splitUserData(event.user_data);
+  assertEquals(Object.keys(user_data), ["em", "external_id"]);
   assertEquals(browser_data, {
     client_ip_address: "203.0.113.7",
     client_user_agent: "Agent/1",
@@ -43,7 +43,8 @@ Deno.test("splitServerEvent() keeps what is personal in clear out of the payload
 });
 
 Deno.test("buildServerEvent() gives the identical text whatever order the fields come in", () => {
-  const { payload, browser_data } = splitServerEvent(event);
+  const { user_data, browser_data } = splitUserData(event.user_data);
+  const payload = { ...event, user_data };
   const text = JSON.stringify(event);
   assertEquals(JSON.stringify(buildServerEvent(payload, browser_data)), text);
   const reversed = (object: object) => Object.fromEntries(Object.entries(object).reverse());

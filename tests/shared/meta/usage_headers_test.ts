@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { brakeUntil, decideBrakes, parseUsageHeaders } from "../../../shared/meta/usage_headers.ts";
+import { decideBrakes, parseUsageHeaders } from "../../../shared/meta/usage_headers.ts";
 
 const NOW = new Date("2026-11-22T10:00:00Z");
 
@@ -108,32 +108,38 @@ Deno.test("parseUsageHeaders() passes on no key, word or time that the database 
   ]);
 });
 
-Deno.test("brakeUntil() lets calls go on below the threshold, although an account's reset time is always there", () => {
+/** The latest end of all pauses; null where there is none. */
+function brakeUntil(...given: Parameters<typeof decideBrakes>): Date | null {
+  const ends = decideBrakes(...given).map((brake) => brake.until.getTime());
+  return ends.length === 0 ? null : new Date(Math.max(...ends));
+}
+
+Deno.test("decideBrakes() lets calls go on below the threshold, although an account's reset time is always there", () => {
   const readings = [{ scope: "account", key: "1", pct: 89.9, regain_seconds: 300 } as const];
   assertEquals(brakeUntil(readings, NOW), null);
 });
 
-Deno.test("brakeUntil() waits the time that Meta names", () => {
+Deno.test("decideBrakes() waits the time that Meta names", () => {
   const readings = [
     { scope: "business_use_case", key: "1", type: "ads_insights", pct: 118, regain_seconds: 720 } as const,
   ];
   assertEquals(brakeUntil(readings, NOW), new Date("2026-11-22T10:12:00Z"));
 });
 
-Deno.test("brakeUntil() takes a regain time for a block even at a low percentage", () => {
+Deno.test("decideBrakes() takes a regain time for a block even at a low percentage", () => {
   const readings = [
     { scope: "business_use_case", key: "1", type: "ads_insights", pct: 3, regain_seconds: 60 } as const,
   ];
   assertEquals(brakeUntil(readings, NOW), new Date("2026-11-22T10:01:00Z"));
 });
 
-Deno.test("brakeUntil() waits a minute near the limit and five at it, when Meta names no time", () => {
+Deno.test("decideBrakes() waits a minute near the limit and five at it, when Meta names no time", () => {
   const at = (pct: number) => brakeUntil([{ scope: "app", key: null, pct, regain_seconds: 0 }], NOW);
   assertEquals(at(95), new Date("2026-11-22T10:01:00Z"));
   assertEquals(at(100), new Date("2026-11-22T10:05:00Z"));
 });
 
-Deno.test("decideBrakes() names each limit, brakeUntil() the latest end", () => {
+Deno.test("decideBrakes() names each limit and its end", () => {
   const readings = [
     { scope: "app", key: null, pct: 91, regain_seconds: 0 },
     { scope: "business_use_case", key: "1", type: "ads_management", pct: 10, regain_seconds: 0 },

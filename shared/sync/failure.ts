@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { JobError, Release, SyncJob } from "../database/sync_jobs.ts";
+import type { JobError, Park, Release, SyncJob } from "../database/sync_jobs.ts";
 import { AppError, DatabaseError, type GraphAction, GraphApiError } from "../errors.ts";
 import { parkUntil } from "../meta/park.ts";
 import { buildUsageRows, decidePark } from "./usage.ts";
@@ -117,6 +117,17 @@ function decideByAction(
   }
 }
 
+/** Whatever a refusal was for, its headers may say that a quota is spent: then another try only prolongs the block. */
+export function parkOfRefusal(failure: GraphApiError, job: SyncJob, now: Date): Park | null {
+  const spent = decidePark(failure.usage, {
+    fb_account_id: job.fb_account_id,
+    use_case: `ads_${useCaseOf(job)}`,
+    now,
+    threshold: 100,
+  });
+  return spent === null ? null : { ...spent, error: buildJobError(failure) };
+}
+
 /** Decides about a refused page; retries in place are over by then. */
 export function decideFailure(
   failure: unknown,
@@ -127,24 +138,17 @@ export function decideFailure(
   const decision = decideByAction(failure, job, state, context);
   if (!(failure instanceof GraphApiError)) return decision;
   if ("release" in decision && decision.release.outcome !== "retry") return decision;
-  // Whatever the refusal was for, its headers may say that a quota is spent: then another try only prolongs the block.
-  const spent = decidePark(failure.usage, {
-    fb_account_id: job.fb_account_id,
-    use_case: `ads_${useCaseOf(job)}`,
-    now: context.now,
-    threshold: 100,
-  });
-  if (spent === null) return decision;
-  const error = buildJobError(failure);
+  const park = parkOfRefusal(failure, job, context.now);
+  if (park === null) return decision;
   const { page_size, dropped_fields } = "again" in decision ? decision.again : state;
   return {
     release: {
       outcome: "park",
-      error,
+      error: buildJobError(failure),
       usage: buildUsageRows(failure.usage),
       page_size,
       params: { ...job.params, dropped_fields },
-      park: { ...spent, error },
+      park,
     },
   };
 }

@@ -11,9 +11,9 @@ import type { JobError, Park, Release, SyncJob, UsageRow } from "../database/syn
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_FIELDS } from "../meta/insights.ts";
-import { buildJobError, decideFailure, type PageState } from "./failure.ts";
+import { buildJobError, decideFailure, type PageState, parkOfRefusal } from "./failure.ts";
 import { droppedFields, type OwnDecision, release } from "./page_loop.ts";
-import { buildUsageRows, decidePark } from "./usage.ts";
+import { buildUsageRows } from "./usage.ts";
 import type { SyncSession } from "./session.ts";
 
 /** Sets of fields that one ad's day is read without, one after the other, until Meta answers. */
@@ -34,14 +34,12 @@ export interface Refusal {
 
 /** Takes a refusal from an error. */
 function refusalOf(session: SyncSession, job: SyncJob, failure: GraphApiError): Refusal {
-  const error = buildJobError(failure);
-  const park = decidePark(failure.usage, {
-    fb_account_id: job.fb_account_id,
-    use_case: "ads_insights",
-    now: session.clock.now(),
-    threshold: 100,
-  });
-  return { error, usage: buildUsageRows(failure.usage), ...(park === null ? {} : { park: { ...park, error } }) };
+  const park = parkOfRefusal(failure, job, session.clock.now());
+  return {
+    error: buildJobError(failure),
+    usage: buildUsageRows(failure.usage),
+    ...(park === null ? {} : { park }),
+  };
 }
 
 async function reshape(session: SyncSession, job: SyncJob, how: Reshape["how"], refusal: Refusal): Promise<boolean> {

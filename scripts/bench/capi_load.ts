@@ -5,7 +5,8 @@
  * @module
  */
 
-import { dispatchAll, lead, PIXEL, startCapiSuite, until } from "../../tests/functions/capi_event_suite.ts";
+import { dispatchAll, lead, PIXEL, startCapiSuite } from "../../tests/functions/capi_event_suite.ts";
+import { until } from "../../tests/waiting.ts";
 import type { Suite } from "../../tests/suite.ts";
 import type { Figure } from "./figure.ts";
 

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { formatDuration, formatProgress, type Progress } from "../../scripts/backfill/progress.ts";
 import { repositoryRoot } from "../../scripts/platform/mod.ts";
 import { planAccount, World } from "../graph/mod.ts";
-import { untilTrue } from "../platform/fixtures/waiting.ts";
+import { until } from "../waiting.ts";
 import { startSuite, sync } from "../suite.ts";
 
 const SOME: Progress = {
@@ -68,7 +68,7 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
 
   graph.faults.add({ match: { route: "insights" }, action: { kind: "slow", ms: 400 } });
   const first = start(platform.dbUrl, args);
-  await untilTrue(async () => (await platform.sql`select from public.ad_spend`).length > 0);
+  await until("the first rows are stored", async () => (await platform.sql`select from public.ad_spend`).length > 0);
   first.kill("SIGINT");
   const interrupted = await outputOf(first);
   assertEquals(interrupted.code, 130, interrupted.text);

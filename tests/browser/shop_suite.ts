@@ -9,6 +9,7 @@ import { findFreePort } from "../../scripts/platform/ports.ts";
 import { repositoryRoot } from "../../scripts/platform/mod.ts";
 import postgres from "postgres";
 import { startSuite, type Suite } from "../suite.ts";
+import { emptyTables } from "../waiting.ts";
 
 /** Platform, emulator and shop. */
 export interface ShopSuite extends Suite {
@@ -58,15 +59,11 @@ export async function storedEvents({ platform }: Suite): Promise<StoredEvent[]> 
 
 /** Forgets what browsers told, so that steps do not see each other. */
 export async function clearEvents({ platform }: Suite): Promise<void> {
-  await platform.sql`truncate fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.consents, fb_ads.ad_clicks,
-    fb_ads.event_counts`;
-}
-
-/** Waits for the browser and the functions; polls, because neither tells. */
-export async function until(what: string, isTrue: () => Promise<boolean>, most_ms = 15_000): Promise<void> {
-  const end = Date.now() + most_ms;
-  while (!await isTrue()) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  await emptyTables(platform.sql, [
+    "fb_ads.conversion_events",
+    "fb_ads.event_deliveries",
+    "fb_ads.consents",
+    "fb_ads.ad_clicks",
+    "fb_ads.event_counts",
+  ]);
 }

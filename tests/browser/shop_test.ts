@@ -9,7 +9,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { repositoryRoot } from "../../scripts/platform/mod.ts";
 import { sync } from "../suite.ts";
 import { browserTest, startChromium } from "./chromium.ts";
-import { clearEvents, startShopSuite, storedEvents, until } from "./shop_suite.ts";
+import { clearEvents, startShopSuite, storedEvents } from "./shop_suite.ts";
+import { until } from "../waiting.ts";
 
 const LANDING = "utm_source=fb&utm_campaign=summer&ad_id=120230000000000011&fbclid=IwAR3xKp_9-a";
 

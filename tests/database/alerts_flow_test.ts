@@ -7,7 +7,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { repositoryRoot } from "../../scripts/platform/mod.ts";
 import { planAccount, World } from "../graph/mod.ts";
-import { startRecorder, untilTrue } from "../platform/fixtures/waiting.ts";
+import { startRecorder } from "../platform/fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 import { startSuite, sync } from "../suite.ts";
 
 const PIXEL = "800000000000001";
@@ -29,7 +30,7 @@ Deno.test("a dead token and a blocked pixel are told, and told again when a new 
     sql`select vault.update_secret(id, ${value}) from vault.secrets where name = ${name}`;
   /** Ticks, as every minute does, until so many messages came. */
   const tickUntilTold = (messages: number) =>
-    untilTrue(async () => {
+    until(`${messages} messages came`, async () => {
       await platform.runCronJob("fb-ads-tick");
       return webhook.requests.length >= messages;
     });
@@ -58,7 +59,10 @@ Deno.test("a dead token and a blocked pixel are told, and told again when a new 
       consent: "granted",
     };
     await (await platform.invoke("capi-event", event)).body?.cancel();
-    await untilTrue(async () => (await sql`select from fb_ads.pixels where state = 'blocked'`).length > 0);
+    await until(
+      "the pixel is blocked",
+      async () => (await sql`select from fb_ads.pixels where state = 'blocked'`).length > 0,
+    );
     await tickUntilTold(3);
     assertStringIncludes(lastMessage(), `Meta takes no events for pixel ${PIXEL}`);
     graph.tokens.add("another-capi-token", { name: "another capi" });

@@ -7,7 +7,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Platform, repositoryRoot } from "../../scripts/platform/mod.ts";
 import { planAccount, World } from "../graph/mod.ts";
-import { type Recorder, startRecorder, untilTrue } from "../platform/fixtures/waiting.ts";
+import { type Recorder, startRecorder } from "../platform/fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 import { startSuite, type Suite, sync } from "../suite.ts";
 import { TROUBLES } from "./alert_troubles.ts";
 
@@ -33,7 +34,7 @@ const messagesOf = (webhook: Recorder): string[] => webhook.requests.map(({ body
 /** What a tick does about alerts, and the next one that sees the answers. */
 async function announce({ sql }: Platform): Promise<void> {
   await sql`select fb_ads.announce_alerts()`;
-  await untilTrue(async () => {
+  await until("every message is answered", async () => {
     const [open] = await sql`select count(*)::int as flights from fb_ads.alert_flights as flight
       where not exists (select from net._http_response as answer where answer.id = flight.request_id)`;
     return open?.flights === 0;
@@ -110,7 +111,7 @@ Deno.test("a webhook that is down loses no message and holds nothing up", async 
   await t.step("the tick goes on, and tries again later and later", async () => {
     await sql`update public.ad_accounts set enabled = false`;
     await platform.runCronJob("fb-ads-tick");
-    await untilTrue(() => webhook.requests.length === 1);
+    await until("the first message came", () => webhook.requests.length === 1);
     await announce(platform);
     await announce(platform);
     assertEquals(webhook.requests.length, 1, "put off");
@@ -146,7 +147,7 @@ Deno.test("a webhook that is down loses no message and holds nothing up", async 
     await sql`update public.ad_accounts set enabled = false`;
     const before = webhook.requests.length;
     await sql`select fb_ads.announce_alerts()`;
-    await untilTrue(() => webhook.requests.length === before + 1);
+    await until("the message came", () => webhook.requests.length === before + 1);
     // As after a crash of the server, which empties pg_net's tables and ours of what is on its way.
     await sql`truncate fb_ads.alert_flights`;
     await sql`delete from net._http_response`;
@@ -192,7 +193,7 @@ Deno.test("the tick never fails for the sake of alerts, and alerts are told alth
   await sql`update fb_ads.sync_jobs set state = 'pending', finished_at = null, not_before = now() where id = (select min(id) from fb_ads.sync_jobs)`;
   await sql`delete from vault.secrets where name = 'fb_ads_function_key'`;
   assertEquals((await platform.runCronJob("fb-ads-tick")).status, "succeeded");
-  await untilTrue(() => webhook.requests.length === 1);
+  await until("the message came", () => webhook.requests.length === 1);
   assertStringIncludes(messagesOf(webhook)[0] ?? "", "fb_ads_function_key");
   await sql`create or replace function fb_ads.note_alerts() returns bigint language sql volatile set search_path = '' as 'select 1 / 0'`;
   assertEquals((await platform.runCronJob("fb-ads-tick")).status, "succeeded");

@@ -8,6 +8,7 @@
 import { buildTouch, type Touch, type TouchEvent } from "../../shared/attribution/touch.ts";
 import type { Platform } from "../../scripts/platform/mod.ts";
 import { makeShop } from "../functions/capi_event_suite.ts";
+import { emptyTables } from "../waiting.ts";
 
 /** Ids of the invented catalogue, as Meta gives them. */
 export const AD = "120210000000000301";
@@ -196,8 +197,17 @@ export const uncredited = (reason: string): Outcome => ({
 
 /** Forgets visitors, sales and results, so that steps of one test do not see each other. */
 export async function forget({ sql }: Platform): Promise<void> {
-  await sql.unsafe(`
-    truncate fb_ads.ad_clicks, fb_ads.browser_people, fb_ads.checkout_clicks, fb_ads.attribution_results, fb_ads.ad_lookups,
-      fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.consents, public.ad_attributions, public.transactions cascade;
-    delete from fb_ads.sync_jobs;`);
+  await emptyTables(sql, [
+    "fb_ads.ad_clicks",
+    "fb_ads.browser_people",
+    "fb_ads.checkout_clicks",
+    "fb_ads.attribution_results",
+    "fb_ads.ad_lookups",
+    "fb_ads.conversion_events",
+    "fb_ads.event_deliveries",
+    "fb_ads.consents",
+    "fb_ads.sync_jobs",
+    "public.ad_attributions",
+    "public.transactions",
+  ]);
 }

@@ -17,8 +17,8 @@ import {
   pageView,
   postAsBrowser,
   startCapiSuite,
-  until,
 } from "./capi_event_suite.ts";
+import { until } from "../waiting.ts";
 
 const USER = "0d9e8f6a-1111-4222-8333-00000000000a";
 

@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/platform/mod.ts";
 import { startSuite, type Suite, type SuiteOptions } from "../suite.ts";
+import { emptyTables } from "../waiting.ts";
 
 /** Where the shop's pages are. */
 export const ORIGIN = "https://shop.example";
@@ -151,18 +152,15 @@ export async function makeShop(platform: Platform): Promise<void> {
 
 /** Empties what events leave behind, so that steps of one test do not see each other. */
 export async function clearEvents({ platform, graph }: Suite): Promise<void> {
-  await platform.sql`truncate fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
-    fb_ads.event_counts, fb_ads.visitor_salts`;
+  await emptyTables(platform.sql, [
+    "fb_ads.conversion_events",
+    "fb_ads.event_deliveries",
+    "fb_ads.pixels",
+    "fb_ads.consents",
+    "fb_ads.event_counts",
+    "fb_ads.visitor_salts",
+  ]);
   graph.faults.clear();
   graph.capi.reset();
   graph.ledger.reset();
-}
-
-/** Waits for a condition of the database; polls, because nothing tells. */
-export async function until(what: string, isTrue: () => Promise<boolean>, most_ms = 15_000): Promise<void> {
-  const end = Date.now() + most_ms;
-  while (!await isTrue()) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -9,11 +9,17 @@ import type { Platform } from "../../scripts/platform/mod.ts";
 import type { AdAccount, GraphEmulator, World } from "../graph/mod.ts";
 import { type AdTreeNode, effectiveStatus } from "../graph/world/objects.ts";
 import type { Suite } from "../suite.ts";
+import { emptyTables } from "../waiting.ts";
 
 /** Empties the database and makes the emulator new, so that steps of one test file do not see each other. */
 export async function startOver({ platform, graph }: Suite, world: World): Promise<void> {
-  await platform
-    .sql`truncate public.ad_accounts, fb_ads.sync_runs, fb_ads.sync_jobs, fb_ads.sync_seen_pages, fb_ads.rate_limits cascade`;
+  await emptyTables(platform.sql, [
+    "public.ad_accounts",
+    "fb_ads.sync_runs",
+    "fb_ads.sync_jobs",
+    "fb_ads.sync_seen_pages",
+    "fb_ads.rate_limits",
+  ]);
   graph.world = world;
   graph.faults.clear();
   graph.ledger.reset();

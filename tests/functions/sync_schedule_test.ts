@@ -9,19 +9,20 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Platform } from "../../scripts/platform/mod.ts";
 import { smallWorld } from "../graph/mod.ts";
 import { startSuite, sync } from "../suite.ts";
+import { until } from "../waiting.ts";
 import { assertTree } from "./metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");
 
-/** Resolves when a query returns a row; a minute and a half without one, longer than any schedule here, is a failure. */
+/** The first row of a query, as soon as it has one; longer than any schedule here takes is a failure. */
 async function untilRow(platform: Platform, query: string): Promise<Record<string, unknown>> {
-  const deadline = performance.now() + 90_000;
-  for (;;) {
-    const [row] = await platform.sql.unsafe(query);
-    if (row !== undefined) return row;
-    if (performance.now() > deadline) throw new Error(`no row in 90 s: ${query}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  let found: Record<string, unknown> | undefined;
+  await until(`there is a row: ${query}`, async () => {
+    [found] = await platform.sql.unsafe(query);
+    return found !== undefined;
+  }, 90_000);
+  if (!found) throw new Error("no row");
+  return found;
 }
 
 const queued = async (platform: Platform) =>

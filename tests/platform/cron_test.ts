@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { isDue } from "../../scripts/platform/cron_worker.ts";
 import { type Platform, type PlatformOptions, type Sql, startPlatform } from "../../scripts/platform/mod.ts";
 import postgres from "postgres";
-import { untilTrue } from "./fixtures/waiting.ts";
+import { until } from "../waiting.ts";
 
 function start(options: PlatformOptions = {}): Promise<Platform> {
   return startPlatform({ migrations: false, schedule: false, ...options });
@@ -140,7 +140,7 @@ Deno.test("the clock runs interval jobs without a job beside itself, and differe
       select pg_sleep(${seconds});
       update public.run set ended = clock_timestamp() where job = '${job}' and ended is null`})`;
   }
-  await untilTrue(async () => (await sql`select from public.run where job = 'long'`).length >= 2);
+  await until("the long job ran twice", async () => (await sql`select from public.run where job = 'long'`).length >= 2);
   const [overlaps] = await sql<{ same: number; different: number }[]>`
     select
       count(*) filter (where one.job = other.job)::int as same,
@@ -162,8 +162,12 @@ Deno.test("the real clock stays still where a platform asks for no schedule", as
 Deno.test("the clock starts a job of every minute on the minute, by UTC", async () => {
   await using platform = await start({ schedule: true });
   await platform.sql`select cron.schedule('each minute', '* * * * *', 'select 1')`;
-  await untilTrue(async () => (await platform.sql`select from cron.job_run_details`).length > 0, 70_000);
-  await untilTrue(async () => {
+  await until(
+    "the job was started",
+    async () => (await platform.sql`select from cron.job_run_details`).length > 0,
+    70_000,
+  );
+  await until("the job has succeeded", async () => {
     return (await platform.sql`select from cron.job_run_details where status = 'succeeded'`).length > 0;
   });
   const [run] = await platform.sql<{ second: number; return_message: string; username: string }[]>`

@@ -7,7 +7,8 @@
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
-import { fixtureProject, untilTrue } from "./fixtures/waiting.ts";
+import { fixtureProject } from "./fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 
 async function ask(platform: Platform, question: Record<string, unknown>): Promise<unknown> {
   const response = await platform.invoke("probe", question);
@@ -73,7 +74,10 @@ Deno.test("`EdgeRuntime.waitUntil` lets work go on after the answer", async () =
   assertEquals(await ask(platform, { do: "background", of: "later", milliseconds: 400 }), "accepted");
   assert(performance.now() - started < 350, "the answer did not wait for the work");
   assertEquals([...await platform.sql`select body from public.note`], []);
-  await untilTrue(async () => (await platform.sql`select from public.note where body = 'later'`).length === 1);
+  await until(
+    "the work in the background is done",
+    async () => (await platform.sql`select from public.note where body = 'later'`).length === 1,
+  );
 });
 
 Deno.test("a worker is warned at 90 % of its wall clock and killed at the end of it, and a request under way gets 546", async () => {

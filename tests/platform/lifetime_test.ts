@@ -7,7 +7,8 @@
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { PlatformError, repositoryRoot, startPlatform } from "../../scripts/platform/mod.ts";
-import { fixtureProject, untilTrue } from "./fixtures/waiting.ts";
+import { fixtureProject } from "./fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 
 const HOLDER = `${repositoryRoot}/tests/platform/fixtures/hold_platform.ts`;
 
@@ -37,7 +38,7 @@ class Program implements AsyncDisposable {
   }
 
   async waitFor(text: string): Promise<void> {
-    await untilTrue(() => this.ended || this.text.includes(text), 60_000);
+    await until(`it prints ${text}`, () => this.ended || this.text.includes(text), 60_000);
     assert(this.text.includes(text), this.text);
   }
 
@@ -51,8 +52,8 @@ class Program implements AsyncDisposable {
   async leavesNothing(): Promise<void> {
     await this.process.status;
     await this.output;
-    await untilTrue(async () => (await processesNaming(this.directory)).length === 0);
-    await untilTrue(() => [...Deno.readDirSync(this.directory)].length === 0);
+    await until("no process is left", async () => (await processesNaming(this.directory)).length === 0);
+    await until("no file is left", () => [...Deno.readDirSync(this.directory)].length === 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +97,7 @@ Deno.test("a platform whose process is killed leaves no process and no file", as
   assert((await processesNaming(program.directory)).length >= 3);
   program.process.kill("SIGKILL");
   await program.leavesNothing();
-  for (const pid of children) await untilTrue(async () => !await isAlive(pid));
+  for (const pid of children) await until(`process ${pid} is gone`, async () => !await isAlive(pid));
 });
 
 Deno.test("a platform whose whole process group is killed leaves no process, no file and no shared memory", async () => {
@@ -107,7 +108,7 @@ Deno.test("a platform whose whole process group is killed leaves no process, no 
   assert((await segments()).includes(segment), "the server has a segment");
   await program.killGroup();
   await program.leavesNothing();
-  await untilTrue(async () => !(await segments()).includes(segment));
+  await until("the shared memory is gone", async () => !(await segments()).includes(segment));
 });
 
 Deno.test("a temporary directory that only its owner may enter is no hindrance, for root either", async () => {

@@ -6,7 +6,8 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Platform, type Sql, startPlatform } from "../../scripts/platform/mod.ts";
-import { startRecorder, untilTrue } from "./fixtures/waiting.ts";
+import { startRecorder } from "./fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 
 interface ResponseRow {
   id: string;
@@ -24,7 +25,7 @@ function start(): Promise<Platform> {
 
 async function responseOf(sql: Sql, id: string): Promise<ResponseRow> {
   let found: ResponseRow | undefined;
-  await untilTrue(async () => {
+  await until(`request ${id} is answered`, async () => {
     [found] = await sql<ResponseRow[]>`
       select id, status_code, content_type, headers, content, timed_out, error_msg
       from net._http_response where id = ${id}`;
@@ -82,7 +83,7 @@ Deno.test("`net.http_post` sends at commit, once a transaction, and nothing afte
     await transaction`select pg_sleep(0.5)`;
     assertEquals(recorder.requests, []);
   });
-  await untilTrue(() => recorder.requests.length > 0);
+  await until("the request came", () => recorder.requests.length > 0);
   assertEquals(recorder.requests.map(({ path }) => path), ["/committed"]);
   const [row] = await platform.sql<{ count: number }[]>`select count(*)::int from net.http_request_queue`;
   assertEquals(row?.count, 0);
@@ -179,7 +180,7 @@ Deno.test("a slow request holds up what is queued after it, and a batch's answer
     }
     return ids;
   });
-  await untilTrue(() => recorder.requests.length === 2);
+  await until("both requests came", () => recorder.requests.length === 2);
   const later = await post(sql, `${recorder.url}/later`);
   assertEquals((await sql`select from net._http_response`).length, 0, "the fast one's answer is not visible yet");
   await responseOf(sql, slow);
@@ -193,7 +194,7 @@ Deno.test("a batch has 200 requests, and a second lies between two", async () =>
   await using recorder = startRecorder();
   await using platform = await start();
   await platform.sql`select count(net.http_get(${recorder.url} || '/' || n)) from generate_series(1, 450) as n`;
-  await untilTrue(() => recorder.requests.length === 450);
+  await until("all 450 requests came", () => recorder.requests.length === 450);
   const times = recorder.requests.map(({ at }) => at);
   const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
   const pauses = gaps.flatMap((gap, index) => gap > 700 ? [index + 1] : []);

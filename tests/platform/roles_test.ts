@@ -7,7 +7,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import postgres from "postgres";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
-import { fixtureProject, untilTrue } from "./fixtures/waiting.ts";
+import { fixtureProject } from "./fixtures/recorder.ts";
+import { until } from "../waiting.ts";
 
 function start(): Promise<Platform> {
   return startPlatform({ projectRoot: fixtureProject, schedule: false });
@@ -110,7 +111,7 @@ Deno.test("the Data API answers unknown functions with PGRST202, ends statements
 Deno.test("the Data API learns of a function that is made later", async () => {
   await using platform = await start();
   await platform.sql`create function public.made_later() returns text language sql as $$ select 'here' $$`;
-  await untilTrue(async () => {
+  await until("the function answers", async () => {
     return (await rest(platform, "/rpc/made_later", { apikey: platform.secretKey }, {})).body === "here";
   });
 });

@@ -80,6 +80,37 @@ Deno.test("touches are kept once", async (t) => {
     assertEquals((await touches()).length, 1);
   });
 
+  await step("a landing is one touch whichever of its pages is told first", async () => {
+    const fbc = `fb.1.${(now - 60) * 1_000 + 700}.IwAR0abc`;
+    const landing = { at: now - 60, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+    const lead = { at: now - 60, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
+    const expected = [{ at: String(now - 60), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }];
+    for (const order of [[[landing], [lead]], [[lead], [landing]], [[lead, landing]], [[landing, lead]]]) {
+      await forget(platform);
+      for (const batch of order) await visit(platform, ...batch);
+      assertEquals(await touches(), expected);
+    }
+    for (let round = 0; round < 20; round++) {
+      await forget(platform);
+      await Promise.all([lead, landing, lead, landing].map((one) => visit(platform, one)));
+      assertEquals(await touches(), expected);
+    }
+  });
+
+  await step("a page told before a click is not that click's when it was another visit", async () => {
+    const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
+    await visit(platform, { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) });
+    await visit(platform, { at: now - 300, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1) });
+    await visit(platform, {
+      at: now - 200,
+      url: page(`ad_id=${AD}`),
+      fbp: fbp(1),
+      fbc: `fb.1.${(now - 200) * 1_000}.IwAR0z`,
+    });
+    assertEquals(await visit(platform, { at: now - 600, url, fbp: fbp(1) }), 1);
+    assertEquals((await touches()).map((touch) => touch.fbclid), [null, null, null, "IwAR0abc"]);
+  });
+
   await step("a payment page of the settings is a payment page", async () => {
     await sql`update fb_ads.settings set payment_hosts = array['pay.example']`;
     try {

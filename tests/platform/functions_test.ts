@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
 import { until } from "../waiting.ts";
@@ -70,9 +70,7 @@ Deno.test("a function works with the real client libraries against the real Data
 Deno.test("`EdgeRuntime.waitUntil` lets work go on after the answer", async () => {
   await using platform = await start();
   await ask(platform, { do: "count" });
-  const started = performance.now();
-  assertEquals(await ask(platform, { do: "background", of: "later", milliseconds: 400 }), "accepted");
-  assert(performance.now() - started < 350, "the answer did not wait for the work");
+  assertEquals(await ask(platform, { do: "background", of: "later", milliseconds: 1_500 }), "accepted");
   assertEquals([...await platform.sql`select body from public.note`], []);
   await until(
     "the work in the background is done",

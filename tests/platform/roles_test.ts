@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import postgres from "postgres";
 import { type Platform, startPlatform } from "../../scripts/platform/mod.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
@@ -102,8 +102,9 @@ Deno.test("the Data API answers unknown functions with PGRST202, ends statements
       .then((answer) => ({ ...answer, at: performance.now() })),
   ]);
   assertEquals([service.body.code, anonymous.body.code], ["57014", "57014"]);
-  assertEquals(Math.round((anonymous.at - started) / 1000), 3);
-  assertEquals(Math.round((service.at - started) / 1000), 8);
+  assert(anonymous.at - started >= 3_000);
+  assert(service.at - started >= 8_000);
+  assert(anonymous.at < service.at);
   await platform.sql`insert into public.note (body) select 'many' from generate_series(1, 1001)`;
   assertEquals((await rest(platform, "/note", secret)).body.length, 1000);
 });

@@ -6,6 +6,7 @@
  */
 
 import type { AttributionCounts, BuyerDigests, SalesToAttribute } from "../database/attributions.ts";
+import { isStatementTimeout } from "../database/rpc.ts";
 import { buildUserData } from "../user_data/build_user_data.ts";
 
 /** The ways out of a run. */
@@ -49,7 +50,12 @@ export function digestBuyers(people: SalesToAttribute["people"], options: Attrib
   });
 }
 
-/** Attributes what was asked for; returns what became of all sales that were looked at. */
+/**
+ * Attributes what was asked for; returns what became of all sales that were looked at. A batch that the database does not
+ * finish in the time of a statement is halved, so that one sale that costs too much keeps no other waiting.
+ *
+ * @throws {DatabaseError} of the last sale that could not be worked out, after all others
+ */
 export async function attributeInBatches(
   ports: AttributionPorts,
   options: AttributionOptions,
@@ -57,22 +63,44 @@ export async function attributeInBatches(
   const total: AttributionCounts = { attributed: 0, unattributed: 0, waiting: 0 };
   const seen = new Set<string>();
   const named = options.transaction_refs === undefined ? undefined : [...new Set(options.transaction_refs)];
+  const batches: SalesToAttribute[] = [];
+  let limit = SALES_PER_BATCH;
+  let failure: unknown;
   while (!ports.exhausted()) {
-    const wanted = named?.slice(seen.size, seen.size + SALES_PER_BATCH);
-    if (wanted?.length === 0) break;
-    const sales = await ports.listSales({
-      limit: SALES_PER_BATCH,
-      ...(wanted === undefined ? {} : { transaction_refs: wanted }),
-    });
-    // What comes again although it was just looked at is the next run's.
-    const fresh = sales.transaction_refs.filter((ref) => !seen.has(ref));
-    if (fresh.length === 0) break;
-    for (const ref of fresh) seen.add(ref);
-    const digests = ports.measure(() => digestBuyers(sales.people, options));
-    const counts = await ports.attribute({ transaction_refs: fresh, digests });
-    total.attributed += counts.attributed;
-    total.unattributed += counts.unattributed;
-    total.waiting += counts.waiting;
+    if (batches.length === 0) {
+      const wanted = named?.slice(seen.size, seen.size + limit);
+      if (wanted?.length === 0) break;
+      const sales = await ports.listSales({ limit, ...(wanted === undefined ? {} : { transaction_refs: wanted }) });
+      // What comes again although it was just looked at is the next run's.
+      const fresh = sales.transaction_refs.filter((ref) => !seen.has(ref));
+      if (fresh.length === 0) break;
+      for (const ref of fresh) seen.add(ref);
+      batches.push(selectBuyers(sales, fresh));
+    }
+    const batch = batches.shift() ?? { transaction_refs: [], people: [] };
+    try {
+      const digests = ports.measure(() => digestBuyers(batch.people, options));
+      const counts = await ports.attribute({ transaction_refs: batch.transaction_refs, digests });
+      total.attributed += counts.attributed;
+      total.unattributed += counts.unattributed;
+      total.waiting += counts.waiting;
+      limit = Math.min(2 * limit, SALES_PER_BATCH);
+    } catch (error) {
+      if (!isStatementTimeout(error)) throw error;
+      const refs = batch.transaction_refs;
+      if (refs.length === 1) failure = error;
+      else {
+        limit = Math.ceil(refs.length / 2);
+        batches.unshift(selectBuyers(batch, refs.slice(0, limit)), selectBuyers(batch, refs.slice(limit)));
+      }
+    }
   }
+  if (failure !== undefined) throw failure;
   return total;
+}
+
+/** Of listed sales only some. */
+function selectBuyers({ people }: SalesToAttribute, transaction_refs: string[]): SalesToAttribute {
+  const wanted = new Set(transaction_refs);
+  return { transaction_refs, people: people.filter(({ transaction_ref }) => wanted.has(transaction_ref)) };
 }

@@ -29,6 +29,9 @@ export interface Database {
 /** SQLSTATE of a write whose lease is another's by now; PostgREST answers it with HTTP 409. */
 export const LEASE_LOST = "PT409";
 
+/** https://www.postgresql.org/docs/17/errcodes-appendix.html: query_canceled. */
+const STATEMENT_TIMEOUT = "57014";
+
 // Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
 const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
 
@@ -75,4 +78,9 @@ export function createDatabase(admin: AdminClient): Database {
 /** Whether a write was refused because the job belongs to another worker by now. */
 export function isLeaseLost(error: unknown): boolean {
   return error instanceof DatabaseError && error.sqlstate === LEASE_LOST;
+}
+
+/** Whether a statement took longer than the role may (`authenticator`: 8 s): smaller parts of the same may pass. */
+export function isStatementTimeout(error: unknown): boolean {
+  return error instanceof DatabaseError && error.sqlstate === STATEMENT_TIMEOUT;
 }

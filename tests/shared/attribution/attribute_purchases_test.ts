@@ -4,13 +4,14 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   attributeInBatches,
   type AttributionPorts,
   digestBuyers,
   SALES_PER_BATCH,
 } from "../../../shared/attribution/attribute_purchases.ts";
+import { DatabaseError } from "../../../shared/errors.ts";
 
 const OPTIONS = { default_country: "ID", today: "2026-11-22" };
 
@@ -58,6 +59,26 @@ Deno.test("attributeInBatches() does not run in a circle over a sale that comes 
   const { ports, calls } = queueOf(["fine"], ["stuck"]);
   await attributeInBatches(ports, OPTIONS);
   assertEquals(calls, [["stuck", "fine"]]);
+});
+
+Deno.test("attributeInBatches() halves a batch that takes too long, and tells of the sale that always does after all others", async () => {
+  const waiting = refs(8);
+  const { ports, calls } = queueOf(waiting);
+  const timeout = new DatabaseError("database_unavailable", "fb_attribute_purchases", "57014");
+  const { attribute } = ports;
+  ports.attribute = (request) =>
+    request.transaction_refs.includes("sale-5") ? Promise.reject(timeout) : attribute(request);
+  const error = await assertRejects(() => attributeInBatches(ports, OPTIONS));
+  assertEquals(error, timeout);
+  assertEquals(waiting, ["sale-5"]);
+  assertEquals(calls, [["sale-0", "sale-1", "sale-2", "sale-3"], ["sale-4"], ["sale-6", "sale-7"]]);
+});
+
+Deno.test("attributeInBatches() ends with any other trouble at once", async () => {
+  const { ports } = queueOf(refs(8));
+  const trouble = new DatabaseError("database_unavailable", "fb_attribute_purchases", "57P01");
+  ports.attribute = () => Promise.reject(trouble);
+  assertEquals(await assertRejects(() => attributeInBatches(ports, OPTIONS)), trouble);
 });
 
 Deno.test("attributeInBatches() stops when the time is up", async () => {

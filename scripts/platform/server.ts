@@ -28,6 +28,9 @@ export interface Server {
   shutDown(): Promise<void>;
 }
 
+/** A directory of sockets that is not there. */
+const NOWHERE = "/nowhere";
+
 /** How to start a server. */
 export interface ServerOptions {
   /** The programs. */
@@ -104,8 +107,9 @@ function serverSettings(
     ...(real.has("pg_cron")
       ? {
         "cron.database_name": "postgres",
-        "cron.use_background_workers": "on",
-        ...(schedule ? {} : { "cron.max_running_jobs": "0" }),
+        "cron.use_background_workers": schedule ? "on" : "off",
+        // No setting of 1.4 stops its clock (0 running jobs are taken as 1): it reaches no server, and does not write so.
+        ...(schedule ? {} : { "cron.host": NOWHERE, "cron.log_run": "off", "cron.log_statement": "off" }),
       }
       : {}),
     ...(real.has("pg_net") ? { "pg_net.database_name": "postgres" } : {}),

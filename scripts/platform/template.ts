@@ -31,7 +31,7 @@ export async function baseTemplate(reaper: Reaper, installation: Installation): 
   const sql = await Promise.all(
     ["roles", "extensions"].map((name) => Deno.readTextFile(join(platformDirectory, "sql", `${name}.sql`))),
   );
-  const key = await hashOf([installation.key, ...sql, "1"]);
+  const key = await hashOf([installation.key, ...sql, "2"]);
   const directory = await cached("cluster", key, (path) => reaper.own(path), async (path) => {
     await Deno.chmod(path, 0o711);
     const password = crypto.randomUUID().replaceAll("-", "");
@@ -58,7 +58,7 @@ export async function migratedTemplate(
   const files = names.filter((name) => name.endsWith(".sql"));
   if (files.length === 0) return base;
   const texts = files.map((name) => Deno.readTextFileSync(join(migrations, name)));
-  const key = await hashOf([base.key, "migrated 2", ...files, ...texts]);
+  const key = await hashOf([base.key, "migrated 3", ...files, ...texts]);
   const directory = await cached("cluster", key, (path) => reaper.own(path), async (path) => {
     await Deno.chmod(path, 0o711);
     await Deno.writeTextFile(join(path, FILES.password), base.password, { mode: 0o600 });

@@ -151,16 +151,11 @@ Deno.test("the clock runs interval jobs without a job beside itself, and differe
   assert((overlaps?.different ?? 0) > 0);
 });
 
-Deno.test("the real clock stays still where a platform asks for no schedule", async () => {
-  await using platform = await start();
-  await platform.sql`select cron.schedule('never', '* * * * *', 'select 1')`;
-  const [row] = await platform.sql<{ setting: string | null }[]>`
-    select current_setting('cron.max_running_jobs', true) as setting`;
-  assertEquals(row?.setting ?? null, platform.realExtensions.has("pg_cron") ? "0" : null);
-});
-
-Deno.test("the clock starts a job of every minute on the minute, by UTC", async () => {
+Deno.test("the clock starts a job of every minute on the minute, by UTC, and only where a platform asks for it", async () => {
+  await using still = await start({ schedule: false });
   await using platform = await start({ schedule: true });
+  await still.sql`create table public.run (at timestamptz)`;
+  await still.sql`select cron.schedule('each minute', '* * * * *', 'insert into public.run values (now())')`;
   await platform.sql`select cron.schedule('each minute', '* * * * *', 'select 1')`;
   await until(
     "the job was started",
@@ -174,6 +169,7 @@ Deno.test("the clock starts a job of every minute on the minute, by UTC", async 
     select extract(second from start_time)::int as second, return_message, username from cron.job_run_details`;
   assert((run?.second ?? 99) <= 2, `started at second ${run?.second}`);
   assertMatch(run?.return_message ?? "", /^SELECT 1|1 row$/);
+  assertEquals([...await still.sql`select from public.run`, ...await still.sql`select from cron.job_run_details`], []);
 });
 
 Deno.test("`isDue` takes day and weekday as crontab does: either when both are given, both when one is a star", () => {

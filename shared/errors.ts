@@ -8,10 +8,18 @@
 
 /** One wrong field of a request or of the configuration. */
 export interface FieldProblem {
-  /** Where it is, e.g. `events.0.event_time`; empty for the body itself. */
+  /** Where it is, e.g. `events[0].event_time`; empty for the body itself. */
   path: string;
   /** What was expected there, without the value that was found. */
   message: string;
+}
+
+/** The path of a field as problems name it: `events[0].user_data.em`. */
+export function fieldPath(keys: readonly PropertyKey[], parent = ""): string {
+  return keys.reduce<string>((path, key) => {
+    if (typeof key === "number") return `${path}[${key}]`;
+    return path === "" ? String(key) : `${path}.${String(key)}`;
+  }, parent);
 }
 
 /** What every error of the project is made of. */

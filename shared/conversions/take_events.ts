@@ -8,7 +8,7 @@
 import { buildTouch } from "../attribution/touch.ts";
 import { type EventRow, storeEvents } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
-import { type FieldProblem, RequestError } from "../errors.ts";
+import { RequestError } from "../errors.ts";
 import { type CallerProfile } from "../events/caller_profile.ts";
 import { withFirstSeen } from "../events/click.ts";
 import { locateProblems, validateEvents } from "../events/validate_events.ts";
@@ -45,12 +45,10 @@ export interface TakeOptions {
 export interface EventAnswer {
   /** As given, or as made here; null where a refused event had none. */
   event_id: string | null;
-  /** `accepted`: stored, will be sent; `duplicate`: known already; `suppressed`: no consent; `refused`: see `details`. */
+  /** `accepted`: stored, will be sent; `duplicate`: known already; `suppressed`: no consent; `refused`: see `notes`. */
   status: "accepted" | "duplicate" | "suppressed" | "refused";
-  /** What was left out or replaced, and why. */
+  /** What was left out or replaced, and why; of a refused event what is wrong with it. By path. */
   notes?: Note[];
-  /** What is wrong with a refused event, by path. */
-  details?: FieldProblem[];
 }
 
 const MAX_DETAILS = 100;
@@ -159,9 +157,9 @@ export async function takeEvents(
     const refused: RefusedEvent = event.ok
       ? { ok: false, event_id: event.event.event_id, event_name: undefined, problems: [NOT_ALLOWED], notes: [] }
       : event;
-    const details = problemsOf(refused, index, is_list);
-    problems.push(...details);
-    return { event_id: refused.event_id ?? null, status: "refused", details: details.slice(0, MAX_DETAILS) };
+    const notes = problemsOf(refused, index, is_list);
+    problems.push(...notes);
+    return { event_id: refused.event_id ?? null, status: "refused", notes: notes.slice(0, MAX_DETAILS) };
   });
   if (answers.every((answer) => answer.status === "refused")) throw refuseAll(problems);
   return { answers, any_to_send: statuses.includes("stored") };

@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { type FieldProblem, RequestError } from "../errors.ts";
+import { fieldPath, type FieldProblem, RequestError } from "../errors.ts";
 
 /** One megabyte: the largest body that functions are planned for. */
 export const DEFAULT_MAX_BODY_BYTES = 1_048_576;
@@ -16,7 +16,7 @@ const MAX_PROBLEMS = 100;
 const MAX_PATH_CHARACTERS = 200;
 
 function pathOf(keys: PropertyKey[]): string {
-  return keys.map(String).join(".").slice(0, MAX_PATH_CHARACTERS).toWellFormed();
+  return fieldPath(keys).slice(0, MAX_PATH_CHARACTERS).toWellFormed();
 }
 
 function tooLarge(limit: number): RequestError {

@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { fieldPath } from "../errors.ts";
 import { containsEmail } from "./personal_text.ts";
 import type { Note } from "../user_data/normalised.ts";
 import { isStorable } from "../user_data/unicode_text.ts";
@@ -33,10 +34,16 @@ const text = z.string().trim().min(1).max(256).refine(isStorable, "is not well-f
 const state = z.enum(["granted", "denied", "withdrawn"]).transform((given): ConsentState =>
   given === "granted" ? "granted" : "denied"
 );
+const seconds = z.number({ error: "must be seconds since 1970, or an ISO 8601 time with its offset" })
+  .int("must be whole seconds since 1970").positive().max(100_000_000_000, "is in milliseconds");
+const isoTime = z.iso.datetime({ offset: true });
+const moment = z.preprocess((given) => {
+  const read = isoTime.safeParse(given);
+  return read.success ? Math.floor(Date.parse(read.data) / 1_000) : given;
+}, seconds.optional());
 const CONSENT_SCHEMA = z.object({
   state,
-  since: z.number().int("must be whole seconds since 1970").positive().max(100_000_000_000, "is in milliseconds")
-    .optional(),
+  since: moment,
   source: text.refine((source) => !containsEmail(source), "must not contain an e-mail address").optional(),
   user_id: text.optional(),
   browser_id: text.optional(),
@@ -44,7 +51,7 @@ const CONSENT_SCHEMA = z.object({
 
 /**
  * Reads consent: `true`, `false`, `"granted"`, `"denied"`, `"withdrawn"`, or an object with `state` and, where known,
- * `since`, `source`, `user_id`, `browser_id`. Anything unclear is a problem, never consent.
+ * `since` (seconds since 1970 or ISO 8601), `source`, `user_id`, `browser_id`. Anything unclear is a problem, never consent.
  *
  * @param now_ms A decision of the future is refused: it would win over every later one.
  */
@@ -60,7 +67,7 @@ export function readConsent(given: unknown, now_ms: number): ReadConsent {
   if (!read.success) {
     return {
       problems: read.error.issues.map((issue) => ({
-        path: ["consent", ...issue.path].join("."),
+        path: fieldPath(issue.path, "consent"),
         message: issue.message,
       })),
     };

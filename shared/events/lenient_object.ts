@@ -6,6 +6,7 @@
  */
 
 import type { z } from "zod";
+import { fieldPath } from "../errors.ts";
 import type { Note } from "../user_data/normalised.ts";
 import type { PlainCheck, PlainChecks } from "./plain_value.ts";
 
@@ -63,17 +64,10 @@ function readBySchema<S extends z.ZodObject>(
   const wrong = new Set<string>();
   const problems = read.error.issues.map((issue): Note => {
     wrong.add(String(issue.path[0]));
-    return { path: issuePath(path, issue.path), message: issue.message };
+    return { path: fieldPath(issue.path, path), message: issue.message };
   });
   for (const key of wrong) delete present[key];
   return { fields: schema.parse(present), problems, wrong };
-}
-
-function issuePath(parent: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === "number") return `${text}[${key}]`;
-    return text === "" ? String(key) : `${text}.${String(key)}`;
-  }, parent);
 }
 
 /** Tells whether a value is a JSON object. */

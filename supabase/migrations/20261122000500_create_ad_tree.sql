@@ -12,8 +12,7 @@ create table public.ad_campaigns (
   start_time timestamptz,
   stop_time timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  constraint fb_campaign_id_is_digits check (fb_campaign_id ~ '^[0-9]{1,30}$')
+  updated_at timestamptz not null default now()
 );
 
 create index ad_campaigns_account_id_idx on public.ad_campaigns (account_id);
@@ -45,8 +44,7 @@ create table public.ad_adsets (
   start_time timestamptz,
   stop_time timestamptz,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  constraint fb_adset_id_is_digits check (fb_adset_id ~ '^[0-9]{1,30}$')
+  updated_at timestamptz not null default now()
 );
 
 create index ad_adsets_account_id_idx on public.ad_adsets (account_id);
@@ -80,8 +78,7 @@ create table public.ad_ads (
   creative_summary text,
   url_tags text,
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  constraint fb_ad_id_is_digits check (fb_ad_id ~ '^[0-9]{1,30}$')
+  updated_at timestamptz not null default now()
 );
 
 create index ad_ads_account_id_idx on public.ad_ads (account_id);

@@ -155,7 +155,7 @@ comment on column fb_ads.purchases.user_id is 'The buyer''s key where it is a uu
 comment on column fb_ads.purchases.transaction_number is 'The transaction''s key where it is an integer (without a cast, so that its index serves); null otherwise.';
 comment on column fb_ads.purchases.source is 'What is sold here: p2p, canva, ...';
 comment on column fb_ads.purchases.status is 'The host''s word for how far the transaction is.';
-comment on column fb_ads.purchases.is_completed is 'Whether that status means paid.';
+comment on column fb_ads.purchases.is_completed is 'Whether that status means paid; where it is null, settings.completed_statuses and those of the attached tables say so.';
 comment on column fb_ads.purchases.completed_at is 'When it was paid: the event_time of the Purchase.';
 comment on column fb_ads.purchases.checkout_at is 'When the checkout or the transaction began.';
 comment on column fb_ads.purchases.value is 'What was paid, in major units of currency.';

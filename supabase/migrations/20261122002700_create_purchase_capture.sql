@@ -127,4 +127,25 @@ $$;
 
 revoke execute on function fb_ads.make_capture_function(fb_ads.attached_tables) from public, anon, authenticated;
 comment on function fb_ads.make_capture_function(fb_ads.attached_tables) is
-  'Makes, or makes anew, the trigger function of one attached table. Called by fb_ads.attach_transactions.';
+  'Makes, or makes anew, the trigger function of one attached table. Called when its row is written.';
+
+create function fb_ads.remake_capture_function()
+returns trigger
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+  perform fb_ads.make_capture_function(new);
+  return null;
+end;
+$$;
+
+revoke execute on function fb_ads.remake_capture_function() from public, anon, authenticated;
+comment on function fb_ads.remake_capture_function() is
+  'The trigger function of a host table holds what this row says, attached_at too: who changes the row changes both.';
+
+create trigger attached_tables_remake_capture_function
+after insert or update on fb_ads.attached_tables
+for each row execute function fb_ads.remake_capture_function();

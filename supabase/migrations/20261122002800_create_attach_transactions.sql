@@ -137,7 +137,6 @@ begin
     user_column = excluded.user_column, ref_prefix = excluded.ref_prefix, source = excluded.source
   returning known.* into attached;
 
-  perform fb_ads.make_capture_function(attached);
   -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
   execute format(
     'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for each statement execute function fb_ads.%I()',

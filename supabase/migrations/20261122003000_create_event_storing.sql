@@ -116,6 +116,26 @@ grant execute on function fb_ads.given_events(jsonb) to service_role;
 comment on function fb_ads.given_events(jsonb) is
   'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them: of one that it may not nothing is kept.';
 
+create function fb_ads.later_grant(subject_kind text, subject text, denied_at timestamptz)
+returns table (kind text, digest text, state text, since timestamptz, source text)
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  -- "said again" is not written for each event; a denial that is told of late must still find it.
+  select later_grant.subject_kind, later_grant.subject, 'granted', max(event.consent_at), 'event'
+  from fb_ads.conversion_events as event
+  where event.consent = 'granted' and event.consent_at > later_grant.denied_at
+    and ((later_grant.subject_kind = 'user' and event.user_digest = later_grant.subject)
+      or (later_grant.subject_kind = 'browser' and event.browser_digest = later_grant.subject))
+  having max(event.consent_at) is not null;
+$$;
+
+revoke execute on function fb_ads.later_grant(text, text, timestamptz) from public, anon, authenticated;
+grant execute on function fb_ads.later_grant(text, text, timestamptz) to service_role;
+comment on function fb_ads.later_grant(text, text, timestamptz) is 'The newest consent that stored events of a user or browser carry and that is newer than a denial.';
+
 create function fb_ads.note_consents(request jsonb)
 returns void
 language sql
@@ -123,6 +143,7 @@ volatile
 security invoker
 set search_path = ''
 as $$
+  with changed as (
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
   select distinct said.subject_kind, said.subject, given.consent, given.consent_at, 'event'
   from fb_ads.given_events(request) as given
@@ -135,8 +156,16 @@ as $$
     limit 1
   ) as newest on true
   where given.consent is not null and said.subject is not null and given.may_be_sent
-    and (newest.state is null or (newest.state <> given.consent and newest.since <= given.consent_at))
+    -- A denial said again counts against a consent between the two that is told of later.
+    and (newest.state is null or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at))
   order by said.subject_kind, said.subject, given.consent_at, given.consent
+  on conflict on constraint consents_key do nothing
+  returning consents.subject_kind, consents.subject, consents.state, consents.since
+  )
+  insert into fb_ads.consents (subject_kind, subject, state, since, source)
+  select later.* from changed cross join lateral fb_ads.later_grant(changed.subject_kind, changed.subject, changed.since) as later
+  where changed.state = 'denied'
+  order by changed.subject_kind, changed.subject
   on conflict on constraint consents_key do nothing;
 $$;
 

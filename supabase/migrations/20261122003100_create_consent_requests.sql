@@ -11,6 +11,14 @@ as $$
 declare
   checkout_ids bigint[];
 begin
+  -- Two pixels' outcomes may be written at the same moment: whoever comes second then sees the first's. Checkouts too, in one order.
+  perform from fb_ads.conversion_events as event
+  where event.id = any (event_row_ids || array(
+    select purchase.checkout_event_id from fb_ads.conversion_events as purchase
+    where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
+  ))
+  order by event.id
+  for no key update;
   with finished as (
     update fb_ads.conversion_events as event
     set final_at = now(),
@@ -77,6 +85,8 @@ begin
       ) then event.browser_data
     end
   where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);
+  -- What one pixel has and another will not get is over.
+  perform fb_ads.finish_events(event_row_ids);
   return suppressed;
 end;
 $$;
@@ -142,6 +152,11 @@ begin
   where said.subject is not null
   on conflict on constraint consents_key do nothing;
   if request ->> 'state' = 'denied' then
+    insert into fb_ads.consents (subject_kind, subject, state, since, source)
+    select later.*
+    from (values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')) as said (subject_kind, subject)
+    cross join lateral fb_ads.later_grant(said.subject_kind, said.subject, said_at) as later
+    on conflict on constraint consents_key do nothing;
     suppressed := fb_ads.suppress_subjects(array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null));
   end if;
   if visitor is not null then

@@ -64,6 +64,23 @@ $$;
 revoke execute on function fb_ads.read_purchases(text[]) from public, anon, authenticated;
 comment on function fb_ads.read_purchases(text[]) is 'Rows of fb_ads.purchases by reference. Called by fb_ads.find_purchases.';
 
+create function fb_ads.means_paid(status text)
+returns boolean
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select lower(status) = any (settings.completed_statuses)
+    or exists (select from fb_ads.attached_tables as attached where lower(status) = any (attached.completed_statuses))
+  from fb_ads.settings as settings;
+$$;
+
+revoke execute on function fb_ads.means_paid(text) from public, anon, authenticated;
+grant execute on function fb_ads.means_paid(text) to service_role;
+comment on function fb_ads.means_paid(text) is
+  'Whether a status means paid, for a host whose fb_ads.purchases leaves is_completed null: by the settings, or by any attached table.';
+
 create function fb_ads.find_purchases(refs text[])
 returns setof jsonb
 language plpgsql
@@ -93,7 +110,11 @@ begin
       raise;
     end if;
   end;
-  return query select found_sale from unnest(sales) as found_sale;
+  return query
+    select found_sale || jsonb_build_object(
+      'is_completed', coalesce((found_sale ->> 'is_completed')::boolean, fb_ads.means_paid(found_sale ->> 'status'))
+    )
+    from unnest(sales) as found_sale;
 end;
 $$;
 

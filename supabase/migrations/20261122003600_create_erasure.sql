@@ -16,11 +16,11 @@ begin
   end if;
   if person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     return query
-      select sale.transaction_ref, sale.user_ref, sale.completed_at, sale.is_completed
+      select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
       from fb_ads.purchases as sale where sale.user_id = person::uuid;
   end if;
   return query
-    select sale.transaction_ref, sale.user_ref, sale.completed_at, sale.is_completed
+    select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
     where (
         coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
@@ -138,6 +138,8 @@ begin
   if coalesce(given, '') = '' then
     raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number' using errcode = '22023';
   end if;
+  -- No run of attribution writes meanwhile what it read before.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   digests := fb_ads.digests_of_person(given);
 
   -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
@@ -157,6 +159,10 @@ begin
     or (event.event_name, event.event_id) in (
       select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
     );
+  -- Clicks are another part's; installed without it, there are none. Before the events, as where events come in.
+  if to_regprocedure('fb_ads.erase_clicks(text[])') is not null then
+    execute 'select fb_ads.erase_clicks($1)' using digests;
+  end if;
   perform fb_ads.erase_events(event_row_ids);
 
   delete from fb_ads.consents as consent where consent.subject = any (digests);
@@ -169,10 +175,6 @@ begin
       select event.transaction_ref from fb_ads.conversion_events as event where event.id = any (event_row_ids)
     );
 
-  -- Clicks are another part's; installed without it, there are none.
-  if to_regprocedure('fb_ads.erase_clicks(text[])') is not null then
-    execute 'select fb_ads.erase_clicks($1)' using digests;
-  end if;
   return jsonb_build_object('events', coalesce(cardinality(event_row_ids), 0), 'consents', erased_consents);
 end;
 $$;

@@ -48,11 +48,11 @@ as $$
 declare
   touched bigint := 0;
   step bigint;
+  old_ids bigint[];
 begin
   touched := fb_ads.expire_deliveries();
 
-  delete from fb_ads.conversion_events as event
-  where event.id in (
+  old_ids := array(
     select old.id
     from fb_ads.conversion_events as old
     cross join fb_ads.settings as settings
@@ -61,6 +61,12 @@ begin
       and (old.event_name = 'PageView' or old.final_at < now() - settings.sent_event_retention)
     limit most
   );
+  -- Deliveries before events, as everywhere: the cascade would come to them last.
+  perform from fb_ads.event_deliveries as delivery
+  where delivery.event_row_id = any (old_ids)
+  order by delivery.event_row_id, delivery.pixel_id
+  for update;
+  delete from fb_ads.conversion_events as event where event.id = any (old_ids);
   get diagnostics step = row_count;
   touched := touched + step;
 

@@ -36,18 +36,47 @@ as $$
     set first_seen_at = least(known.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
     -- Seen every minute, written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
-    returning known.browser_digest, known.person_digest, known.xmax = 0 as is_new
+    -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
+    returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at, known.xmax = 0 as is_new
   )
   select array_agg(distinct digest.value)
   from written
-  cross join lateral (values (written.browser_digest), (written.person_digest)) as digest (value)
-  where written.is_new;
+  join sightings on sightings.browser_digest = written.browser_digest and sightings.kind = written.person_kind
+    and sightings.person_digest = written.person_digest
+  cross join lateral (
+    select written.browser_digest
+    union all
+    select written.person_digest
+    union all
+    -- Whoever else was seen there: it is a shared browser now.
+    (select other.person_digest from fb_ads.browser_people as other where other.browser_digest = written.browser_digest limit 50)
+  ) as digest (value)
+  where written.is_new or written.first_seen_at = sightings.first_at;
 $$;
 
 revoke execute on function fb_ads.store_browser_people(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.store_browser_people(jsonb) to service_role;
 comment on function fb_ads.store_browser_people(jsonb) is
   'Keeps whose browser it was, as touches say; returns the digests of pairs that were not known before, null when there are none.';
+
+create function fb_ads.keys_of_sales(touch jsonb)
+returns text[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select fb_ads.keys_of_touch(touch) || array(
+    select known.person_digest
+    from fb_ads.browser_people as known
+    where known.browser_digest in (touch ->> 'browser_digest', touch ->> 'fbc_digest')
+    limit 50
+  );
+$$;
+
+revoke execute on function fb_ads.keys_of_sales(jsonb) from public, anon, authenticated;
+grant execute on function fb_ads.keys_of_sales(jsonb) to service_role;
+comment on function fb_ads.keys_of_sales(jsonb) is 'All digests by which a sale may find this touch: its own, and those of whoever was seen in its browser.';
 
 create function fb_ads.store_clicks(rows jsonb)
 returns bigint
@@ -60,6 +89,7 @@ declare
   touch jsonb;
   landings jsonb[];
   fresh jsonb[] := '{}';
+  news jsonb[];
   met text[];
 begin
   if coalesce(jsonb_array_length(rows), 0) = 0 then
@@ -73,10 +103,10 @@ begin
   on conflict (event_id) do nothing;
 
   landings := array(
-    select given.value
+    select fb_ads.date_touch(given.value)
     from jsonb_array_elements(rows) as given
     where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by given.value ->> 'clicked_at', given.value ->> 'fbclid'
+    order by fb_ads.date_touch(given.value) ->> 'clicked_at', given.value ->> 'fbclid'
   );
   perform fb_ads.lock_visitors(landings);
   foreach touch in array landings loop
@@ -86,11 +116,13 @@ begin
   end loop;
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
-  perform fb_ads.lock_results(
-    '{}', met || array(select distinct key from unnest(fresh) as kept (touch), unnest(fb_ads.keys_of_touch(kept.touch)) as key)
+  -- Worked out once: what is marked is what was locked.
+  news := array(
+    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at') from unnest(fresh) as kept (touch)
   );
-  foreach touch in array fresh loop
-    perform fb_ads.revise_sales(fb_ads.keys_of_touch(touch), (touch ->> 'clicked_at')::timestamptz);
+  perform fb_ads.lock_results('{}', met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news)));
+  foreach touch in array news loop
+    perform fb_ads.revise_sales(array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz);
   end loop;
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);

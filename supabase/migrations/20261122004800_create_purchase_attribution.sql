@@ -88,7 +88,12 @@ as $$
       end,
       'history', '[]'::jsonb, 'created_at', now(), 'updated_at', now()
     )
-  ) as fresh;
+  ) as worked
+  left join fb_ads.attribution_results as known on known.transaction_ref = worked.transaction_ref
+  -- An event that is being stored at this moment finds neither this result nor its new digests: looked at once more, when it is in.
+  cross join lateral jsonb_populate_record(worked, jsonb_build_object(
+    'due_at', case when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true then now() + interval '30 seconds' end
+  )) as fresh;
 $$;
 
 revoke execute on function fb_ads.new_results(jsonb, jsonb) from public, anon, authenticated;
@@ -111,10 +116,10 @@ begin
 
   -- A credited sale stays credited while a later touch's ad is being read.
   update fb_ads.attribution_results as known
-  set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = null
+  set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref and known.outcome = 'attributed' and fresh.outcome = 'waiting'
-    and (known.missing_ids, known.match_keys, known.due_at) is distinct from (fresh.missing_ids, fresh.match_keys, null);
+    and (known.missing_ids, known.match_keys, known.due_at) is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
 
   update fb_ads.attribution_results as known
   set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id, ad_id = fresh.ad_id,
@@ -128,16 +133,16 @@ begin
       is distinct from (fresh.outcome, fresh.reason, fresh.level, fresh.ad_id, fresh.adset_id, fresh.campaign_id, fresh.matched_by, fresh.confidence, fresh.click_id, fresh.catalogue_differs);
 
   update fb_ads.attribution_results as known
-  set assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids, missing_ids = fresh.missing_ids,
+  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids, missing_ids = fresh.missing_ids,
     source = fresh.source, completed_at = fresh.completed_at, checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value,
-    currency = fresh.currency, reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys, due_at = null
+    currency = fresh.currency, reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
-    and (known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source, known.completed_at, known.checkout_at,
+    and (known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source, known.completed_at, known.checkout_at,
       known.conversion_value, known.currency, known.reversed_value, known.net_value, known.match_keys, known.due_at)
-      is distinct from (fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source, fresh.completed_at, fresh.checkout_at,
-      fresh.conversion_value, fresh.currency, fresh.reversed_value, fresh.net_value, fresh.match_keys, null);
+      is distinct from (fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source, fresh.completed_at, fresh.checkout_at,
+      fresh.conversion_value, fresh.currency, fresh.reversed_value, fresh.net_value, fresh.match_keys, fresh.due_at);
 end;
 $$;
 

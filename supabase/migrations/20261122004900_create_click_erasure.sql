@@ -23,6 +23,14 @@ begin
     );
   clicks := coalesce(clicks, '{}') || digests;
 
+  -- As events that come in take them: visitors, then whose browser it was, then results.
+  perform fb_ads.lock_visitors(array[jsonb_build_object('email_digests', to_jsonb(clicks))]);
+  perform from fb_ads.browser_people as known
+  where known.person_digest = any (digests) or known.browser_digest = any (clicks)
+  order by known.browser_digest, known.person_kind, known.person_digest
+  for update;
+  perform fb_ads.lock_results('{}', clicks);
+
   delete from fb_ads.ad_clicks as click
   where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
@@ -60,7 +68,9 @@ begin
   where (known.browser_digest, known.person_kind, known.person_digest) in (
     select old.browser_digest, old.person_kind, old.person_digest
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
-  );
+  )
+    -- Asked of the row itself: whoever is seen again at this moment stays.
+    and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;
   delete from fb_ads.checkout_clicks as checkout

@@ -16,7 +16,7 @@ begin
   return (
     select count(*)
     from fb_ads.purchases as sale
-    where sale.is_completed and sale.completed_at >= count_unaccounted_sales.since and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
+    where coalesce(sale.is_completed, fb_ads.means_paid(sale.status)) and sale.completed_at >= count_unaccounted_sales.since and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
       and sale.completed_at >= (select min(attached.attached_at) from fb_ads.attached_tables as attached)
       and not exists (select from fb_ads.attribution_results as result where result.transaction_ref = sale.transaction_ref)
   );

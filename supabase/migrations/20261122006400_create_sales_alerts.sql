@@ -11,8 +11,10 @@ as $$
   select
     'host_not_attached', 'warning', 'No host table is attached.', 'No completed transaction is reported to Meta, and no sale is credited to an ad.',
     'select fb_ads.attach_transactions(''public.transactions''); names of columns can be given, and fb_ads.purchases must show the table.',
-    null::timestamptz
-  where not exists (select from fb_ads.attached_tables)
+    settings.created_at
+  from fb_ads.settings as settings
+  -- Within the first day somebody is at it; fb_validate() says so from the first minute.
+  where not exists (select from fb_ads.attached_tables) and settings.created_at < now() - interval '1 day'
   union all
   select
     'host_table_gone:' || attached.host_table, 'error', 'The attached table ' || attached.host_table || ' is not there any more.',

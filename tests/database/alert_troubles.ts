@@ -138,7 +138,8 @@ export const TROUBLES: Trouble[] = [
   {
     key: "host_not_attached",
     severity: "warning",
-    begin: "select fb_ads.detach_transactions('public.transactions')",
+    begin: `update fb_ads.settings set created_at = now() - interval '25 hours';
+      select fb_ads.detach_transactions('public.transactions')`,
     end: "select fb_ads.attach_transactions('public.transactions')",
   },
   {

@@ -166,6 +166,9 @@ Deno.test("without a webhook troubles are noted; one that lasts is told once the
   await sql`update public.ad_accounts set enabled = false`;
   await sql`select fb_ads.detach_transactions('public.transactions')`;
   await platform.runCronJob("fb-ads-tick");
+  assertEquals(await keysOf(platform), ["no_account"], "within the first day nobody is told that no host is attached");
+  await sql`update fb_ads.settings set created_at = now() - interval '25 hours'`;
+  await platform.runCronJob("fb-ads-tick");
   assertEquals(await keysOf(platform), ["host_not_attached", "no_account"]);
   await sql`select fb_ads.attach_transactions('public.transactions')`;
   await platform.runCronJob("fb-ads-tick");

@@ -111,6 +111,48 @@ Deno.test("touches are kept once", async (t) => {
     assertEquals((await touches()).map((touch) => touch.fbclid), [null, null, null, "IwAR0abc"]);
   });
 
+  await step(
+    "a page, its checkout and its landing are one touch in every order, as long as the window goes",
+    async () => {
+      const at = now - 900;
+      const fbc = `fb.1.${at * 1_000}.IwAR0abc`;
+      const landing = { at, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+      const next = { at: at + 5, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
+      const checkout = { at: at + 60, fbp: fbp(1), fbc };
+      const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+      for (const order of orders) {
+        await forget(platform);
+        for (const place of order) await visit(platform, [landing, next, checkout][place] ?? landing);
+        assertEquals(
+          await touches(),
+          [{ at: String(at), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }],
+          `${order}`,
+        );
+      }
+    },
+  );
+
+  await step("one fbc for ever, as some hosts send it, does not date a landing back", async () => {
+    const fbc = "fb.1.1700000000000.IwAR0abc";
+    const landing = { at: now - 900, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+    const checkout = { at: now - 600, fbp: fbp(1), fbc };
+    for (const order of [[landing, checkout], [checkout, landing]]) {
+      await forget(platform);
+      for (const one of order) await visit(platform, one);
+      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+    }
+  });
+
+  await step("of two pages without a click id the earlier dates the landing, whichever is told first", async () => {
+    const first = { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+    const second = { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+    for (const order of [[first, second], [second, first]]) {
+      await forget(platform);
+      for (const one of order) await visit(platform, one);
+      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
+    }
+  });
+
   await step("a payment page of the settings is a payment page", async () => {
     await sql`update fb_ads.settings set payment_hosts = array['pay.example']`;
     try {

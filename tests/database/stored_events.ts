@@ -19,8 +19,8 @@ export interface EventPlan {
   order_id?: string;
 }
 
-/** Stores them for pixel 1 and returns their statuses. */
-export async function storeEvents(platform: Platform, plans: EventPlan[]): Promise<string[]> {
+/** Stores them and returns their statuses. */
+export async function storeEvents(platform: Platform, plans: EventPlan[], pixel_ids = ["1"]): Promise<string[]> {
   const { sql } = platform;
   const events = plans.map((plan) => ({
     event_name: "Lead",
@@ -33,7 +33,7 @@ export async function storeEvents(platform: Platform, plans: EventPlan[]): Promi
     consent: "granted",
     ...plan,
   }));
-  const request = sql.json({ origin: "server", visitor: null, pixel_ids: ["1"], require_consent: true, events });
+  const request = sql.json({ origin: "server", visitor: null, pixel_ids, require_consent: true, events });
   const [row] = await sql`select public.fb_store_events(${request}) as stored`;
   return decodeStatuses(row?.stored);
 }

@@ -62,7 +62,7 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
       await postAsBrowser(platform, { events: [pageView("a"), pageView("b", { event_name: "Subscribe" })] }),
     );
     assertEquals(answers.map((answer) => answer.status), ["accepted", "refused"]);
-    assertEquals(answers[1]?.details?.map((detail) => detail.path), ["events[1].event_name"]);
+    assertEquals(answers[1]?.notes?.map((note) => note.path), ["events[1].event_name"]);
     assertEquals(await count(), 1);
   });
 

@@ -85,7 +85,6 @@ export interface EventAnswer {
   event_id: string | null;
   status: string;
   notes?: { path: string; message: string }[];
-  details?: { path: string; message: string }[];
 }
 
 /** Decodes a 202; anything else fails with the body. */

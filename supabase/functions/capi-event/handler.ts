@@ -34,7 +34,7 @@ const coalescer = createCoalescer<DispatchSummary>(() => new Promise((resolve) =
 export async function handleCapiEvent(call: Call<CapiEventBody>): Promise<Answer> {
   const { body } = call;
   if (body.dispatch === true) return await answerDispatch(call);
-  const isEvent = "events" in body || "event_name" in body;
+  const isEvent = ["events", "event_name", "event_time", "user_data"].some((field) => field in body);
   if ("consent" in body && !isEvent) return await answerConsent(call);
   return await answerEvents(call);
 }

@@ -154,8 +154,8 @@ Deno.test("createFunction() names every wrong field by its path", async () => {
   const error = await errorOf(response);
   assertEquals([response.status, error.code, calls.length], [400, "invalid_field", 0]);
   assertEquals(error.details.map((problem: { path: string }) => problem.path).sort(), [
-    "account_ids.1",
-    "account_ids.2",
+    "account_ids[1]",
+    "account_ids[2]",
     "full",
     "since",
   ]);

@@ -71,7 +71,7 @@ stable
 security invoker
 set search_path = ''
 as $$
-  select lower(status) = any (settings.completed_statuses)
+  select coalesce(lower(status) = any (settings.completed_statuses), false)
     or exists (select from fb_ads.attached_tables as attached where lower(status) = any (attached.completed_statuses))
   from fb_ads.settings as settings;
 $$;

@@ -24,14 +24,14 @@ Deno.test("`fb_ads.find_purchases` finds integer keys of any size and sign behin
     select fb_ads.attach_transactions('public.courses', ref_prefix => 'canva2');
     create or replace view fb_ads.purchases with (security_invoker = true) as
     select sale.ref as transaction_ref, null::text as user_ref, null::uuid as transaction_id, null::uuid as user_id,
-      sale.number as transaction_number, null::text as source, 'paid'::text as status, true as is_completed, now() as completed_at,
+      sale.number as transaction_number, null::text as source, sale.status, null::boolean as is_completed, now() as completed_at,
       now() as checkout_at, 1::numeric as value, null::numeric as refunded_amount, 'IDR'::text as currency, null::text as order_id,
       null::text[] as content_ids, null::jsonb as contents, null::text as email, null::text as phone, null::text as first_name,
       null::text as last_name, null::text as city, null::text as state, null::text as zip, null::text as country
     from (
-      select order_no::text as ref, order_no as number from public.orders
+      select order_no::text as ref, order_no as number, state as status from public.orders
       union all
-      select 'canva2' || id::text, id::bigint from public.courses
+      select 'canva2' || id::text, id::bigint, status from public.courses
     ) as sale;
     insert into public.orders (order_no, state)
       values (1, 'paid'), (-5, 'paid'), (1234567890123456789, 'paid'), (9223372036854775807, 'paid'), (-9223372036854775808, 'paid');
@@ -44,6 +44,10 @@ Deno.test("`fb_ads.find_purchases` finds integer keys of any size and sign behin
   assertEquals(noted, ["-5", "-9223372036854775808", "1", "1234567890123456789", "9223372036854775807", "canva215"]);
   const found = await refsFound(platform, noted);
   assertEquals(found.sort(), noted);
+  await sql`insert into public.orders (order_no, state) values (7, 'pending'), (8, 'Paid'), (9, null)`;
+  const paid = await sql`select sale ->> 'transaction_ref' as ref, sale -> 'is_completed' as is_completed
+    from fb_ads.find_purchases(array['7', '8', '9']) as sale order by 1`;
+  assertEquals(paid.map((row) => [row.ref, row.is_completed]), [["7", false], ["8", true], ["9", false]]);
   assertEquals(await refsFound(platform, ["2", "99999999999999999999", "-", ""]), []);
 });
 

@@ -98,8 +98,16 @@ Deno.test("the purchase triggers note what a statement completed, once", async (
   });
 
   await step("what was completed before attached_at is not noted", async () => {
-    await sql`insert into public.transactions (status, completed_at) values ('completed', now() - interval '1 day')`;
+    const sell = () =>
+      sql`
+      insert into public.transactions (status, completed_at) values ('completed', now() - interval '1 day') returning id::text`;
+    await sell();
     assertEquals(await noted(sql), []);
+    const [attached] = await sql`select attached_at::text as at from fb_ads.attached_tables`;
+    await sql`update fb_ads.attached_tables set attached_at = now() - interval '2 days'`;
+    const [sale] = await sell();
+    await sql`update fb_ads.attached_tables set attached_at = ${attached?.at}`;
+    assertEquals(await noted(sql), [sale?.id]);
   });
 
   await step("100,000 completed rows in one statement are one nudge", async () => {
@@ -159,7 +167,7 @@ Deno.test("the purchase triggers never fail nor hold up the host, and the sweep 
     max: 1,
     onnotice: () => undefined,
     // What waits for us fails here instead of for ever.
-    connection: { statement_timeout: 10_000 },
+    connection: { statement_timeout: 5_000 },
   });
 
   /** Breaks something, completes a sale as the host does, mends it, and looks whether the sale is found. */
@@ -167,10 +175,8 @@ Deno.test("the purchase triggers never fail nor hold up the host, and the sweep 
     t.step(name, async () => {
       await sql`truncate fb_ads.conversion_events cascade`;
       await sql.unsafe(breakIt);
-      const started = performance.now();
       const [sale] = await host`insert into public.transactions (status, amount) values ('pending', 1) returning id`;
       await host`update public.transactions set status = 'completed', completed_at = now() where id = ${sale?.id}`;
-      assert(performance.now() - started < 5_000, "a sale waited for what is broken");
       assertEquals((await host`select status from public.transactions where id = ${sale?.id}`)[0]?.status, "completed");
       await sql.unsafe(mendIt);
       assertEquals(await noted(sql), isLost ? [] : [String(sale?.id)]);

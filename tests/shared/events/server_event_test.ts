@@ -68,6 +68,8 @@ Deno.test("readConsent() understands consent and takes nothing unclear for it", 
     [{ state: "granted", since: NOW, source: "banner", user_id: " 7 " }, {
       ...{ state: "granted", since: NOW, source: "banner", user_id: "7" },
     }],
+    // date -ud 2025-06-01T07:00:00+07:00 +%s
+    [{ state: "denied", since: "2025-06-01T07:00:00.9+07:00" }, { state: "denied", since: 1_748_736_000 }],
     [{ state: "withdrawn", browser_id: "fb.1.1596403881668.1" }, {
       state: "denied",
       browser_id: "fb.1.1596403881668.1",
@@ -83,6 +85,8 @@ Deno.test("readConsent() understands consent and takes nothing unclear for it", 
     [{ state: true }, "consent.state"],
     [{ state: "granted", since: NOW_MS }, "consent.since"],
     [{ state: "granted", since: NOW + 301 }, "consent.since"],
+    [{ state: "granted", since: "2025-06-01T07:00:00" }, "consent.since"],
+    [{ state: "granted", since: "yesterday" }, "consent.since"],
     [{ state: "granted", user_id: "" }, "consent.user_id"],
     [{ state: "granted", user_id: "\0" }, "consent.user_id"],
   ];

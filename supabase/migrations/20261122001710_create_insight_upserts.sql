@@ -50,7 +50,9 @@ as $$
   -- What Meta would not tell this time keeps its last known value; missing_fields says so.
   merged as (
     select
-      r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks, r.currency,
+      r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
+      -- Every amount of an account is in its currency, told again in the row or not.
+      coalesce(r.currency, (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)) as currency,
       case when 'reach' = any (dropped) then d.reach else r.reach end as reach,
       case when 'inline_link_clicks' = any (dropped) then d.inline_link_clicks else r.inline_link_clicks end as inline_link_clicks,
       case when 'actions' = any (dropped) then d.actions else r.actions end as actions,

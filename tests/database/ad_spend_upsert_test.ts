@@ -100,6 +100,13 @@ Deno.test("`upsert_insights`", async (t) => {
     },
   );
 
+  await t.step("a row that does not name its currency is in the account's", async () => {
+    await sql`update public.ad_accounts set currency = 'PHP'`;
+    await upsert([insight({ currency: null })]);
+    assertEquals((await sql`select currency from public.ad_spend`)[0]?.currency, "PHP");
+    await upsert([insight()]);
+  });
+
   await t.step("spend below zero is refused", async () => {
     const refused = await upsert([insight({ spend: "-1" })]).then(() => "stored", (error) => error.constraint_name);
     assertEquals(refused, "spend_is_not_negative");

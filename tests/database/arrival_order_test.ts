@@ -132,6 +132,17 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     }
   });
 
+  await step("of a denial that events repeat the first and the last are kept", async () => {
+    for (const place of [0, 1, 2, 3, 4]) {
+      await storeEvents(platform, [
+        { event_id: `no${place}`, event_time: start + 100 * place, consent: "denied", user_digest: SITI_DIGEST },
+      ]);
+    }
+    const kept = await sql`
+      select floor((extract(epoch from since) - ${start}) / 100)::int as place from fb_ads.consents order by since`;
+    assertEquals(kept.map((row) => row.place), [0, 4]);
+  });
+
   await step("a landing that is stored while its sale is judged is found", async () => {
     const ref = await pay(platform, { at: start + 300, user: SITI });
     const touch = touchOf({ ...landing, user: SITI_DIGEST });

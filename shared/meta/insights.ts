@@ -110,6 +110,16 @@ export interface InsightPageRequest {
   limit: number;
 }
 
+/** Daily figures of one level: how they are asked for and read, the same at once and by a report. */
+export interface DailyFigures<Row> {
+  /** The parameters of a request, without those of its page. */
+  buildParams: (range: AdInsightRange) => GraphParams;
+  /** Makes the reader of an account's rows. */
+  decode: (fb_account_id: string) => DecodeRow<Row>;
+  /** The field that names a row which could not be read. */
+  id_field: string;
+}
+
 /** The largest count that a column of `ad_spend` holds. */
 const MAX_COUNT = 2 ** 31 - 1;
 
@@ -175,8 +185,7 @@ function decodeAccountDay(fb_account_id: string): DecodeRow<AccountDayRow> {
   return (value) => isObject(value) ? decodeFigures(value, fb_account_id) : "is not an object";
 }
 
-/** The parameters of ad-level insights, the same for a read at once and for a report. */
-export function buildInsightParams(range: AdInsightRange): GraphParams {
+function buildAdDayParams(range: AdInsightRange): GraphParams {
   const filtering: Filter[] = [{ field: "ad.effective_status", operator: "IN", value: INSIGHT_AD_STATUSES }];
   if (range.fb_ad_ids !== undefined) filtering.push({ field: "ad.id", operator: "IN", value: range.fb_ad_ids });
   if (range.other_than_fb_ad_ids !== undefined) {
@@ -191,36 +200,37 @@ export function buildInsightParams(range: AdInsightRange): GraphParams {
   };
 }
 
-/** Reads a page of ad-level insights at once. @throws {GraphApiError} `sync_timeout` when a report must do it. */
-export async function fetchInsightsPage(
-  client: GraphClient,
-  range: AdInsightRange & InsightPageRequest,
-): Promise<ObjectPage<InsightRow>> {
-  const answer = await client.get(`act_${range.fb_account_id}/insights`, {
-    ...buildInsightParams(range),
-    limit: range.limit,
-    after: range.after,
-  });
-  return decodePage(answer, decodeInsight(range.fb_account_id), "ad_id");
+function buildAccountDayParams({ since, until }: InsightRange): GraphParams {
+  return { level: "account", time_increment: 1, time_range: { since, until }, fields: buildFields(ACCOUNT_DAY_FIELDS) };
 }
 
+/** What each ad spent, day by day. */
+export const AD_DAYS: DailyFigures<InsightRow> = {
+  buildParams: buildAdDayParams,
+  decode: decodeInsight,
+  id_field: "ad_id",
+};
+
 /**
- * Reads what an account spent, day by day: Meta's own total, which the sum over ads is compared with. No status filter:
- * the total is of everything.
- *
- * @throws {GraphApiError}
+ * What an account spent, day by day: Meta's own total, which the sum over ads is compared with. No status filter: the
+ * total is of everything.
  */
-export async function fetchAccountDaysPage(
+export const ACCOUNT_DAYS: DailyFigures<AccountDayRow> = {
+  buildParams: buildAccountDayParams,
+  decode: decodeAccountDay,
+  id_field: "account_id",
+};
+
+/** Reads a page of daily figures at once. @throws {GraphApiError} `sync_timeout` when a report must do it. */
+export async function fetchInsightsPage<Row>(
   client: GraphClient,
-  range: InsightRange & InsightPageRequest,
-): Promise<ObjectPage<AccountDayRow>> {
+  figures: DailyFigures<Row>,
+  range: AdInsightRange & InsightPageRequest,
+): Promise<ObjectPage<Row>> {
   const answer = await client.get(`act_${range.fb_account_id}/insights`, {
-    level: "account",
-    time_increment: 1,
-    time_range: { since: range.since, until: range.until },
-    fields: buildFields(ACCOUNT_DAY_FIELDS),
+    ...figures.buildParams(range),
     limit: range.limit,
     after: range.after,
   });
-  return decodePage(answer, decodeAccountDay(range.fb_account_id), "account_id");
+  return decodePage(answer, figures.decode(range.fb_account_id), figures.id_field);
 }

@@ -11,14 +11,7 @@ import { buildGraphError, transportError } from "./graph_answer.ts";
 import { buildFields } from "./field_list.ts";
 import type { GraphClient } from "./graph_client.ts";
 import { readCount, readId } from "./graph_values.ts";
-import {
-  type AdInsightRange,
-  buildInsightParams,
-  decodeInsight,
-  INSIGHT_FIELDS,
-  type InsightPageRequest,
-  type InsightRow,
-} from "./insights.ts";
+import { type AdInsightRange, type DailyFigures, INSIGHT_FIELDS, type InsightPageRequest } from "./insights.ts";
 import { decodePage, type ObjectPage } from "./object_page.ts";
 
 /** A report that was started. */
@@ -51,9 +44,13 @@ export interface ReportStatus {
   bytes: number;
 }
 
-/** Starts a report of ad-level insights. @throws {GraphApiError} */
-export async function startReport(client: GraphClient, range: AdInsightRange): Promise<StartedReport> {
-  const answer = await client.post(`act_${range.fb_account_id}/insights`, buildInsightParams(range));
+/** Starts a report of daily figures. @throws {GraphApiError} */
+export async function startReport(
+  client: GraphClient,
+  figures: DailyFigures<unknown>,
+  range: AdInsightRange,
+): Promise<StartedReport> {
+  const answer = await client.post(`act_${range.fb_account_id}/insights`, figures.buildParams(range));
   const { usage, bytes } = answer;
   const report_run_id = readId(answer.body.report_run_id);
   if (report_run_id === null) throw transportError("malformed_body", { http_status: 200, usage });
@@ -118,12 +115,13 @@ export async function fetchReport(
 }
 
 /** Reads a page of a finished report. @throws {GraphApiError} `poll` or `resubmit` when it is not there after all. */
-export async function fetchReportPage(
+export async function fetchReportPage<Row>(
   client: GraphClient,
+  figures: DailyFigures<Row>,
   report: { report_run_id: string; fb_account_id: string } & InsightPageRequest,
-): Promise<ObjectPage<InsightRow>> {
+): Promise<ObjectPage<Row>> {
   const { fb_account_id, limit, after } = report;
   const options = { fb_account_id, target: "report_run" } as const;
   const answer = await client.get(`${report.report_run_id}/insights`, { limit, after }, options);
-  return decodePage(answer, decodeInsight(fb_account_id), "ad_id");
+  return decodePage(answer, figures.decode(fb_account_id), figures.id_field);
 }

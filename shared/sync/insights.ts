@@ -12,22 +12,24 @@ import { fetchAdAccount } from "../meta/ad_accounts.ts";
 import { fetchInsightsPage } from "../meta/insights.ts";
 import { buildJobError } from "./failure.ts";
 import { giveBack, reshapeRange } from "./insights_failure.ts";
-import { pagedInsights } from "./insights_page.ts";
+import { adDays, type DailyWork } from "./insights_page.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf, configure, workOnMetadata } from "./metadata.ts";
 import { readObjects } from "./objects.ts";
-import { readPages, release } from "./page_loop.ts";
-import { reconcile } from "./reconciliation.ts";
+import { type LoopPage, readPages, release } from "./page_loop.ts";
+import { comparedDays } from "./reconciliation.ts";
 import { readByReport } from "./report.ts";
 import type { SyncSession } from "./session.ts";
 
-function readAtOnce(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+function readDays<Row, Page extends LoopPage>(
+  session: SyncSession,
+  job: SyncJob,
+  { figures, pages }: DailyWork<Row, Page>,
+): Promise<SyncJob | null> {
+  if (job.params.read === "report") return readByReport(session, job, { figures, pages });
   const range = rangeOf(job);
-  const work = pagedInsights(
-    session,
-    job,
-    ({ cursor, page_size, dropped_fields }) =>
-      fetchInsightsPage(session.graph, { ...range, after: cursor, limit: page_size, dropped_fields }),
+  const work = pages(({ cursor, page_size, dropped_fields }) =>
+    fetchInsightsPage(session.graph, figures, { ...range, after: cursor, limit: page_size, dropped_fields })
   );
   return readPages(session, job, {
     ...work,
@@ -57,9 +59,9 @@ function work(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
   switch (job.kind) {
     case "insights":
       if (job.timezone_name === null || job.currency === null) return readAccountFirst(session, job);
-      return job.params.read === "report" ? readByReport(session, job) : readAtOnce(session, job);
+      return readDays(session, job, adDays(session, job));
     case "reconciliation":
-      return reconcile(session, job);
+      return readDays(session, job, comparedDays(session, job));
     case "missing_objects":
       return readObjects(session, job);
     // Where no account was known yet, its discovery comes first.

@@ -1,6 +1,6 @@
 /**
  * What becomes of a range that Meta does not answer: by a report instead of at once, in halves by date, then by ads, and
- * at one ad and one day without the field that spoils it. Throttles are none of this: a blocked account is parked, for
+ * at one ad and one day without the field that spoils it. Totals of an account go the same way as far as they can. Throttles are none of this: a blocked account is parked, for
  * splitting would make more calls while blocked.
  *
  * @module
@@ -10,7 +10,7 @@ import { type Reshape, reshapeInsights, storeReport } from "../database/reports.
 import type { JobError, Park, Release, SyncJob, UsageRow } from "../database/sync_jobs.ts";
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
-import { INSIGHT_FIELDS } from "../meta/insights.ts";
+import { ACCOUNT_DAY_FIELDS, INSIGHT_FIELDS } from "../meta/insights.ts";
 import { buildJobError, decideFailure, type PageState, parkOfRefusal } from "./failure.ts";
 import { droppedFields, type OwnDecision, release } from "./page_loop.ts";
 import { buildUsageRows } from "./usage.ts";
@@ -87,11 +87,20 @@ async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refus
   });
 }
 
-/** Splits a range by date, then by ads, then by field. The job is not held any more after it. */
+/**
+ * Splits a range by date, then by ads, then by field; an account's total of one day has neither ads nor fields to do
+ * without. The job is not held any more after it.
+ */
 export async function splitRange(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
   if (await reshape(session, job, "split", refusal)) return;
   if (job.kind === "insights") return await tryFewerFields(session, job, refusal);
-  await release(session, job, { outcome: "retry", ...refusal });
+  session.warn({
+    code: "day_not_compared",
+    message: "Meta does not report the account's total of a day, however it is asked for; the day is not compared.",
+    fb_account_id: job.fb_account_id,
+    facts: { date: job.since, reason: refusal.error.reason },
+  });
+  await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
 }
 
 /** Whether a report should do what Meta does not do at once; one answer that never came may be the network's fault. */
@@ -112,7 +121,7 @@ export async function reshapeRange(
 ): Promise<OwnDecision | null> {
   if (!(failure instanceof GraphApiError)) return null;
   const refusal = refusalOf(session, job, failure);
-  const is_at_once = job.kind === "insights" && job.report_run_id === null && job.params.read !== "report";
+  const is_at_once = job.report_run_id === null && job.params.read !== "report";
   if (job.params.is_rest === true && failure.action === "drop_field") {
     // It is the leaving out of ads that Meta refuses, whatever it calls it: the difference stays, and is told.
     await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
@@ -148,10 +157,11 @@ export async function giveBack(
     dropped_fields: droppedFields(job),
     good_pages: 0,
   };
+  const fields = job.kind === "reconciliation" ? ACCOUNT_DAY_FIELDS : INSIGHT_FIELDS;
   const decision = decideFailure(failure, job, state, {
     now: session.clock.now(),
     random: session.random,
-    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(INSIGHT_FIELDS, dropped_fields, field),
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fields, dropped_fields, field),
   });
   if ("release" in decision) {
     if (decision.release.outcome === "stop_token") session.stop("token_stopped");

@@ -1,5 +1,5 @@
 /**
- * A page of daily figures on its way to the database, the same whether Meta answers at once or from a report.
+ * Daily figures on their way to the database, the same whether Meta answers at once or from a report.
  *
  * @module
  */
@@ -8,13 +8,21 @@ import { storeInsightsPage } from "../database/insights.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_AD_STATUSES } from "../meta/filtering.ts";
-import { INSIGHT_FIELDS, type InsightRow } from "../meta/insights.ts";
+import { AD_DAYS, type DailyFigures, INSIGHT_FIELDS, type InsightRow } from "../meta/insights.ts";
 import type { ObjectPage } from "../meta/object_page.ts";
 import type { PageState } from "./failure.ts";
 import { daysOf } from "./insights_range.ts";
 import { warnOfPage } from "./metadata.ts";
 import type { LoopPage, PagedWork } from "./page_loop.ts";
 import type { SyncSession } from "./session.ts";
+
+/** What a range of days is read for: which figures, and what becomes of their pages. */
+export interface DailyWork<Row, Page extends LoopPage> {
+  /** What Meta is asked for. */
+  figures: DailyFigures<Row>;
+  /** The paged part, by whichever way a page is had. */
+  pages: (fetchPage: (state: PageState) => Promise<ObjectPage<Row>>) => PagedWork<Page>;
+}
 
 /** A page of insights on its way to the database. */
 export type InsightsLoopPage = ObjectPage<InsightRow> & LoopPage;
@@ -30,8 +38,7 @@ function checkDays(job: SyncJob, page: ObjectPage<InsightRow>): InsightsLoopPage
   return { ...page, rows, skipped, row_count: rows.length };
 }
 
-/** The paged part of reading a range, the same whether Meta answers at once or from a report. */
-export function pagedInsights(
+function pagedInsights(
   session: SyncSession,
   job: SyncJob,
   fetchPage: (state: PageState) => Promise<ObjectPage<InsightRow>>,
@@ -56,4 +63,9 @@ export function pagedInsights(
       });
     },
   };
+}
+
+/** What every ad spent on the days of a job. */
+export function adDays(session: SyncSession, job: SyncJob): DailyWork<InsightRow, InsightsLoopPage> {
+  return { figures: AD_DAYS, pages: (fetchPage) => pagedInsights(session, job, fetchPage) };
 }

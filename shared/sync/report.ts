@@ -10,14 +10,15 @@ import { z } from "zod";
 import { type ReportState, storeReport } from "../database/reports.ts";
 import type { JobError, SyncJob } from "../database/sync_jobs.ts";
 import { GraphApiError, type UsageReading } from "../errors.ts";
+import type { DailyFigures } from "../meta/insights.ts";
 import { fetchReport, fetchReportPage, type ReportStatus, startReport } from "../meta/reports.ts";
 import { retryInPlace } from "../meta/retry.ts";
 import { buildJobError } from "./failure.ts";
-import { pagedInsights } from "./insights_page.ts";
+import type { DailyWork } from "./insights_page.ts";
 import { giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "./metadata.ts";
-import { droppedFields, type OwnDecision, readPages } from "./page_loop.ts";
+import { droppedFields, type LoopPage, type OwnDecision, readPages } from "./page_loop.ts";
 import type { SyncSession } from "./session.ts";
 import { buildUsageRows, decidePark } from "./usage.ts";
 
@@ -90,11 +91,11 @@ async function makeAnew(
   await keep(session, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, error }, readings);
 }
 
-async function start(session: SyncSession, job: SyncJob): Promise<void> {
+async function start(session: SyncSession, job: SyncJob, figures: DailyFigures<unknown>): Promise<void> {
   const range = { ...rangeOf(job), dropped_fields: droppedFields(job) };
   let started;
   try {
-    started = await retryInPlace(() => startReport(session.graph, range), briefly(session));
+    started = await retryInPlace(() => startReport(session.graph, figures, range), briefly(session));
   } catch (failure) {
     if (await reshapeRange(session, job, failure) === null) await giveBack(session, job, failure);
     return;
@@ -200,18 +201,20 @@ async function look(session: SyncSession, job: SyncJob, report: { report_run_id:
 }
 
 /** Works on a range that is read by a report, one step at a time. */
-export async function readByReport(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+export async function readByReport<Row, Page extends LoopPage>(
+  session: SyncSession,
+  job: SyncJob,
+  { figures, pages }: DailyWork<Row, Page>,
+): Promise<SyncJob | null> {
   if (job.report_run_id === null) {
-    await start(session, job);
+    await start(session, job, figures);
     return null;
   }
   const report = { report_run_id: job.report_run_id, fb_account_id: accountOf(job) };
   // Half read already, so it is done.
   if (job.cursor === null && !await look(session, job, report)) return null;
-  const work = pagedInsights(
-    session,
-    job,
-    (state) => fetchReportPage(session.graph, { ...report, limit: state.page_size, after: state.cursor }),
+  const work = pages((state) =>
+    fetchReportPage(session.graph, figures, { ...report, limit: state.page_size, after: state.cursor })
   );
   return await readPages(session, job, {
     ...work,

@@ -104,7 +104,7 @@ begin
         and urgent.kind <> all (kinds)
     ))
     and (
-      job.kind <> 'insights' or job.report_run_id is not null or job.params ->> 'read' = 'sync' or fb_ads.may_start_report(job)
+      job.params ->> 'read' is distinct from 'report' or job.report_run_id is not null or fb_ads.may_start_report(job)
     )
   order by job.priority, job.id
   limit 1

@@ -89,6 +89,22 @@ revoke execute on function fb_ads.expected_daily_rows(uuid) from public, anon, a
 grant execute on function fb_ads.expected_daily_rows(uuid) to service_role;
 comment on function fb_ads.expected_daily_rows(uuid) is 'How many rows a day of an account has, by the last ranges that were read; before the first, its active ads.';
 
+create function fb_ads.refused_above(account_id uuid)
+returns integer
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+  select habit.sync_max_days
+  from fb_ads.insight_reads as habit
+  where habit.account_id = refused_above.account_id and habit.sync_refused_at > now() - interval '30 days';
+$$;
+
+revoke execute on function fb_ads.refused_above(uuid) from public, anon, authenticated;
+grant execute on function fb_ads.refused_above(uuid) to service_role;
+comment on function fb_ads.refused_above(uuid) is 'Meta does not answer ranges of the account at once that are longer than so many days; null: it has refused none in 30 days.';
+
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
 language sql
@@ -98,7 +114,7 @@ set search_path = ''
 as $$
   select
     least(
-      case when habit.sync_refused_at > now() - interval '30 days' then habit.sync_max_days end,
+      fb_ads.refused_above(insight_limits.account_id),
       case
         when settings.insights_sync_rows = 0 then 0
         else floor(settings.insights_sync_rows / greatest(1, fb_ads.expected_daily_rows(insight_limits.account_id)))::integer

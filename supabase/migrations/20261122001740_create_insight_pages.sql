@@ -59,10 +59,13 @@ begin
     on conflict (account_id) do update set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
   end if;
   if job.purpose <> 'refresh' then
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, not_before)
+    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
     select
       job.account_id, 'reconciliation', job.purpose, job.plan_id, case job.purpose when 'backfill' then 210 else 110 end,
-      first_day, last_day, settings.insights_page_size, fb_ads.parked_until(job.account_id, 'reconciliation')
+      first_day, last_day, settings.insights_page_size,
+      -- A total has one row a day, so of the limits only what Meta has refused before is one for it.
+      jsonb_build_object('read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end),
+      fb_ads.parked_until(job.account_id, 'reconciliation')
     from fb_ads.settings as settings;
   end if;
 end;

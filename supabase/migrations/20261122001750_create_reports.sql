@@ -92,7 +92,7 @@ begin
   update fb_ads.sync_jobs as other
   set params = other.params || '{"read": "report"}'
   where other.account_id = job.account_id
-    and other.kind = 'insights'
+    and other.kind in ('insights', 'reconciliation')
     and other.state = 'pending'
     and other.cursor is null
     and other.until - other.since + 1 >= days;
@@ -103,7 +103,7 @@ $$;
 revoke execute on function fb_ads.turn_to_report(fb_ads.sync_jobs) from public, anon, authenticated;
 grant execute on function fb_ads.turn_to_report(fb_ads.sync_jobs) to service_role;
 comment on function fb_ads.turn_to_report(fb_ads.sync_jobs) is
-  'A range that Meta did not answer at once is read by a report, and so is every range of the account that is no shorter, for 30 days.';
+  'A range that Meta did not answer at once is read by a report, and so is every range of the account that is no shorter, of its ads or of its total, for 30 days.';
 
 create function fb_ads.split_by_date(job fb_ads.sync_jobs)
 returns text
@@ -234,6 +234,8 @@ begin
     when 'split' then case
       when job.since < job.until then fb_ads.split_by_date(job)
       when job.kind = 'insights' then fb_ads.split_by_ads(job)
+      -- An account's total of one day is as small as can be: what is too much of it at once may still be reported.
+      when job.params ->> 'read' is distinct from 'report' then fb_ads.turn_to_report(job)
       else 'none'
     end
   end;

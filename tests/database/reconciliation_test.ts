@@ -124,6 +124,31 @@ Deno.test("reconciliation", async (t) => {
     assertEquals((await compare(empty.id, empty.day, null)).state, "equal");
   });
 
+  for (
+    const [refused, ago, read] of [
+      [null, 0, "sync"],
+      [0, 0, "report"],
+      [2, 0, "report"],
+      [3, 0, "sync"],
+      [0, 31, "sync"],
+    ] as const
+  ) {
+    const name = refused === null ? "no refusal" : `ranges above ${refused} days refused ${ago} days ago`;
+    await t.step(`three days are compared by ${read} after ${name}`, async () => {
+      const { id, day } = await begin("USD", ["10.00"]);
+      if (refused !== null) {
+        await sql`insert into fb_ads.insight_reads (account_id, sync_max_days, sync_refused_at)
+          values (${id}, ${refused}, now() - make_interval(days => ${ago}))`;
+      }
+      await sql`
+        insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, finished_at)
+        values (${id}, 'insights', 'window', gen_random_uuid(), ${day}::date - 2, ${day}, 'done', now())`;
+      await sql`select fb_ads.end_insights_plan(job) from fb_ads.sync_jobs as job`;
+      const [job] = await sql`select params ->> 'read' as read from fb_ads.sync_jobs where kind = 'reconciliation'`;
+      assertEquals(job?.read, read);
+    });
+  }
+
   for (const [daysAgo, state] of [[0, "young"], [1, "young"], [2, "rereading"]] as const) {
     await t.step(`a day ${daysAgo} days ago at the account is ${state}`, async () => {
       for (const zone of ["Pacific/Kiritimati", "Pacific/Pago_Pago"]) {

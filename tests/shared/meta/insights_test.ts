@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { decodeInsight, fetchAccountDaysPage, fetchInsightsPage } from "../../../shared/meta/insights.ts";
+import { ACCOUNT_DAYS, AD_DAYS, decodeInsight, fetchInsightsPage } from "../../../shared/meta/insights.ts";
 import { listAnswer, serveGraph } from "./graph_server.ts";
 
 const ACTIONS = [
@@ -46,7 +46,7 @@ const EVERY_STATUS =
 Deno.test("fetchInsightsPage() asks for every status, deleted ones too, and keeps spend digit for digit", async () => {
   await using server = serveGraph(() => listAnswer([INSIGHT], "NDk5"));
   const range = { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-03" };
-  const page = await fetchInsightsPage(server.client, { ...range, limit: 500 });
+  const page = await fetchInsightsPage(server.client, AD_DAYS, { ...range, limit: 500 });
   assertEquals([page.rows, page.skipped, page.after], [[ROW], [], "NDk5"]);
   assertEquals(server.seen[0]?.path, "/v26.0/act_1001/insights");
   assertEquals(server.seen[0]?.query, {
@@ -63,7 +63,7 @@ Deno.test("fetchInsightsPage() asks for every status, deleted ones too, and keep
 Deno.test("fetchInsightsPage() keeps the status filter when it is split by ads and by fields", async () => {
   await using server = serveGraph(() => listAnswer([]));
   const range = { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-01" };
-  await fetchInsightsPage(server.client, {
+  await fetchInsightsPage(server.client, AD_DAYS, {
     ...range,
     limit: 10,
     fb_ad_ids: ["7", "8"],
@@ -79,7 +79,7 @@ Deno.test("fetchInsightsPage() keeps the status filter when it is split by ads a
   );
 });
 
-Deno.test("fetchAccountDaysPage() reads Meta's own total, of everything", async () => {
+Deno.test("fetchInsightsPage() reads Meta's own total, of everything", async () => {
   const day = {
     account_id: "1001",
     account_currency: "JPY",
@@ -89,7 +89,7 @@ Deno.test("fetchAccountDaysPage() reads Meta's own total, of everything", async 
   };
   await using server = serveGraph(() => listAnswer([day]));
   const range = { fb_account_id: "1001", since: "2026-10-26", until: "2026-11-22" };
-  const page = await fetchAccountDaysPage(server.client, { ...range, limit: 100 });
+  const page = await fetchInsightsPage(server.client, ACCOUNT_DAYS, { ...range, limit: 100 });
   assertEquals(page.rows, [
     { fb_account_id: "1001", date: "2026-11-02", spend: "12000", impressions: 0, clicks: 0, currency: "JPY" },
   ]);

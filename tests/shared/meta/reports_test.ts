@@ -6,15 +6,17 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../../shared/errors.ts";
+import { ACCOUNT_DAYS, AD_DAYS } from "../../../shared/meta/insights.ts";
 import { fetchReport, fetchReportPage, startReport } from "../../../shared/meta/reports.ts";
 import { fetchTokenInfo, fingerprintToken, probeToken } from "../../../shared/meta/tokens.ts";
 import { listAnswer, serveGraph, TOKEN } from "./graph_server.ts";
 
+const RANGE = { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-07" };
 const REPORT = { report_run_id: "6023920149050", fb_account_id: "1001" };
 
 Deno.test("startReport() posts the same parameters as a read at once, and gives the id", async () => {
   await using server = serveGraph(() => Response.json({ report_run_id: "6023920149050" }));
-  const report = await startReport(server.client, { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-07" });
+  const report = await startReport(server.client, AD_DAYS, RANGE);
   assertEquals(report.report_run_id, "6023920149050");
   const [request] = server.seen;
   const form = Object.fromEntries(new URLSearchParams(request?.body));
@@ -27,9 +29,19 @@ Deno.test("startReport() posts the same parameters as a read at once, and gives 
   assertEquals(JSON.parse(form.filtering ?? "[]")[0].value.includes("DELETED"), true);
 });
 
+Deno.test("startReport() posts what an account's total is asked for, of everything", async () => {
+  await using server = serveGraph(() => Response.json({ report_run_id: "6023920149050" }));
+  await startReport(server.client, ACCOUNT_DAYS, RANGE);
+  const { level, fields, filtering } = Object.fromEntries(new URLSearchParams(server.seen[0]?.body));
+  assertEquals(
+    [level, fields, filtering],
+    ["account", "account_id,date_start,date_stop,account_currency,spend,impressions,clicks", undefined],
+  );
+});
+
 Deno.test("startReport() refuses an answer without an id", async () => {
   await using server = serveGraph(() => Response.json({ success: true }));
-  const start = () => startReport(server.client, { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-07" });
+  const start = () => startReport(server.client, AD_DAYS, RANGE);
   assertEquals((await assertRejects(start, GraphApiError)).action, "retry");
 });
 
@@ -89,11 +101,14 @@ Deno.test("fetchReportPage() reads a page by its cursor, and polls again on 2601
   await using server = serveGraph((index) =>
     index === 0 ? listAnswer([row], "NDk5") : Response.json({ error }, { status: 400 })
   );
-  const page = await fetchReportPage(server.client, { ...REPORT, limit: 500, after: "MAZDZD" });
+  const page = await fetchReportPage(server.client, AD_DAYS, { ...REPORT, limit: 500, after: "MAZDZD" });
   assertEquals([page.rows[0]?.fb_account_id, page.rows[0]?.spend, page.after], ["1001", "1.00", "NDk5"]);
   assertEquals(server.seen[0]?.path, "/v26.0/6023920149050/insights");
   assertEquals(server.seen[0]?.query, { limit: "500", after: "MAZDZD" });
-  const thrown = await assertRejects(() => fetchReportPage(server.client, { ...REPORT, limit: 500 }), GraphApiError);
+  const thrown = await assertRejects(
+    () => fetchReportPage(server.client, AD_DAYS, { ...REPORT, limit: 500 }),
+    GraphApiError,
+  );
   assertEquals(thrown.action, "poll");
 });
 

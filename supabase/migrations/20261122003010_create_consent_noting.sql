@@ -23,11 +23,14 @@ comment on function fb_ads.later_grant(text, text, timestamptz) is 'The newest c
 
 create function fb_ads.note_consents(request jsonb)
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  denials fb_ads.consents[];
+begin
   with changed as (
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
     select distinct said.subject_kind, said.subject, given.consent, given.consent_at, 'event'
@@ -45,29 +48,35 @@ as $$
       and (newest.state is null or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at))
     order by said.subject_kind, said.subject, given.consent_at, given.consent
     on conflict on constraint consents_key do nothing
-    returning consents.subject_kind, consents.subject, consents.state, consents.since
-  ),
-  -- Of a denial that is said again and again the first and the last are kept.
-  repeated as (
-    delete from fb_ads.consents as middle
-    using changed
-    where changed.state = 'denied' and middle.subject_kind = changed.subject_kind and middle.subject = changed.subject
-      and middle.state = 'denied' and middle.source = 'event' and middle.since < changed.since
-      and exists (
-        select from fb_ads.consents as first
-        where first.subject_kind = middle.subject_kind and first.subject = middle.subject and first.state = 'denied' and first.since < middle.since
-          and not exists (
-            select from fb_ads.consents as granted
-            where granted.subject_kind = first.subject_kind and granted.subject = first.subject and granted.state = 'granted'
-              and granted.since between first.since and changed.since
-          )
-      )
+    returning consents.*
   )
+  select array_agg(row(changed.*)::fb_ads.consents order by changed.subject_kind, changed.subject) filter (where changed.state = 'denied')
+  into denials
+  from changed;
+  if denials is null then
+    return;
+  end if;
+
+  -- Of a denial that is said again and again the first and the last are kept.
+  delete from fb_ads.consents as middle
+  using unnest(denials) as last
+  where middle.subject_kind = last.subject_kind and middle.subject = last.subject
+    and middle.state = 'denied' and middle.source = 'event' and middle.since < last.since
+    and exists (
+      select from fb_ads.consents as first
+      where first.subject_kind = middle.subject_kind and first.subject = middle.subject and first.state = 'denied' and first.since < middle.since
+        and not exists (
+          select from fb_ads.consents as granted
+          where granted.subject_kind = first.subject_kind and granted.subject = first.subject and granted.state = 'granted'
+            and granted.since between first.since and last.since
+        )
+    );
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
-  select later.* from changed cross join lateral fb_ads.later_grant(changed.subject_kind, changed.subject, changed.since) as later
-  where changed.state = 'denied'
-  order by changed.subject_kind, changed.subject
+  select later.*
+  from unnest(denials) as denied
+  cross join lateral fb_ads.later_grant(denied.subject_kind, denied.subject, denied.since) as later
   on conflict on constraint consents_key do nothing;
+end;
 $$;
 
 revoke execute on function fb_ads.note_consents(jsonb) from public, anon, authenticated;

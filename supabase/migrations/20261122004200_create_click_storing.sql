@@ -83,12 +83,13 @@ comment on function fb_ads.lock_visitors(jsonb[]) is
 
 create function fb_ads.find_neighbour(touch jsonb, direction integer, except_id bigint)
 returns bigint
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return (select case
     when nearest.ids = fb_ads.ids_of_touch(touch) and (direction < 0 or nearest.fbclid is null)
       and (touch ->> 'fbclid' is null or coalesce(nearest.fbc_digest = touch ->> 'fbc_digest', true))
       then nearest.id
@@ -107,6 +108,9 @@ as $$
       and coalesce(click.browser_digest = touch ->> 'browser_digest', true)
       and coalesce(click.user_digest = touch ->> 'user_digest', true)
       and click.id is distinct from except_id
+      -- For the index.
+      and click.clicked_at between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
+        and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window + interval '1 second'
       -- An event's time is in whole seconds.
       and case
         when direction < 0
@@ -120,7 +124,8 @@ as $$
       ) is not null
     order by direction * extract(epoch from click.clicked_at), direction * click.id
     limit 1
-  ) as nearest;
+  ) as nearest);
+end;
 $$;
 
 revoke execute on function fb_ads.find_neighbour(jsonb, integer, bigint) from public, anon, authenticated;
@@ -162,18 +167,20 @@ comment on function fb_ads.find_same_landing(jsonb) is
 
 create function fb_ads.date_touch(touch jsonb)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select case
+begin
+  return (select case
     when (touch ->> 'clicked_at')::timestamptz < (touch ->> 'seen_at')::timestamptz - settings.attribution_window
       and num_nonnulls(variadic fb_ads.ids_of_touch(touch)) > 0
       then touch || jsonb_build_object('clicked_at', touch -> 'seen_at')
     else touch
   end
-  from fb_ads.settings as settings;
+  from fb_ads.settings as settings);
+end;
 $$;
 
 revoke execute on function fb_ads.date_touch(jsonb) from public, anon, authenticated;

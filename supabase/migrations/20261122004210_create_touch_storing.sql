@@ -1,13 +1,17 @@
 -- What events say of clicks and browsers, kept in the transaction that stores the events.
 -- Why at once: a sale is judged again as soon as a touch or a browser's owner becomes known.
+-- Why plpgsql where SQL would do: it keeps its plans, and these run with every event.
 
 create function fb_ads.store_browser_people(touches jsonb)
 returns text[]
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = ''
 as $$
+declare
+  met text[];
+begin
   with given as (
     select touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest, touch ->> 'user_digest' as user_digest,
       touch -> 'email_digests' as email_digests, touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
@@ -40,6 +44,7 @@ as $$
     returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at, known.xmax = 0 as is_new
   )
   select array_agg(distinct digest.value)
+  into met
   from written
   join sightings on sightings.browser_digest = written.browser_digest and sightings.kind = written.person_kind
     and sightings.person_digest = written.person_digest
@@ -52,6 +57,8 @@ as $$
     (select other.person_digest from fb_ads.browser_people as other where other.browser_digest = written.browser_digest limit 50)
   ) as digest (value)
   where written.is_new or written.first_seen_at = sightings.first_at;
+  return met;
+end;
 $$;
 
 revoke execute on function fb_ads.store_browser_people(jsonb) from public, anon, authenticated;
@@ -61,17 +68,19 @@ comment on function fb_ads.store_browser_people(jsonb) is
 
 create function fb_ads.keys_of_sales(touch jsonb)
 returns text[]
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-  select fb_ads.keys_of_touch(touch) || array(
+begin
+  return fb_ads.keys_of_touch(touch) || array(
     select known.person_digest
     from fb_ads.browser_people as known
     where known.browser_digest in (touch ->> 'browser_digest', touch ->> 'fbc_digest')
     limit 50
   );
+end;
 $$;
 
 revoke execute on function fb_ads.keys_of_sales(jsonb) from public, anon, authenticated;

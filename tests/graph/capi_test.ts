@@ -104,6 +104,17 @@ Deno.test("values in clear, MD5, upper-case digests and hashed addresses are rec
   ]);
 });
 
+Deno.test("the newest currencies of ISO 4217 are taken, and what is no currency is refused", async () => {
+  await using emulator = await startGraphEmulator();
+  const statuses: Record<string, number> = {};
+  for (const currency of ["SLE", "VED", "XCG", "ZWG", "XYZ"]) {
+    const response = await send(emulator, purchase(emulator, { custom_data: { value: 1, currency } }));
+    statuses[currency] = response.status;
+    await response.body?.cancel();
+  }
+  assertEquals(statuses, { SLE: 200, VED: 200, XCG: 200, ZWG: 200, XYZ: 400 });
+});
+
 Deno.test("a clean event has no violation", async () => {
   await using emulator = await startGraphEmulator();
   const response = await send(

@@ -21,7 +21,8 @@ const EVENT_KEYS = new Set(
     "original_event_data attribution_data customer_segmentation app_data messaging_channel advanced_measurement_table")
     .split(" "),
 );
-const CURRENCIES = new Set(Intl.supportedValuesOf("currency"));
+/** The engine's list is older than ISO 4217 is today. */
+const CURRENCIES = new Set([...Intl.supportedValuesOf("currency"), "SLE", "VED", "XCG", "ZWG"]);
 /** `fb.<index>.<milliseconds>.<fbclid>`, with the suffix of 8 or 2 characters that Meta's own builder adds. */
 const FBC = /^fb\.\d+\.\d{13}\.[A-Za-z0-9_-]+(?:\.(?:[A-Za-z0-9_-]{8}|[A-Za-z0-9_-]{2}))?$/;
 const FBP = /^fb\.\d+\.\d{13}\.\d+(?:\.(?:[A-Za-z0-9_-]{8}|[A-Za-z0-9_-]{2}))?$/;

@@ -1,7 +1,8 @@
 /**
  * Phone numbers (`ph`): E.164 digits without the plus. A number written nationally needs a country; without one it is
  * left out, because a guess is another person's number. Validity is libphonenumber's length check, not its list of
- * ranges in use: ranges are opened every month, and a number refused here is a match lost.
+ * ranges in use: ranges are opened every month, and a number refused here is a match lost. In Indonesia and the
+ * Philippines it is the shape of the number too: their plans have so many lengths that a half number passes by length.
  *
  * @module
  */
@@ -22,8 +23,8 @@ const MIN_DIGITS_OF_ONE_NUMBER = 7;
 /** So many digits before a slash are a whole number, whatever follows (`0812-3456-7890/91`). */
 const CLEARLY_A_WHOLE_NUMBER = 9;
 const NUMBER_SEPARATORS = /[/\\;,|&\n]|\b(?:or|atau|and|dan)\b/i;
-/** "loc. 12", "local 12": how extensions are written in the Philippines; the library knows the other spellings. */
-const LOCAL_EXTENSION = /\s*\(?\b(?:local|loc)\b\.?:?\s*\d{1,6}\)?\s*$/i;
+/** Extensions in the Philippines ("loc. 12") and in Indonesia ("pes. 12"); the library knows the other spellings. */
+const LOCAL_EXTENSION = /\s*\(?\b(?:local|loc|pesawat|pes|ekstensi|ekst)\.?:?\s*\d{1,6}\)?\s*$/i;
 const INVISIBLE = /\p{Cf}+/gu;
 /** Separators that the library does not know, or takes for the mark of an extension; and long gaps, which cost time. */
 const STRANGE_SEPARATORS = /[_·•~*{}]|[^\S\n]+/g;
@@ -31,6 +32,13 @@ const DIGIT = /\p{Nd}/gu;
 const ARABIC_DIGITS = /[\u0660-\u0669\u06f0-\u06f9]/g;
 /** Where the buyers are: numbers of these countries are known by their calling code without a plus, too. */
 const MARKETS: ReadonlySet<string> = new Set(["ID", "PH"]);
+/** Fewer digits are more often a mistyped number of the country than a foreign one without its plus. */
+const MIN_DIGITS_FROM_ABROAD = 11;
+/**
+ * Indonesian mobile numbers without their zero, which a plus would make strangers' numbers in Japan or Hong Kong. Twelve
+ * digits that read as a mobile number of Japan, Korea or Taiwan are not among them: few Indonesian ones are so long.
+ */
+const INDONESIAN_MOBILE = /^8[1-35-9]\d{9}$|^8(?!1[6-9]0|210|869)[1-35-9]\d{10}$/;
 
 /**
  * Normalises one phone number. Two numbers in one field are the first of them that is possible, never both joined;
@@ -41,7 +49,7 @@ export function normalisePhone(text: string, context: Pick<NormaliseContext, "ph
   const plain = plainE164Digits(inFull(text, country), country);
   if (plain !== undefined) return { value: plain };
   const written = text.normalize("NFKC").replace(INVISIBLE, "").replace(STRANGE_SEPARATORS, " ")
-    .replace(ARABIC_DIGITS, (digit) => String(digit.charCodeAt(0) & 15)).replace(LOCAL_EXTENSION, "");
+    .replace(ARABIC_DIGITS, (digit) => String(digit.charCodeAt(0) & 15));
   const known = country !== undefined && isSupportedCountry(country) ? country : undefined;
   for (const candidate of numbersIn(written)) {
     const digits = e164Digits(candidate, known);
@@ -83,7 +91,8 @@ function countDigits(text: string): number {
 }
 
 function e164Digits(written: string, country: CountryCode | undefined): string | undefined {
-  const number = inFull(written.trim(), country).replace(/^\+{2,}/, "+").replace(/^\+\s*\(?(?=0)/, "");
+  const alone = written.replace(LOCAL_EXTENSION, "").trim();
+  const number = inFull(alone, country).replace(/^\+{2,}/, "+").replace(/^\+\s*\(?(?=0)/, "");
   if (/^\(?\s*00(?!0)/.test(number)) {
     const international = possibleNumber(number.replace(/^\(?\s*00\s*\)?/, "+"), undefined);
     if (international !== undefined) return digitsOf(international);
@@ -91,9 +100,18 @@ function e164Digits(written: string, country: CountryCode | undefined): string |
   const national = possibleNumber(number, country);
   if (country !== undefined && national?.isValid() !== true && /^0?[1-9]/.test(number)) {
     const abroad = possibleNumber(`+${number.replace(/^0/, "")}`, undefined);
-    if (abroad?.isValid() === true && MARKETS.has(abroad.country ?? "")) return digitsOf(abroad);
+    if (abroad?.isValid() === true && (MARKETS.has(abroad.country ?? "") || isFromAbroad(number, abroad))) {
+      return digitsOf(abroad);
+    }
   }
   return national && digitsOf(national);
+}
+
+/** Whether digits without a plus are the foreign number that they would be with one. */
+function isFromAbroad(written: string, abroad: PhoneNumber): boolean {
+  const digits = digitsOf(abroad);
+  return !written.startsWith("0") && abroad.country !== undefined && digits.length >= MIN_DIGITS_FROM_ABROAD &&
+    !INDONESIAN_MOBILE.test(digits);
 }
 
 function digitsOf(number: PhoneNumber): string {
@@ -107,5 +125,10 @@ function possibleNumber(number: string, country: CountryCode | undefined): Phone
   if (/^(\d)\1*$/.test(parsed.nationalNumber)) return undefined;
   // A zero in front belongs to the number in Italy and a few other countries alone.
   if (parsed.nationalNumber.startsWith("0") && !parsed.isValid()) return undefined;
+  // Too short or too long for its area or network, and possible only because other numbers there have that length.
+  // A zero there is the beginning of 00, a broken number of another country.
+  if (MARKETS.has(parsed.country ?? "") && (!parsed.isValid() || parsed.nationalNumber.startsWith("0"))) {
+    return undefined;
+  }
   return parsed;
 }

@@ -63,6 +63,8 @@ export function plainE164Digits(written: string, country: string | undefined): s
   if (national === undefined || !plan.lengths.has(national.length) || /^(?:0|(\d)\1*$)/.test(national)) {
     return undefined;
   }
+  // Whether a number of a fitting length but of no known shape is taken depends on the country.
+  if (!plan.national.test(national)) return undefined;
   const whole = plan.calling_code + national;
   return whole.length > MAX_DIGITS ? undefined : whole;
 }

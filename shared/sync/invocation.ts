@@ -53,7 +53,7 @@ function refuseAccounts(started: StartedRun, account_ids: string[]): never {
     const message = reason === "unknown"
       ? "is no ad account that is known here"
       : "is an ad account that is not enabled (FB_ADS_ACCOUNT_IDS names those that are)";
-    return [{ path: `account_ids.${index}`, message }];
+    return [{ path: `account_ids[${index}]`, message }];
   });
   throw new RequestError("unknown_account", "Some ad accounts cannot be synced; nothing was started.", { details });
 }

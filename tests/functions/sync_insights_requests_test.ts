@@ -32,7 +32,7 @@ const WRONG: [string, unknown, string[]][] = [
   ["a day in another form", { since: "01.02.2026", until: "2026-2-1" }, ["since", "until"]],
   ["the future", { until: "2999-01-01" }, ["until"]],
   ["since after until", { since: "2026-03-02", until: "2026-03-01" }, ["since"]],
-  ["account ids with act_", { account_ids: ["act_1"] }, ["account_ids.0"]],
+  ["account ids with act_", { account_ids: ["act_1"] }, ["account_ids[0]"]],
   ["no account at all", { account_ids: [] }, ["account_ids"]],
   ["everything wrong at once", { account_ids: "1", since: 5, until: "x", colour: "red" }, [
     "account_ids",
@@ -67,7 +67,7 @@ Deno.test("fb-sync-insights checks what it is asked for", async (t) => {
     await sql`update public.ad_accounts set enabled = false where fb_account_id = ${SECOND}`;
     const response = await platform.invoke(SLUG, { account_ids: [FIRST, "999", SECOND] });
     assertEquals(response.status, 400);
-    assertEquals(decodePaths(await response.json()), ["account_ids.1", "account_ids.2"]);
+    assertEquals(decodePaths(await response.json()), ["account_ids[1]", "account_ids[2]"]);
     assertEquals(await jobsOf(platform), []);
     assertEquals(graph.ledger.calls, []);
     await sql`update public.ad_accounts set enabled = true`;

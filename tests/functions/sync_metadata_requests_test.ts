@@ -22,10 +22,10 @@ Deno.test("fb-sync-metadata answers bad requests clearly and starts nothing", as
 
   const cases: [string, unknown, number, string[]][] = [
     ["a list that is none and a flag that is none", { account_ids: "1001", full: "yes" }, 400, ["account_ids", "full"]],
-    ["ids with letters", { account_ids: ["act_1001", 17, "1001"] }, 400, ["account_ids.0", "account_ids.1"]],
+    ["ids with letters", { account_ids: ["act_1001", 17, "1001"] }, 400, ["account_ids[0]", "account_ids[1]"]],
     ["an empty list", { account_ids: [] }, 400, ["account_ids"]],
     ["an unknown field", { acount_ids: ["1001"] }, 400, ["acount_ids"]],
-    ["an account that nobody knows", { account_ids: ["102938475000099"] }, 400, ["account_ids.0"]],
+    ["an account that nobody knows", { account_ids: ["102938475000099"] }, 400, ["account_ids[0]"]],
     ["a list instead of an object", [1], 400, [""]],
   ];
   for (const [name, body, status, paths] of cases) {

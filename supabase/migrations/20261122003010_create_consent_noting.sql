@@ -82,4 +82,4 @@ $$;
 revoke execute on function fb_ads.note_consents(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.note_consents(jsonb) to service_role;
 comment on function fb_ads.note_consents(jsonb) is
-  'Keeps the consent that events carry where it changes what was known of their user or browser; in one order, so that no two batches wait for each other.';
+  'Keeps the consent that events carry where it changes what was known of their user or browser, or repeats a denial; in one order, so that no two batches wait for each other.';

@@ -163,7 +163,7 @@ $$;
 revoke execute on function fb_ads.find_same_landing(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.find_same_landing(jsonb) to service_role;
 comment on function fb_ads.find_same_landing(jsonb) is
-  'The touch of which this landing is a reload: the same click id in the same browser, or a page of the same visit that was told before it; without a click id, the visitor''s latest touch if it has the same ids and is within settings.landing_reload_window. Null for a new one.';
+  'The touch of which this landing is a reload: the same click id in the same browser; without one the visitor''s touch next before it; else the one next after it, which was told before it. Null for a new one.';
 
 create function fb_ads.date_touch(touch jsonb)
 returns jsonb

@@ -41,7 +41,7 @@ begin
     -- Seen every minute, written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
     -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
-    returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at, known.xmax = 0 as is_new
+    returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at
   )
   select array_agg(distinct digest.value)
   into met
@@ -56,7 +56,7 @@ begin
     -- Whoever else was seen there: it is a shared browser now.
     (select other.person_digest from fb_ads.browser_people as other where other.browser_digest = written.browser_digest limit 50)
   ) as digest (value)
-  where written.is_new or written.first_seen_at = sightings.first_at;
+  where written.first_seen_at = sightings.first_at;
   return met;
 end;
 $$;
@@ -64,7 +64,7 @@ $$;
 revoke execute on function fb_ads.store_browser_people(jsonb) from public, anon, authenticated;
 grant execute on function fb_ads.store_browser_people(jsonb) to service_role;
 comment on function fb_ads.store_browser_people(jsonb) is
-  'Keeps whose browser it was, as touches say; returns the digests of pairs that were not known before, null when there are none.';
+  'Keeps whose browser it was, as touches say; returns the digests of pairs that were not known before, or are known from an earlier time, and of whoever else was seen there; null when there are none.';
 
 create function fb_ads.keys_of_sales(touch jsonb)
 returns text[]
@@ -112,10 +112,11 @@ begin
   on conflict (event_id) do nothing;
 
   landings := array(
-    select fb_ads.date_touch(given.value)
+    select dated.touch
     from jsonb_array_elements(rows) as given
+    cross join lateral fb_ads.date_touch(given.value) as dated (touch)
     where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by fb_ads.date_touch(given.value) ->> 'clicked_at', given.value ->> 'fbclid'
+    order by dated.touch ->> 'clicked_at', dated.touch ->> 'fbclid'
   );
   perform fb_ads.lock_visitors(landings);
   foreach touch in array landings loop

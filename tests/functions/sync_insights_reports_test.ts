@@ -10,6 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { dayText } from "../graph/calendar.ts";
 import { planAccount, type ReportOutcome, smallWorld, World } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { until } from "../waiting.ts";
 import { accountAt, startOver } from "./metadata_expectations.ts";
 import { adCalls, assertSpend, jobsOf, rangeOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -97,7 +98,10 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
     await begin();
     graph.settings.reports = { ...graph.settings.reports, duration_ms: 1_500 };
     const running = platform.invoke(SLUG, {}).then((response) => response.text(), () => null);
-    while ((await sql`select from fb_ads.sync_jobs where report_run_id is not null`).length < 3) await delay(5);
+    await until(
+      "the reports' ids are stored",
+      async () => (await sql`select from fb_ads.sync_jobs where report_run_id is not null`).length >= 3,
+    );
     await platform.killFunction(SLUG);
     await running;
     const stored = await sql`select report_run_id from fb_ads.sync_jobs where report_run_id is not null`;

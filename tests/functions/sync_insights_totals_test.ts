@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { type ReportOutcome, smallWorld } from "../graph/mod.ts";
 import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { until } from "../waiting.ts";
 import { startOver } from "./metadata_expectations.ts";
 import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -107,7 +107,7 @@ Deno.test("fb-sync-insights compares with totals that Meta does not give at once
     const stored = () =>
       sql`select report_run_id from fb_ads.sync_jobs where kind = 'reconciliation' and report_run_id is not null`;
     const running = platform.invoke(SLUG, {}).then((response) => response.text(), () => null);
-    while ((await stored()).length === 0) await delay(5);
+    await until("the report's id is stored", async () => (await stored()).length > 0);
     await platform.killFunction(SLUG);
     await running;
     const kept = (await stored()).map((job) => job.report_run_id);

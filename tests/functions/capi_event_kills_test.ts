@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { seededFraction } from "../seeded_random.ts";
+import { answerIfAny } from "../suite.ts";
 import { dispatchAll, lead, makeShop, PIXEL, startCapiSuite } from "./capi_event_suite.ts";
 
 const EVENTS = 2_000;
@@ -29,8 +30,7 @@ Deno.test("capi-event loses and doubles none of 2,000 events under 100 kills", a
   /** Posts until it is answered, as a client that keeps its events does. */
   async function post(batch: string[]): Promise<void> {
     for (;;) {
-      const answer = await platform.invoke("capi-event", { events: batch.map((id) => lead(id)) })
-        .then(async (response) => ({ status: response.status, text: await response.text() }), () => null);
+      const answer = await answerIfAny(platform, "capi-event", { events: batch.map((id) => lead(id)) });
       if (answer?.status === 202) return;
       assert(answer === null || answer.status >= 500, answer?.text);
     }
@@ -38,30 +38,37 @@ Deno.test("capi-event loses and doubles none of 2,000 events under 100 kills", a
 
   let kills = 0;
   let isDone = false;
+  let hasFailed = false;
   async function kill(): Promise<void> {
-    while (kills < KILLS || !isDone) {
+    while (!hasFailed && (kills < KILLS || !isDone)) {
       await delay(150 + random() * 700);
       await platform.killFunction("capi-event");
       kills += 1;
       await sql`update fb_ads.event_deliveries set lease_until = now() where state = 'sending'`;
       await sql`update fb_ads.conversion_events set not_before = now() where state = 'waiting'`;
       await sql`update fb_ads.event_deliveries set next_attempt_at = now() where state = 'pending'`;
-      if (isDone && kills >= KILLS) return;
     }
   }
-  const killer = kill();
-  for (let start = 0; start < ids.length; start += 20) {
-    await post(ids.slice(start, start + 20));
-    const user = users[start % users.length]?.id;
-    await sql`insert into public.transactions (user_id, status, amount, currency, completed_at)
-      select ${user}, 'completed', 150000, 'IDR', now() from generate_series(1, 20)`;
-    await platform.invoke("capi-event", { dispatch: true }, { Prefer: "respond-async" }).then(
-      (response) => response.body?.cancel(),
-      () => undefined,
-    );
+  async function sell(): Promise<void> {
+    for (let start = 0; start < ids.length; start += 20) {
+      await post(ids.slice(start, start + 20));
+      const user = users[start % users.length]?.id;
+      await sql`insert into public.transactions (user_id, status, amount, currency, completed_at)
+        select ${user}, 'completed', 150000, 'IDR', now() from generate_series(1, 20)`;
+      await platform.invoke("capi-event", { dispatch: true }, { Prefer: "respond-async" }).then(
+        (response) => response.body?.cancel(),
+      ).catch(() => undefined);
+    }
+    isDone = true;
   }
-  isDone = true;
-  await killer;
+  // Both to their end, so that what one says is not hidden by the other's loss of its database.
+  const ends = await Promise.allSettled([sell(), kill()].map((work) =>
+    work.catch((error) => {
+      hasFailed = true;
+      throw error;
+    })
+  ));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
   assert(kills >= KILLS);
 
   graph.settings.latency_ms = { min: 0, max: 0 };

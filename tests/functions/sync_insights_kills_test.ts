@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld } from "../graph/mod.ts";
-import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { answerIfAny, startSuite, sync, syncToEnd } from "../suite.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { adCalls, assertSpend, jobsOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -39,7 +39,7 @@ for (const reports of [false, true]) {
     let windows = 0;
     while (kills < KILLS) {
       const isPlanned = await open() > 0;
-      const running = platform.invoke(SLUG, isPlanned ? { resume: true } : {}).then((r) => r.text(), () => null);
+      const running = answerIfAny(platform, SLUG, isPlanned ? { resume: true } : {});
       const ended = await Promise.race([running, delay(random() * longest_ms).then(() => "kill")]);
       if (ended === "kill") {
         await platform.killFunction(SLUG);

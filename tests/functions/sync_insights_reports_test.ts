@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { dayText } from "../graph/calendar.ts";
 import { planAccount, type ReportOutcome, smallWorld, World } from "../graph/mod.ts";
-import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { answerIfAny, startSuite, sync, syncToEnd } from "../suite.ts";
 import { until } from "../waiting.ts";
 import { accountAt, startOver } from "./metadata_expectations.ts";
 import { adCalls, assertSpend, jobsOf, rangeOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
@@ -97,7 +97,7 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
   await t.step("a worker killed between POST and the first look finds its reports again", async () => {
     await begin();
     graph.settings.reports = { ...graph.settings.reports, duration_ms: 1_500 };
-    const running = platform.invoke(SLUG, {}).then((response) => response.text(), () => null);
+    const running = answerIfAny(platform, SLUG);
     await until(
       "the reports' ids are stored",
       async () => (await sql`select from fb_ads.sync_jobs where report_run_id is not null`).length >= 3,

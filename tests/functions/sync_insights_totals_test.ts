@@ -7,7 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type ReportOutcome, smallWorld } from "../graph/mod.ts";
-import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { answerIfAny, startSuite, sync, syncToEnd } from "../suite.ts";
 import { until } from "../waiting.ts";
 import { startOver } from "./metadata_expectations.ts";
 import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
@@ -106,7 +106,7 @@ Deno.test("fb-sync-insights compares with totals that Meta does not give at once
     graph.settings.reports = { ...graph.settings.reports, duration_ms: 1_500 };
     const stored = () =>
       sql`select report_run_id from fb_ads.sync_jobs where kind = 'reconciliation' and report_run_id is not null`;
-    const running = platform.invoke(SLUG, {}).then((response) => response.text(), () => null);
+    const running = answerIfAny(platform, SLUG);
     await until("the report's id is stored", async () => (await stored()).length > 0);
     await platform.killFunction(SLUG);
     await running;

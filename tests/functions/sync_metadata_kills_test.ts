@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld, smallWorld } from "../graph/mod.ts";
-import { startSuite, sync, syncToEnd } from "../suite.ts";
+import { answerIfAny, startSuite, sync, syncToEnd } from "../suite.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { assertTree, pageReads, startOver } from "./metadata_expectations.ts";
 
@@ -33,7 +33,7 @@ Deno.test("fb-sync-metadata survives sixty kills at random milliseconds", async 
   let nights = 0;
   while (kills < 60) {
     const isNight = await open() > 0;
-    const running = platform.invoke(SLUG, isNight ? { resume: true } : {}).then((r) => r.text(), () => null);
+    const running = answerIfAny(platform, SLUG, isNight ? { resume: true } : {});
     const ended = await Promise.race([running, delay(random() * (2 * boot_ms + 150)).then(() => "kill")]);
     if (ended === "kill") {
       await platform.killFunction(SLUG);

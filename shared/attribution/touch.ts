@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Click } from "../events/click.ts";
-import { fbclidOfFbc, findFbclid } from "../events/click_id.ts";
-import type { ServerEvent } from "../events/server_event.ts";
+import type { Click } from "./click.ts";
+import { fbclidOfFbc, findFbclid } from "./click_id.ts";
+import type { ServerEvent } from "../outbox/event/server_event.ts";
 import { sha256 } from "../user_data/digest.ts";
 import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./object_ids.ts";
 import { isPaymentHost } from "./payment_providers.ts";

@@ -1,6 +1,6 @@
 /**
  * The `event_id` of a Purchase, for pages that render on a server and for the client: the reference of the transaction,
- * as `shared/events/purchase_event.ts` derives it for Meta.
+ * as `shared/outbox/event/purchase_event.ts` derives it for Meta.
  *
  * @module
  */

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { PURCHASE_ROW_SCHEMA } from "../events/purchase_event.ts";
+import { PURCHASE_ROW_SCHEMA } from "../outbox/event/purchase_event.ts";
 import type { EventRow } from "./events.ts";
 import type { Database } from "./rpc.ts";
 

@@ -7,7 +7,7 @@
  */
 
 import type { GraphApiError } from "../errors.ts";
-import type { ServerEvent } from "../events/server_event.ts";
+import type { ServerEvent } from "../outbox/event/server_event.ts";
 import { transportError } from "./graph_answer.ts";
 import type { GraphClient } from "./graph_client.ts";
 

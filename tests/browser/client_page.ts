@@ -4,8 +4,8 @@
  * @module
  */
 
-import { bundleBrowserClient } from "../../scripts/browser/bundle.ts";
-import { withFreePort } from "../../scripts/platform/ports.ts";
+import { bundleBrowserClient } from "../../scripts/cli/browser/bundle.ts";
+import { withFreePort } from "../../scripts/supabase-local/ports.ts";
 
 /** An event as the client sent it. */
 export interface SentEvent {

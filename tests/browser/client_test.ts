@@ -8,9 +8,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { BrowserContext, Page } from "playwright-core";
 import { createMetaAds, purchaseEventId } from "../../shared/browser/mod.ts";
-import { purchaseEventId as purchaseEventIdOfServer } from "../../shared/events/purchase_event.ts";
-import { bundleBrowserClient } from "../../scripts/browser/bundle.ts";
-import { browserTest, startChromium } from "./chromium.ts";
+import { purchaseEventId as purchaseEventIdOfServer } from "../../shared/outbox/event/purchase_event.ts";
+import { bundleBrowserClient } from "../../scripts/cli/browser/bundle.ts";
+import { browserTest, startChromium } from "../../scripts/dev/testing/chromium.ts";
 import { type ClientPage, serveClientPage } from "./client_page.ts";
 
 const NOW = Date.now();

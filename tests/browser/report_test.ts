@@ -7,11 +7,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { BrowserContextOptions, Page } from "playwright-core";
-import type { ReportData } from "../../scripts/report/data.ts";
-import { buildReportPage } from "../../scripts/report/page.ts";
-import { repositoryRoot } from "../../scripts/platform/mod.ts";
-import { browserTest, type RunningBrowser, startChromium, type WatchedPage } from "./chromium.ts";
-import { emptyReport, fullReport, sampleFigures } from "./report_samples.ts";
+import type { ReportData } from "../../scripts/cli/report/data.ts";
+import { buildReportPage } from "../../scripts/cli/report/page.ts";
+import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
+import {
+  browserTest,
+  type RunningBrowser,
+  startChromium,
+  type WatchedPage,
+} from "../../scripts/dev/testing/chromium.ts";
+import { emptyReport, fullReport, sampleFigures } from "../../scripts/dev/testing/report_samples.ts";
 
 const PHONE = { viewport: { width: 390, height: 800 }, deviceScaleFactor: 2 };
 const SHAPES: readonly (readonly [string, ReportData, BrowserContextOptions])[] = [

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { fillPage, readPage } from "../../scripts/demo/shop/page_files.ts";
+import { fillPage, readPage } from "../../scripts/dev/demo/shop/page_files.ts";
 
 Deno.test("`readPage()` gives whole documents, each with its own title and the shop's frame", () => {
   const titles: Record<string, string> = {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type Shop, shopOrigin, startShop } from "../../scripts/demo/shop/mod.ts";
-import { findFreePort } from "../../scripts/platform/ports.ts";
-import { repositoryRoot } from "../../scripts/platform/mod.ts";
+import { type Shop, shopOrigin, startShop } from "../../scripts/dev/demo/shop/mod.ts";
+import { findFreePort } from "../../scripts/supabase-local/ports.ts";
+import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import postgres from "postgres";
-import { startSuite, type Suite } from "../suite.ts";
-import { emptyTables } from "../waiting.ts";
+import { startSuite, type Suite } from "../../scripts/dev/testing/suite.ts";
+import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
 
 /** Platform, emulator and shop. */
 export interface ShopSuite extends Suite {

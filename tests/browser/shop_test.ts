@@ -6,11 +6,11 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { repositoryRoot } from "../../scripts/platform/mod.ts";
-import { sync } from "../suite.ts";
-import { browserTest, startChromium } from "./chromium.ts";
+import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
+import { sync } from "../../scripts/dev/testing/suite.ts";
+import { browserTest, startChromium } from "../../scripts/dev/testing/chromium.ts";
 import { clearEvents, startShopSuite, storedEvents } from "./shop_suite.ts";
-import { until } from "../waiting.ts";
+import { until } from "../../scripts/dev/testing/waiting.ts";
 
 const LANDING = "utm_source=fb&utm_campaign=summer&ad_id=120230000000000011&fbclid=IwAR3xKp_9-a";
 
@@ -26,7 +26,7 @@ function readTraces(): string[] {
 /** Runs `npm run report` and returns what it printed. */
 async function runReport(...args: string[]): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${repositoryRoot}/scripts/report.ts`, ...args],
+    args: ["run", "-A", `${repositoryRoot}/scripts/cli/report.ts`, ...args],
     stderr: "inherit",
   });
   const { code, stdout } = await command.output();

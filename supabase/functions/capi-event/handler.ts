@@ -7,15 +7,15 @@
  */
 
 import { z } from "zod";
-import { takeConsent } from "../../../shared/conversions/take_consent.ts";
-import { takeEvents } from "../../../shared/conversions/take_events.ts";
-import { dispatch, type DispatchSummary } from "../../../shared/conversions/dispatch.ts";
-import { createCoalescer } from "../../../shared/conversions/dispatcher.ts";
+import { takeConsent } from "../../../shared/consent/take_consent.ts";
+import { takeEvents } from "../../../shared/outbox/take_events.ts";
+import { dispatch, type DispatchSummary } from "../../../shared/outbox/dispatch.ts";
+import { createCoalescer } from "../../../shared/outbox/dispatcher.ts";
 import { createDatabase } from "../../../shared/database/rpc.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
 import { AuthError, ConfigError } from "../../../shared/errors.ts";
-import { BROWSER, SERVER } from "../../../shared/events/caller_profile.ts";
+import { BROWSER, SERVER } from "../../../shared/outbox/event/caller_profile.ts";
 import { sendEvents } from "../../../shared/meta/conversions_api.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";
 

@@ -9,9 +9,9 @@ import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import { systemClock } from "../../../shared/edge/clock.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
-import { isDay, latestDay } from "../../../shared/sync/insights_range.ts";
-import { workOnInsights } from "../../../shared/sync/insights.ts";
-import { answerSync } from "../../../shared/sync/invocation.ts";
+import { isDay, latestDay } from "../../../shared/spend/insights_range.ts";
+import { workOnInsights } from "../../../shared/spend/insights.ts";
+import { answerSync } from "../../../shared/queue/invocation.ts";
 
 const DaySchema = z.string().check((context) => {
   const day = context.value;

@@ -8,8 +8,8 @@
 import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
-import { answerSync } from "../../../shared/sync/invocation.ts";
-import { workOnMetadata } from "../../../shared/sync/metadata.ts";
+import { answerSync } from "../../../shared/queue/invocation.ts";
+import { workOnMetadata } from "../../../shared/catalogue/metadata.ts";
 
 /** `account_ids`: Meta's digits; `full`: begin half-read lists anew; `resume`: the tick's, plans nothing. */
 export const BodySchema = z.strictObject({

@@ -1,0 +1,133 @@
+/**
+ * The steps of a deployment, each of which may be done again: link, migrations, function secrets, Vault secrets, functions.
+ *
+ * @module
+ */
+
+import { PlatformError } from "../../supabase-local/project.ts";
+import type { OperatorDatabase } from "../operator/database.ts";
+import { runHostedCli } from "../operator/supabase_cli.ts";
+import { askHidden, canAsk } from "./ask.ts";
+import { FUNCTION_SECRETS, VAULT_SECRETS } from "./names.ts";
+
+/** What a deployment works on. */
+export interface Deployment {
+  /** The project's ref. */
+  ref: string;
+  /** Directory that holds `supabase/`. */
+  workdir: string;
+  /** Connection string; null: through the CLI's own access. */
+  db_url: string | null;
+  /** Slugs to deploy. */
+  slugs: string[];
+  /** Where values come from. */
+  env: Record<string, string | undefined>;
+  /** Say what would be done, and do nothing. */
+  dry_run: boolean;
+}
+
+/** A step: what it is called, and what it does; it returns what to say. */
+export interface Step {
+  /** What it is called. */
+  title: string;
+  /** Does it and returns what to say. */
+  run(): Promise<string>;
+}
+
+/** The value of a Vault secret in the environment, under its name in capitals. */
+export function secretInEnvironment(env: Deployment["env"], name: string): string | undefined {
+  return env[name.toUpperCase()] || undefined;
+}
+
+/** Links the repo to the project. */
+export async function linkProject({ ref, workdir, dry_run }: Deployment): Promise<string> {
+  if (dry_run) return `would link ${workdir} to ${ref}`;
+  await runHostedCli(["link", "--project-ref", ref], { workdir });
+  return "linked";
+}
+
+/** Pushes the migrations that the database does not have. */
+export async function pushMigrations({ ref, workdir, db_url, dry_run }: Deployment): Promise<string> {
+  const target = `--remote=${db_url ?? ref}`;
+  await runHostedCli(["db", "push", "--yes", target, ...(dry_run ? ["--dry-run"] : [])], { workdir });
+  return dry_run ? "nothing was pushed" : "migrations are up to date";
+}
+
+/** Sets the function secrets that the environment names. */
+export async function setFunctionSecrets({ ref, env, dry_run, workdir }: Deployment): Promise<string> {
+  const set = FUNCTION_SECRETS.filter((name) => env[name]);
+  const missing = ["META_PIXEL_ID", "FB_ADS_ACCOUNT_IDS"].filter((name) => !env[name]);
+  const note = missing.length === 0 ? "" : `; left as they are, for the environment has none: ${missing.join(", ")}`;
+  if (set.length === 0) return `none in the environment${note}`;
+  if (dry_run) return `would set ${set.join(", ")}${note}`;
+  const file = await Deno.makeTempFile({ suffix: ".env" });
+  try {
+    await Deno.writeTextFile(file, set.map((name) => `${name}=${JSON.stringify(env[name])}\n`).join(""), {
+      mode: 0o600,
+    });
+    await runHostedCli(["secrets", "set", "--env-file", file, `--remote=${ref}`, "--yes"], { workdir, quiet: true });
+  } finally {
+    await Deno.remove(file);
+  }
+  return `set ${set.join(", ")}${note}`;
+}
+
+/** Reads the project's secret key named `fb_ads`; says how to make it when there is none. */
+async function readFunctionKey(ref: string, env: Deployment["env"]): Promise<string> {
+  const given = secretInEnvironment(env, "fb_ads_function_key");
+  if (given !== undefined) return given;
+  const args = ["projects", "api-keys", "--reveal", "--output-format", "json", `--remote=${ref}`];
+  const listed: unknown = JSON.parse(await runHostedCli(args, { quiet: true }));
+  const keys = (listed as { keys?: { name?: string; type?: string; api_key?: string }[] }).keys ?? [];
+  const key = keys.find(({ name, type }) => name === "fb_ads" && type === "secret")?.api_key;
+  if (key?.startsWith("sb_secret_") && !key.includes("·") && !key.includes("*")) return key;
+  throw new PlatformError(
+    `The project has no secret key named fb_ads. Make one (dashboard > Project Settings > API Keys > Secret keys > New, ` +
+      `name: fb_ads) and run this again; a key of its own can be revoked without touching anything else.`,
+  );
+}
+
+/** Stores Vault secrets: the two that the project gives, and those that a person brings. */
+export async function storeVaultSecrets(deployment: Deployment, database: OperatorDatabase): Promise<string> {
+  const { ref, env, dry_run } = deployment;
+  if (dry_run) {
+    const given = VAULT_SECRETS.filter(({ name }) => secretInEnvironment(env, name)).map(({ name }) => name);
+    return `would store fb_ads_project_url, fb_ads_function_key${given.map((name) => `, ${name}`).join("")}`;
+  }
+  const present = new Set(
+    (await database.query("select name from vault.secrets where name is not null")).map((row) => row.name),
+  );
+  const values = new Map([
+    ["fb_ads_project_url", secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`],
+    ["fb_ads_function_key", await readFunctionKey(ref, env)],
+  ]);
+  const missing: string[] = [];
+  const kept: string[] = [];
+  for (const [variable, value] of Object.entries(env)) {
+    if (/^META_CAPI_ACCESS_TOKEN_\d+$/.test(variable) && value) values.set(variable.toLowerCase(), value);
+  }
+  for (const { name, is, required } of VAULT_SECRETS) {
+    let value = secretInEnvironment(env, name);
+    if (value === undefined && present.has(name)) kept.push(name);
+    else if (value === undefined && canAsk()) value = await askHidden(`${name}, ${is} (it is not shown)`);
+    if (value) values.set(name, value);
+    else if (required && !present.has(name)) missing.push(name.toUpperCase());
+  }
+  for (const [name, value] of values) await database.storeSecret(name, value);
+  if (missing.length > 0) {
+    throw new PlatformError(
+      `Vault has no ${missing.join(" and no ").toLowerCase()}. Set ${
+        missing.join(" and ")
+      } in the environment, or run ` +
+        `this in a terminal, which asks.`,
+    );
+  }
+  return `stored ${[...values.keys()].join(", ")}${kept.length > 0 ? `; kept ${kept.join(", ")}` : ""}`;
+}
+
+/** Deploys the functions, bundled by Supabase. */
+export async function deployFunctions({ ref, slugs, workdir, dry_run }: Deployment): Promise<string> {
+  if (dry_run) return `would deploy ${slugs.join(", ")}`;
+  await runHostedCli(["functions", "deploy", ...slugs, "--use-api", "--yes", `--remote=${ref}`], { workdir });
+  return `deployed ${slugs.join(", ")}`;
+}

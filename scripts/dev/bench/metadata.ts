@@ -1,0 +1,106 @@
+/**
+ * Figures of `fb-sync-metadata`: a thousand small accounts and one large one, end to end, beside the same rows through
+ * the same SQL functions alone.
+ *
+ * @module
+ */
+
+import { fetchAdsPage } from "../../../shared/meta/ads.ts";
+import { createGraphClient } from "../../../shared/meta/graph_client.ts";
+import { bigAccountWorld, manyAccountsWorld, type World } from "../../meta-emulator/mod.ts";
+import { startSuite, sync, type SyncAnswer } from "../testing/suite.ts";
+import { cpuMilliseconds, type Platform } from "../../supabase-local/mod.ts";
+import { type Figure, information } from "./figure.ts";
+
+const SLUG = "fb-sync-metadata";
+
+interface Measured {
+  wall_ms: number;
+  cpu_ms: number;
+  calls: number;
+  invocations: number;
+}
+
+function workerCpu(platform: Platform): number {
+  const process = platform.functionProcess(SLUG);
+  return process === null ? 0 : cpuMilliseconds(process.pid);
+}
+
+/** Syncs until nothing is left and holds that every listed ad is there. */
+async function measureSync(platform: Platform, world: World): Promise<Measured> {
+  await platform.invoke(SLUG, { account_ids: ["0"] }).then((response) => response.body?.cancel());
+  const cpu = workerCpu(platform);
+  const started = performance.now();
+  let calls = 0;
+  let invocations = 0;
+  let answer: SyncAnswer;
+  do {
+    answer = await sync(platform, SLUG, invocations === 0 ? {} : { resume: true });
+    calls += answer.graph_calls;
+    invocations += 1;
+  } while (answer.jobs.left > 0);
+  const wall_ms = performance.now() - started;
+  const cpu_ms = workerCpu(platform) - cpu;
+  const expected = world.accounts.reduce((sum, account) => sum + account.ads.filter((ad) => !ad.hidden).length, 0);
+  const [stored] = await platform.sql`select count(*)::int as ads from public.ad_ads`;
+  if (stored?.ads !== expected) throw new Error(`${stored?.ads} ads are stored, ${expected} were listed`);
+  return { wall_ms, cpu_ms, calls, invocations };
+}
+
+function figures(name: string, rows: number, measured: Measured): Figure[] {
+  return [
+    information(`${name}: rows a second`, `${Math.round(rows / (measured.wall_ms / 1000))}`),
+    information(`${name}: CPU of the function a 10,000 rows`, `${Math.round(measured.cpu_ms / (rows / 10_000))} ms`),
+    information(`${name}: Graph calls`, `${measured.calls}`),
+    information(`${name}: invocations of at most 1.5 s of CPU`, `${measured.invocations}`),
+  ];
+}
+
+/** The ads of the large account once more, as JSON pages, through `fb_ads.upsert_ads` alone. */
+async function measureSqlAlone(platform: Platform, graphUrl: string, token: string): Promise<number> {
+  const client = createGraphClient({
+    fetch,
+    token,
+    api_version: "v26.0",
+    graph_url: graphUrl,
+    clock: { now: () => new Date() },
+  });
+  const [account] = await platform.sql`select id, fb_account_id from public.ad_accounts`;
+  const pages: string[] = [];
+  let after: string | null = null;
+  do {
+    const page = await fetchAdsPage(client, { fb_account_id: account?.fb_account_id, after, limit: 400 });
+    pages.push(JSON.stringify(page.rows));
+    after = page.after;
+  } while (after !== null);
+  await platform.sql`delete from public.ad_ads`;
+  const started = performance.now();
+  for (const page of pages) await platform.sql`select fb_ads.upsert_ads(${account?.id}, ${page}::text::jsonb)`;
+  return performance.now() - started;
+}
+
+/** Runs the bench. */
+export async function benchMetadata(): Promise<Figure[]> {
+  const found: Figure[] = [];
+  const now = new Date("2026-11-22T03:00:00Z");
+  {
+    const world = manyAccountsWorld(now, { accounts: 1_000, ads: 10, plain: true });
+    await using suite = await startSuite({ graph: { world } });
+    const measured = await measureSync(suite.platform, world);
+    found.push(...figures("1,000 accounts × 10 ads", 1_000 * (10 + 5 + 3 + 1), measured));
+  }
+  const world = bigAccountWorld(now, { ads: 50_000 });
+  await using suite = await startSuite({ graph: { world } });
+  const measured = await measureSync(suite.platform, world);
+  found.push(...figures("one account × 50,000 ads", 55_500, measured));
+  const alone = await measureSqlAlone(suite.platform, suite.graph.url, suite.graph.token);
+  found.push({
+    name: "one account × 50,000 ads: time beside its ads through the same SQL alone",
+    value: `${Math.round(measured.wall_ms)} ms`,
+    baseline: `${Math.round(alone)} ms`,
+    ratio: measured.wall_ms / alone,
+    goal: null,
+    ok: true,
+  });
+  return found;
+}

@@ -1,0 +1,104 @@
+/**
+ * What came of the shoppers: their events at the emulator's Conversions API, what each ad cost and sold, and the sales
+ * that no ad is credited with.
+ *
+ * @module
+ */
+
+import postgres from "postgres";
+import type { GraphEmulator } from "../../meta-emulator/mod.ts";
+import type { Platform } from "../../supabase-local/mod.ts";
+import { printTable } from "./progress.ts";
+
+/** Longest wait for what the schedule does within a minute. */
+const MOST_MS = 150_000;
+
+async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + MOST_MS;
+  while (!await isTrue()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Waits until Meta has the Purchase of every sale. Triggers and pg_net send them; the tick takes up what is left. */
+export async function awaitPurchases(platform: Platform, graph: GraphEmulator, sales: string[]): Promise<void> {
+  await until("the purchases at the Conversions API", () => {
+    const arrived = new Set(graph.capi.events.map(({ event }) => String(event.event_id)));
+    return Promise.resolve(sales.every((sale) => arrived.has(sale)));
+  });
+  await platform.sql`select fb_ads.tick()`;
+  await until("the attribution of every sale", async () => {
+    const [left] = await platform.sql`
+      select count(*)::int as n from fb_ads.attribution_results where transaction_ref = any (${sales})`;
+    return left?.n >= sales.length;
+  });
+}
+
+/** The host pays one sale back; nothing goes to Meta, the ad's net revenue drops. */
+export async function refund(platform: Platform, sale: string): Promise<void> {
+  const host = postgres(platform.hostDbUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await host`update public.transactions set status = 'refunded' where id = ${sale}`;
+  } finally {
+    await host.end();
+  }
+  await platform.runCronJob("fb-ads-reversals");
+}
+
+/** Prints the events as Meta received them: hashed, with the id of the purchase. */
+export function showEvents(graph: GraphEmulator): void {
+  const short = (value: unknown): string => {
+    const text = String(Array.isArray(value) ? value[0] ?? "" : value ?? "");
+    return text.length > 16 ? `${text.slice(0, 12)}…` : text;
+  };
+  const rows = graph.capi.events.map(({ event }) => {
+    const user = new Map(Object.entries(event.user_data ?? {}));
+    const custom = new Map(Object.entries(event.custom_data ?? {}));
+    const amount = custom.has("value") ? `${custom.get("value")} ${custom.get("currency") ?? ""}` : "";
+    return {
+      event: event.event_name,
+      event_id: short(event.event_id),
+      em: short(user.get("em")),
+      ph: short(user.get("ph")),
+      fbc: short(user.get("fbc")),
+      value: amount,
+    };
+  });
+  printTable("At the Conversions API: every event, e-mail and phone hashed", rows);
+}
+
+/** Prints what each ad that sold something cost and brought, and the sales without an ad. */
+export async function showPerformance(platform: Platform): Promise<void> {
+  const ads = await platform.sql`
+    select
+      performance.ad_name as ad,
+      performance.currency,
+      trim_scale(sum(performance.spend))::text as spend,
+      sum(performance.clicks)::int as clicks,
+      sum(performance.sales_by_click_day)::int as sales,
+      sum(performance.reversed_by_click_day)::int as refunded,
+      trim_scale(round(sum(performance.revenue_by_click_day), 2))::text as "net revenue",
+      round(sum(performance.revenue_by_click_day) / nullif(sum(performance.spend), 0), 6)::text as "ROAS"
+    from public.fb_ad_performance as performance
+    where performance.date >= current_date - 2
+    group by performance.ad_id, performance.ad_name, performance.currency
+    order by sum(performance.sales_by_click_day) desc, sum(performance.spend) desc
+    limit 8`;
+  printTable("What each ad cost and sold in the last days (the best eight)", ads);
+  const sales = await platform.sql`
+    select
+      purchase.first_name as buyer,
+      trim_scale(purchase.value)::text || ' ' || purchase.currency as paid,
+      purchase.status,
+      coalesce(ad.name, '-') as ad,
+      coalesce(attribution.matched_by, '-') as "matched by",
+      result.outcome,
+      coalesce(result.reason, '-') as reason
+    from fb_ads.purchases as purchase
+    left join public.ad_attributions as attribution on attribution.transaction_ref = purchase.transaction_ref
+    left join public.ad_ads as ad on ad.id = attribution.ad_id
+    left join fb_ads.attribution_results as result on result.transaction_ref = purchase.transaction_ref
+    order by purchase.completed_at`;
+  printTable("Every sale, linked to its ad or to the reason why not", sales);
+}

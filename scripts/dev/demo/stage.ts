@@ -1,0 +1,102 @@
+/**
+ * The stage of `npm start`: the platform with its Graph API, either the emulator or, with real credentials, Meta's own.
+ *
+ * @module
+ */
+
+import { parseEnv } from "node:util";
+import postgres from "postgres";
+import { META_GRAPH_URL } from "../../../shared/edge/config.ts";
+import { type GraphEmulator, startGraphEmulator } from "../../meta-emulator/mod.ts";
+import { type Shop, shopOrigin, startShop } from "./shop/mod.ts";
+import { findFreePort } from "../../supabase-local/ports.ts";
+import { readProjectEnvironment } from "../../supabase-local/environment.ts";
+import { type Platform, repositoryRoot, startPlatform } from "../../supabase-local/mod.ts";
+
+/** The web shop that the demo's shoppers visit. */
+export const SHOP_ORIGIN = "https://shop.example";
+
+/** What the functions are told when account, shop and buyers are invented; real settings are for a real account. */
+const DEMO_SETTINGS = {
+  FB_ADS_ACCOUNT_IDS: "*",
+  FB_ADS_DEFAULT_COUNTRY: "ID",
+  META_PIXEL_ID: "900000000000001",
+};
+
+/** The running demo. `graph` and `shop` are null when the real Meta is read. */
+export interface Stage {
+  /** The local platform. */
+  platform: Platform;
+  /** The emulator with the invented account. */
+  graph: GraphEmulator | null;
+  /** Where the functions find the Graph API. */
+  graphUrl: string;
+  /** The demo shop for a browser of one's own. */
+  shop: Shop | null;
+  /** Ends everything. */
+  close(): Promise<void>;
+}
+
+/** The environment of this process, and under it what `.env` says. */
+function readSettings(): Record<string, string> {
+  const path = `${repositoryRoot}/.env`;
+  let fromFile: object = {};
+  try {
+    fromFile = parseEnv(Deno.readTextFileSync(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...fromFile, ...Deno.env.toObject() })) {
+    if (typeof value === "string" && value !== "") settings[name] = value;
+  }
+  return settings;
+}
+
+/** Gives the demo its host application's tables, made by the host's own role. */
+async function seedHost(platform: Platform): Promise<void> {
+  const host = postgres(platform.hostDbUrl, { max: 1, onnotice: () => undefined });
+  try {
+    await host.file(`${repositoryRoot}/supabase/seed.sql`);
+  } finally {
+    await host.end();
+  }
+}
+
+/** Boots the platform with the emulator, the demo's host tables and the demo shop. */
+async function setInventedStage(): Promise<Stage> {
+  const graph = await startGraphEmulator();
+  try {
+    const port = findFreePort();
+    const platform = await startPlatform({
+      functionEnv: { ...DEMO_SETTINGS, FB_ADS_ALLOWED_ORIGINS: `${SHOP_ORIGIN},${shopOrigin(port)}` },
+      vault: { meta_marketing_api_token: graph.token, meta_capi_access_token: graph.capiToken },
+      graphUrl: graph.url,
+    });
+    graph.world.pixels.add(DEMO_SETTINGS.META_PIXEL_ID);
+    await seedHost(platform);
+    const shop = startShop({ platform, port });
+    const close = async () => {
+      await shop.close();
+      await platform.stop();
+      await graph.close();
+    };
+    return { platform, graph, graphUrl: graph.url, shop, close };
+  } catch (error) {
+    await graph.close();
+    throw error;
+  }
+}
+
+/**
+ * Boots the platform, with the emulator unless the settings hold a Marketing API token. The hosted project that they may
+ * name besides is never called: the schedule calls the functions that run here.
+ */
+export async function setStage(settings: Record<string, string> = readSettings()): Promise<Stage> {
+  const { functionEnv, vault } = readProjectEnvironment(settings);
+  if (vault.meta_marketing_api_token === undefined) return await setInventedStage();
+  const { fb_ads_project_url: _url, fb_ads_function_key: _key, ...secrets } = vault;
+  const graphUrl = functionEnv.META_GRAPH_URL ?? META_GRAPH_URL;
+  const platform = await startPlatform({ functionEnv, vault: secrets, graphUrl });
+  return { platform, graph: null, graphUrl, shop: null, close: () => platform.stop() };
+}

@@ -1,0 +1,70 @@
+/**
+ * `npm run stack`: the local platform alone. Prints its addresses and keys as `NAME="value"` lines, then `ready`, and runs
+ * until it is interrupted; what the functions print goes to standard error. Without `META_GRAPH_URL` it brings the Graph
+ * API emulator, with the given tokens or the emulator's own.
+ *
+ * @module
+ */
+
+import { readProjectEnvironment } from "../supabase-local/environment.ts";
+import { PlatformError, startPlatform } from "../supabase-local/mod.ts";
+import { untilInterrupted } from "../supabase-local/parent.ts";
+
+async function startEmulator(vault: Record<string, string>) {
+  const { startGraphEmulator } = await import("../meta-emulator/mod.ts");
+  const { meta_marketing_api_token: token, meta_capi_access_token: capiToken } = vault;
+  const emulator = await startGraphEmulator({ ...(token ? { token } : {}), ...(capiToken ? { capiToken } : {}) });
+  vault.meta_marketing_api_token ??= emulator.token;
+  vault.meta_capi_access_token ??= emulator.capiToken;
+  return emulator;
+}
+
+function milliseconds(name: string): number | undefined {
+  const text = Deno.env.get(name);
+  if (!text) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text)) {
+    throw new PlatformError(`${name} is "${text}"; a number of milliseconds is expected.`);
+  }
+  return Number(text);
+}
+
+async function main(): Promise<void> {
+  const interrupted = untilInterrupted();
+  const { functionEnv, vault } = readProjectEnvironment(Deno.env.toObject());
+  const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault);
+  const graphUrl = functionEnv.META_GRAPH_URL ?? emulator?.url ?? "";
+  const wallClockMs = milliseconds("PLATFORM_WALL_CLOCK_MS");
+  const cpuMs = milliseconds("PLATFORM_CPU_MS");
+  const starting = startPlatform({
+    graphUrl,
+    functionEnv,
+    vault,
+    onFunctionLog: (slug, line) => console.error(`[${slug}] ${line}`),
+    ...(wallClockMs === undefined ? {} : { wallClockMs }),
+    ...(cpuMs === undefined ? {} : { cpuMs }),
+  });
+  const platform = await Promise.race([starting, interrupted]);
+  if (platform) {
+    const values: Record<string, string> = {
+      API_URL: platform.apiUrl,
+      FUNCTIONS_URL: platform.functionsUrl,
+      DB_URL: platform.dbUrl,
+      PUBLISHABLE_KEY: platform.publishableKey,
+      SECRET_KEY: platform.secretKey,
+      GRAPH_URL: graphUrl,
+    };
+    for (const [name, value] of Object.entries(values)) console.log(`${name}="${value}"`);
+    console.log("ready");
+    await interrupted;
+    await platform.stop();
+  }
+  await emulator?.close();
+}
+
+try {
+  await main();
+  Deno.exit(0);
+} catch (error) {
+  console.error(error instanceof PlatformError ? error.message : error);
+  Deno.exit(1);
+}

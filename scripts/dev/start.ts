@@ -1,0 +1,85 @@
+/**
+ * `npm start`: boots the platform, syncs an account as the night does, plays shoppers from ad click to paid order, and
+ * shows what each ad cost and sold. With real credentials in `.env` it reads the real account and plays no shopper.
+ *
+ * @module
+ */
+
+import { showAdTree, showDisabledAccounts } from "./demo/ad_tree.ts";
+import { runNightly, step } from "./demo/progress.ts";
+import { showReconciliation, showSpend } from "./demo/spend.ts";
+import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
+import { playShoppers } from "./demo/shoppers.ts";
+import { setStage, type Stage } from "./demo/stage.ts";
+import type { GraphEmulator } from "../meta-emulator/mod.ts";
+import { type Platform, PlatformError } from "../supabase-local/mod.ts";
+import { untilInterrupted } from "../supabase-local/parent.ts";
+
+const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
+const INSIGHT_KINDS = ["insights", "reconciliation"];
+
+async function play(stage: Stage): Promise<void> {
+  const { platform } = stage;
+  await step(
+    "fb-sync-metadata: cron → pg_net → function → tables",
+    (tell) => runNightly(platform, "fb-sync-metadata", METADATA_KINDS, tell),
+  );
+  await showAdTree(platform);
+  await showDisabledAccounts(platform);
+  await step(
+    "fb-sync-insights: the last 28 days, and 90 days back",
+    (tell) => runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+  );
+  await showSpend(platform);
+  await showReconciliation(platform, stage.graph);
+  if (stage.graph !== null) await playShop(platform, stage.graph);
+}
+
+async function playShop(platform: Platform, graph: GraphEmulator): Promise<void> {
+  console.log();
+  const sales = await step("shoppers: ad click, lead, checkout, payment", (tell) => playShoppers(platform, tell));
+  await step(
+    "purchases: trigger → pg_net → capi-event → Conversions API, then attribute-purchase",
+    () => awaitPurchases(platform, graph, sales),
+  );
+  const [, , , paid_back] = sales;
+  if (paid_back !== undefined) await step("one sale is paid back", () => refund(platform, paid_back));
+  showEvents(graph);
+  await showPerformance(platform);
+}
+
+function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
+  console.log(`
+  API        ${platform.apiUrl}
+  Functions  ${platform.functionsUrl}
+  Database   ${platform.dbUrl}
+  Graph API  ${graphUrl}${graph === null ? "" : "  (emulator, invented data)"}${
+    shop === null ? "" : `
+  Shop       ${shop.url}  (the demo shop, for a browser)
+  Report     ${shop.url}/report`
+  }
+`);
+}
+
+async function main(): Promise<void> {
+  const interrupted = untilInterrupted();
+  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
+  try {
+    const isPlayed = await Promise.race([play(stage).then(() => true), interrupted.then(() => false)]);
+    if (isPlayed) tellAddresses(stage);
+    if (isPlayed && Deno.stdout.isTerminal()) {
+      console.log("  Ctrl-C ends it.");
+      await interrupted;
+    }
+  } finally {
+    await stage.close();
+  }
+}
+
+try {
+  await main();
+  Deno.exit(0);
+} catch (error) {
+  console.error(error instanceof PlatformError ? error.message : error);
+  Deno.exit(1);
+}

@@ -1,0 +1,142 @@
+/**
+ * Reports of invented data in the shapes that a page must bear: nothing, one day, a month, thousands of ads.
+ *
+ * @module
+ */
+
+import type { CurrencyFigures, ReportData } from "../../cli/report/data.ts";
+
+const DAY_MS = 86_400_000;
+const LAST_DAY = Date.UTC(2026, 10, 21);
+
+const dayOf = (back: number): string => new Date(LAST_DAY - back * DAY_MS).toISOString().slice(0, 10);
+
+/** A report of which nothing is known yet. */
+export function emptyReport(): ReportData {
+  return {
+    generated_at: "2026-11-22T05:00:00.000Z",
+    since: dayOf(27),
+    until: dayOf(0),
+    currencies: [],
+    funnel_days: 3,
+    funnel: [],
+    coverage: { sales: 0, attributed_to_ads: 0, attributed_to_adsets: 0, attributed_to_campaigns: 0, reasons: [] },
+    why_claims_differ: "Meta counts what it models.",
+    health: { alerts: [], runs: [], queues: [], parked: [], differing_days: [], newest_insight_at: null },
+  };
+}
+
+/** Figures of a number of days and ads, the same at every call. */
+export function sampleFigures(day_count: number, ad_count: number, currency = "IDR"): CurrencyFigures {
+  const days = Array.from({ length: day_count }, (_, index) => {
+    const back = day_count - 1 - index;
+    const spend = 1_400_000 + 350_000 * Math.sin(index / 3) + 9_000 * index;
+    const sales = Math.round(9 + 4 * Math.sin(index / 2.3));
+    return {
+      date: dayOf(back),
+      spend: spend.toFixed(0),
+      click_sales: sales,
+      click_revenue: `${sales * 329_000}`,
+      paid_sales: sales - 1,
+      paid_revenue: `${(sales - 1) * 329_000}`,
+    };
+  });
+  const ads = Array.from({ length: ad_count }, (_, index) => ({
+    fb_ad_id: `${120_230_000_000_000 + index}`,
+    ad_name: index === 30 ? `</script><b>"Kebaya" & 'batik'</b>` : `Video ${index + 1}, square, ${index % 7} s`,
+    campaign_name: `Canva courses, ${["prospecting", "retargeting", "lookalike 1 %"][index % 3]}`,
+    spend: (9_000_000 / (index + 1)).toFixed(2),
+    impressions: Math.round(4_000_000 / (index + 3)),
+    clicks: Math.round(60_000 / (index + 3)),
+    sales: Math.round(90 / (index + 2)),
+    revenue: index === 4 ? null : `${Math.round(90 / (index + 2)) * 329_000}`,
+  }));
+  const claims = ad_count === 0 ? [] : [
+    {
+      campaign_name: "Canva courses, prospecting",
+      our_sales: 61,
+      our_revenue: "20069000",
+      meta_purchases: "88",
+      meta_purchase_value: "28952000",
+    },
+    {
+      campaign_name: "Canva courses, retargeting",
+      our_sales: 44,
+      our_revenue: "14476000",
+      meta_purchases: "52",
+      meta_purchase_value: "17108000",
+    },
+  ];
+  return { currency, days, ads, claims };
+}
+
+/** A report of everything. */
+export function fullReport(day_count: number, ad_count: number): ReportData {
+  const empty = emptyReport();
+  return {
+    ...empty,
+    since: dayOf(day_count - 1),
+    currencies: [sampleFigures(day_count, ad_count)],
+    funnel: [
+      { event_name: "PageView", events: 4_812, suppressed: 610 },
+      { event_name: "Lead", events: 391, suppressed: 40 },
+      { event_name: "InitiateCheckout", events: 207, suppressed: 18 },
+      { event_name: "Purchase", events: 118, suppressed: 9 },
+    ],
+    coverage: {
+      sales: 288,
+      attributed_to_ads: 231,
+      attributed_to_adsets: 0,
+      attributed_to_campaigns: 6,
+      reasons: [{ reason: "no_touch", sales: 31 }, { reason: "ad_unknown", sales: 12 }, {
+        reason: "no_consent",
+        sales: 8,
+      }],
+    },
+    health: {
+      alerts: [{
+        severity: "warning",
+        problem: "3 live ads lack the URL parameters that attribution needs.",
+        cost: "Their sales are credited to nobody.",
+        remedy: "Paste the parameters in Ads Manager.",
+        since: "2026-11-20T02:00:00Z",
+      }],
+      runs: [
+        {
+          function_slug: "fb-sync-insights",
+          started_at: "2026-11-22T02:15:00Z",
+          seconds: 41.2,
+          jobs_done: 36,
+          jobs_failed: 0,
+          rows: 8_412,
+          graph_calls: 52,
+          error: null,
+        },
+        {
+          function_slug: "fb-sync-metadata",
+          started_at: "2026-11-22T02:00:00Z",
+          seconds: null,
+          jobs_done: 12,
+          jobs_failed: 1,
+          rows: 1_180,
+          graph_calls: 19,
+          error: "Meta answered 500 three times.",
+        },
+      ],
+      queues: [{ queue: "Sync jobs", state: "pending", count: 4 }, {
+        queue: "Deliveries to Meta",
+        state: "sent",
+        count: 5_391,
+      }],
+      parked: [{ scope: "account", name: "Warung Kreatif ID", parked_until: "2026-11-22T06:00:00Z", stopped_at: null }],
+      differing_days: [{
+        account_name: "Warung Kreatif ID",
+        date: dayOf(3),
+        currency: "IDR",
+        our_spend: "1410000",
+        meta_spend: "1411000",
+      }],
+      newest_insight_at: "2026-11-22T02:16:00Z",
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * Waiting for what no event tells: a fact in the database, in a page, of a process; and tables that nobody is writing to.
+ *
+ * @module
+ */
+
+import { setTimeout as delay } from "node:timers/promises";
+import postgres from "postgres";
+import type { Platform } from "../../supabase-local/mod.ts";
+
+const LOOK_AGAIN_MS = 20;
+
+/** Resolves when `isTrue` says so; rejects with `what` when it does not within the limit. Polls. */
+export async function until(
+  what: string,
+  isTrue: () => boolean | Promise<boolean>,
+  limitMs = 15_000,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!await isTrue()) {
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms in vain until ${what}`);
+    await delay(LOOK_AGAIN_MS);
+  }
+}
+
+/**
+ * Empties tables, and what refers to them, beside functions that may still be ending what they began. Takes all locks at
+ * once or none, and tries again: who waits for one table while it holds another ends in a deadlock with them.
+ */
+export async function emptyTables(sql: Platform["sql"], tables: string[]): Promise<void> {
+  const names = tables.join(", ");
+  await until(`nobody uses ${names}`, async () => {
+    try {
+      await sql.begin(async (transaction) => {
+        await transaction.unsafe(`lock table ${names} in access exclusive mode nowait`);
+        await transaction.unsafe("set local lock_timeout = '100ms'");
+        await transaction.unsafe(`truncate ${names} cascade`);
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof postgres.PostgresError && error.code === LOCK_NOT_AVAILABLE) return false;
+      throw error;
+    }
+  });
+}
+
+/** https://www.postgresql.org/docs/17/errcodes-appendix.html */
+const LOCK_NOT_AVAILABLE = "55P03";

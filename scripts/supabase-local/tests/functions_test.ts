@@ -1,0 +1,166 @@
+/**
+ * What a function can and cannot do on the platform, and how long its workers live. The fixture project's function `probe`
+ * does what it is asked for.
+ *
+ * @module
+ */
+
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { type Platform, startPlatform } from "../mod.ts";
+import { fixtureProject } from "./fixtures/recorder.ts";
+import { until } from "../../dev/testing/waiting.ts";
+
+async function ask(platform: Platform, question: Record<string, unknown>): Promise<unknown> {
+  const response = await platform.invoke("probe", question);
+  assertEquals(response.status, 200);
+  const { answer } = await response.json();
+  return answer;
+}
+
+function start(options: Parameters<typeof startPlatform>[0] = {}): Promise<Platform> {
+  return startPlatform({ projectRoot: fixtureProject, schedule: false, ...options });
+}
+
+Deno.test("a function sees the platform's variables and its own secrets, and no other variable", async () => {
+  Deno.env.set("PLATFORM_TEST_VARIABLE", "not for functions");
+  await using platform = await start({ functionEnv: { FB_ADS_DEFAULT_COUNTRY: "ID" } });
+  assertEquals(await ask(platform, { do: "variables" }), [
+    "FB_ADS_DEFAULT_COUNTRY",
+    "SB_EXECUTION_ID",
+    "SB_REGION",
+    "SUPABASE_JWKS",
+    "SUPABASE_PUBLISHABLE_KEYS",
+    "SUPABASE_SECRET_KEYS",
+    "SUPABASE_URL",
+  ]);
+  assertEquals(await ask(platform, { do: "variable", of: "SUPABASE_URL" }), platform.apiUrl);
+  assertEquals(await ask(platform, { do: "variable", of: "FB_ADS_DEFAULT_COUNTRY" }), "ID");
+  assertEquals(await ask(platform, { do: "variable", of: "PLATFORM_TEST_VARIABLE" }), null);
+  assertEquals(await ask(platform, { do: "variable", of: "HOME" }), null);
+});
+
+Deno.test("a function opens no file outside its folder, writes none and starts no program", async () => {
+  await using platform = await start();
+  const refused = "refused: NotCapable";
+  assertEquals(await ask(platform, { do: "read", of: "/etc/passwd" }), refused);
+  assertEquals(await ask(platform, { do: "read", of: `${fixtureProject}/supabase/config.toml` }), refused);
+  assertEquals(await ask(platform, { do: "write", of: `${fixtureProject}/supabase/functions/probe/new` }), refused);
+  assertEquals(await ask(platform, { do: "run", of: "/bin/sh" }), refused);
+});
+
+Deno.test("a function reaches the gateway and the Graph host, and no other host or port", async () => {
+  const graph = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => undefined }, () => new Response("graph"));
+  await using platform = await start({ graphUrl: `http://127.0.0.1:${graph.addr.port}` });
+  assertEquals(await ask(platform, { do: "fetch", of: `http://127.0.0.1:${graph.addr.port}/` }), "allowed: 200");
+  assertEquals(await ask(platform, { do: "fetch", of: `${platform.apiUrl}/rest/v1/` }), "allowed: 401");
+  const database = new URL(platform.dbUrl).port;
+  assertEquals(await ask(platform, { do: "fetch", of: `http://127.0.0.1:${database}/` }), "refused: NotCapable");
+  assertEquals(await ask(platform, { do: "fetch", of: "http://192.0.2.1/" }), "refused: NotCapable");
+  assertEquals(await ask(platform, { do: "fetch", of: "https://example.com/" }), "refused: NotCapable");
+  await graph.shutdown();
+});
+
+Deno.test("a function works with the real client libraries against the real Data API", async () => {
+  await using platform = await start();
+  assertEquals(await ask(platform, { do: "rpc", of: "through supabase-js" }), 1);
+  assertEquals(await ask(platform, { do: "authenticate" }), true);
+  assertEquals([...await platform.sql`select body from public.note`], [{ body: "through supabase-js" }]);
+});
+
+Deno.test("`EdgeRuntime.waitUntil` lets work go on after the answer", async () => {
+  await using platform = await start();
+  await ask(platform, { do: "count" });
+  assertEquals(await ask(platform, { do: "background", of: "later", milliseconds: 1_500 }), "accepted");
+  assertEquals([...await platform.sql`select body from public.note`], []);
+  await until(
+    "the work in the background is done",
+    async () => (await platform.sql`select from public.note where body = 'later'`).length === 1,
+  );
+});
+
+Deno.test("a worker is warned at 90 % of its wall clock and killed at the end of it, and a request under way gets 546", async () => {
+  await using platform = await start({ wallClockMs: 2_000 });
+  await ask(platform, { do: "count" });
+  const first = platform.functionProcess("probe");
+  const response = await platform.invoke("probe", { do: "wait", milliseconds: 60_000 });
+  assertEquals(response.status, 546);
+  assertEquals((await response.json()).code, "WORKER_LIMIT");
+  assertEquals(platform.functionLogs("probe"), ["beforeunload wall_clock"]);
+  assertEquals(await ask(platform, { do: "count" }), 1, "a new worker starts from nothing");
+  assertNotEquals(platform.functionProcess("probe")?.pid, first?.pid);
+});
+
+Deno.test("a worker is killed when a request has used its CPU time", async () => {
+  await using platform = await start({ cpuMs: 500 });
+  assertEquals(await ask(platform, { do: "compute", milliseconds: 100 }), "computed");
+  assertEquals(await ask(platform, { do: "wait", milliseconds: 800 }), "waited", "waiting costs no CPU");
+  assertEquals((await platform.invoke("probe", { do: "compute", milliseconds: 20_000 })).status, 546);
+  assertEquals(await ask(platform, { do: "count" }), 1);
+});
+
+Deno.test("a killed worker is gone at once, its caller gets 500, and the next request boots another", async () => {
+  await using platform = await start();
+  assertEquals(platform.functionProcess("probe"), null, "nothing boots before the first request");
+  assertEquals(await ask(platform, { do: "count" }), 1);
+  const { pid } = platform.functionProcess("probe") ?? { pid: 0 };
+  const underWay = platform.invoke("probe", { do: "wait", milliseconds: 60_000 });
+  await ask(platform, { do: "count" });
+  await platform.killFunction("probe");
+  assertEquals(platform.functionProcess("probe"), null);
+  assertEquals((await underWay).status, 500);
+  assertEquals((await (await underWay).json()).code, "WORKER_ERROR");
+  assertEquals(await ask(platform, { do: "count" }), 1);
+  assertNotEquals(platform.functionProcess("probe")?.pid, pid);
+});
+
+Deno.test("requests that find a dead worker at the same time share one new worker", async () => {
+  await using platform = await start();
+  for (let round = 0; round < 3; round++) {
+    await ask(platform, { do: "count" });
+    const { pid } = platform.functionProcess("probe") ?? { pid: 0 };
+    Deno.kill(pid, "SIGKILL");
+    const responses = await Promise.all(Array.from({ length: 8 }, () => platform.invoke("probe", { do: "count" })));
+    const counts = await Promise.all(responses.map(async (response) => (await response.json()).answer));
+    const answered = counts.filter((count) => count !== undefined).toSorted();
+    assertEquals(answered, answered.map((_, index) => index + 1), "one worker counted them all");
+    await platform.killFunction("probe");
+  }
+});
+
+Deno.test("a function that does not boot answers 503 and says why in its log; an unknown one answers 404", async () => {
+  await using platform = await start();
+  const broken = await platform.invoke("broken");
+  assertEquals(broken.status, 503);
+  assertEquals((await broken.json()).code, "BOOT_ERROR");
+  assertMatch(platform.functionLogs("broken").join("\n"), /SyntaxError/);
+  const unknown = await platform.invoke("nothing");
+  assertEquals([unknown.status, (await unknown.json()).code], [404, "NOT_FOUND"]);
+});
+
+Deno.test("a function that asks for tokens lets in a user's token or a key, and nothing else", async () => {
+  await using platform = await start();
+  const url = `${platform.functionsUrl}/guarded`;
+  const status = async (headers: Record<string, string>) => {
+    const response = await fetch(url, { method: "POST", headers });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals(await status({}), 401);
+  assertEquals(await status({ authorization: "Bearer nonsense" }), 401);
+  assertEquals(await status({ authorization: `Bearer ${await platform.userToken({ expiresInSeconds: -60 })}` }), 401);
+  assertEquals(await status({ authorization: `Bearer ${await platform.userToken()}` }), 200);
+  assertEquals(await status({ apikey: platform.publishableKey }), 200);
+});
+
+Deno.test("a function sees its path, the caller's address and headers", async () => {
+  await using platform = await start();
+  const response = await fetch(`${platform.functionsUrl}/probe/more?of=this`, {
+    method: "POST",
+    headers: { "x-forwarded-for": "203.0.113.7", origin: "https://shop.example" },
+    body: JSON.stringify({ do: "request" }),
+  });
+  const { answer: { path, headers } } = await response.json();
+  assertEquals(path, "/probe/more");
+  assertEquals(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1");
+  assertEquals(headers.origin, "https://shop.example");
+});

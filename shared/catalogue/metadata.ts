@@ -1,0 +1,197 @@
+/**
+ * The work of `fb-sync-metadata`: one function a kind of job. Lists go through the common page loop; what a list read
+ * completely does not show is looked up by id, because only that tells a deleted object from one that lists leave out.
+ *
+ * @module
+ */
+
+import { storeAdTreePage } from "../database/ad_tree.ts";
+import type { SyncJob } from "../database/sync_jobs.ts";
+import { GraphApiError } from "../errors.ts";
+import { type AdAccountRow, fetchAdAccount, fetchAdAccountsPage } from "../meta/ad_accounts.ts";
+import { AD_FIELDS, fetchAdsPage } from "../meta/ads.ts";
+import { ADSET_FIELDS, fetchAdsetsPage } from "../meta/adsets.ts";
+import { CAMPAIGN_FIELDS, fetchCampaignsPage } from "../meta/campaigns.ts";
+import { type FieldList, nextDroppedFields, optionalFields } from "../meta/field_list.ts";
+import type { ObjectAnswer, ObjectPage, SkippedObject } from "../meta/object_page.ts";
+import type { PageState } from "../queue/failure.ts";
+import { readObjects } from "./objects.ts";
+import { readPages } from "../queue/page_loop.ts";
+import type { SyncSession } from "../queue/session.ts";
+
+/** Size of the first page where the plan gives none. */
+const DEFAULT_PAGE_SIZE = 100;
+
+/** How one kind of list is read. */
+interface ListDefinition {
+  fields: FieldList;
+  /** Column with Meta's id. */
+  idOf: (row: object) => string;
+  fetch: (session: SyncSession, job: SyncJob, state: PageState) => Promise<ObjectPage<object>>;
+}
+
+/** The account of a job that has one. */
+export function accountOf(job: SyncJob): string {
+  if (job.fb_account_id === null) throw new TypeError(`a job of kind ${job.kind} names an account`);
+  return job.fb_account_id;
+}
+
+/** The currency in which budgets of the job's account are read. */
+export function currencyOf(job: SyncJob): string {
+  if (job.currency === null) throw new TypeError("the account was read before its lists, so its currency is known");
+  return job.currency;
+}
+
+function readText(row: object, column: string): string {
+  const id: unknown = Reflect.get(row, column);
+  if (typeof id !== "string") throw new TypeError(`a decoded row has its ${column}`);
+  return id;
+}
+
+/** Adds whether the configuration names the account. */
+export function configure(session: SyncSession, row: AdAccountRow): AdAccountRow & { configured: boolean } {
+  const { mode, ids } = session.configured;
+  return { ...row, configured: mode === "all" || (mode === "list" && ids.includes(row.fb_account_id)) };
+}
+
+async function fetchAccounts(session: SyncSession, state: PageState): Promise<ObjectPage<object>> {
+  const page = await fetchAdAccountsPage(session.graph, { after: state.cursor, limit: state.page_size });
+  return { ...page, rows: page.rows.map((row) => configure(session, row)) };
+}
+
+/** One account by its id, as a list of one page. */
+async function fetchOneAccount(session: SyncSession, job: SyncJob): Promise<ObjectPage<object>> {
+  const answer: ObjectAnswer<AdAccountRow> = await fetchAdAccount(session.graph, accountOf(job));
+  return {
+    ...answer,
+    rows: answer.row === null ? [] : [configure(session, answer.row)],
+    skipped: answer.skipped === null ? [] : [answer.skipped],
+    after: null,
+  };
+}
+
+const NO_FIELDS: FieldList = { required: [], optional: [] };
+
+const pageOf = (job: SyncJob, state: PageState) => ({
+  fb_account_id: accountOf(job),
+  after: state.cursor,
+  limit: state.page_size,
+  dropped_fields: state.dropped_fields,
+});
+
+const LISTS: Readonly<Record<"accounts" | "account" | "campaigns" | "adsets" | "ads", ListDefinition>> = {
+  accounts: {
+    fields: NO_FIELDS,
+    idOf: (row) => readText(row, "fb_account_id"),
+    fetch: (session, _job, state) => fetchAccounts(session, state),
+  },
+  account: {
+    fields: NO_FIELDS,
+    idOf: (row) => readText(row, "fb_account_id"),
+    fetch: (session, job) => fetchOneAccount(session, job),
+  },
+  campaigns: {
+    fields: CAMPAIGN_FIELDS,
+    idOf: (row) => readText(row, "fb_campaign_id"),
+    fetch: (session, job, state) => fetchCampaignsPage(session.graph, pageOf(job, state)),
+  },
+  adsets: {
+    fields: ADSET_FIELDS,
+    idOf: (row) => readText(row, "fb_adset_id"),
+    fetch: (session, job, state) =>
+      fetchAdsetsPage(session.graph, { ...pageOf(job, state), currency: currencyOf(job) }),
+  },
+  ads: {
+    fields: AD_FIELDS,
+    idOf: (row) => readText(row, "fb_ad_id"),
+    fetch: (session, job, state) => fetchAdsPage(session.graph, pageOf(job, state)),
+  },
+};
+
+/** Tells of objects that could not be read, and of a version that Meta is about to end. */
+export function warnOfPage(
+  session: SyncSession,
+  job: SyncJob,
+  page: { skipped: readonly SkippedObject[]; api_version_warning?: string },
+): void {
+  const fb_account_id = job.fb_account_id;
+  if (page.skipped.length > 0) {
+    const objects = page.skipped.slice(0, 20).map(({ id, reason }) => ({ id, reason }));
+    session.warn({
+      code: "objects_undecodable",
+      message: "Some objects could not be read and keep their old values.",
+      fb_account_id,
+      facts: { kind: job.kind, count: page.skipped.length, objects },
+    });
+  }
+  if (page.api_version_warning !== undefined) session.warnOfVersion(page.api_version_warning);
+}
+
+/** A page, and the fields that it was asked for without. */
+type ListPage = ObjectPage<object> & { dropped_fields: string[] };
+
+/** Fetches a page. One broken creative spoils it whole: then that page, and no other, is read without what can be missed. */
+async function fetchListPage(
+  session: SyncSession,
+  job: SyncJob,
+  list: ListDefinition,
+  state: PageState,
+): Promise<ListPage> {
+  try {
+    return { ...await list.fetch(session, job, state), dropped_fields: state.dropped_fields };
+  } catch (error) {
+    const dropped_fields = optionalFields(list.fields);
+    const is_broken = error instanceof GraphApiError && error.reason === "creative_incomplete";
+    if (!is_broken || dropped_fields.every((field) => state.dropped_fields.includes(field))) throw error;
+    session.warn({
+      code: "creative_incomplete",
+      message: "Meta refuses a page for a broken creative; it is read without creatives.",
+      fb_account_id: job.fb_account_id,
+      facts: { kind: job.kind },
+    });
+    return { ...await list.fetch(session, job, { ...state, dropped_fields }), dropped_fields };
+  }
+}
+
+function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Promise<SyncJob | null> {
+  return readPages(session, job, {
+    use_case: "ads_management",
+    page_size: DEFAULT_PAGE_SIZE,
+    page_size_max: session.settings.metadata_page_size_max,
+    plans_jobs: job.kind === "accounts",
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(list.fields, dropped_fields, field),
+    async fetch(state) {
+      const page = await fetchListPage(session, job, list, state);
+      return { ...page, row_count: page.rows.length + page.skipped.length };
+    },
+    store(page, checkpoint) {
+      warnOfPage(session, job, page);
+      return storeAdTreePage(session.database, job, {
+        ...checkpoint,
+        rows: page.rows,
+        // An object that could not be decoded was there all the same: it is not deleted.
+        fb_ids: [
+          ...page.rows.map(list.idOf),
+          ...page.skipped.flatMap(({ id }) => id === null ? [] : [id.replace(/^act_/, "")]),
+        ],
+        dropped_fields: page.dropped_fields,
+      });
+    },
+  });
+}
+
+/** Works on one job of the metadata sync. */
+export function workOnMetadata(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+  switch (job.kind) {
+    case "accounts":
+    case "account":
+    case "campaigns":
+    case "adsets":
+    case "ads":
+      return readList(session, job, LISTS[job.kind]);
+    case "objects":
+      return readObjects(session, job);
+    default:
+      throw new TypeError(`not a job of the metadata sync: ${job.kind}`);
+  }
+}

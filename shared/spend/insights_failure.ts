@@ -1,0 +1,190 @@
+/**
+ * What becomes of a range that Meta does not answer: by a report instead of at once, in halves by date, then by ads, and
+ * at one ad and one day without the field that spoils it. Totals of an account go the same way as far as they can.
+ * Throttles are none of this: a blocked account is parked, for splitting would make more calls while blocked.
+ *
+ * @module
+ */
+
+import { type Reshape, reshapeInsights, storeReport } from "../database/reports.ts";
+import type { JobError, Park, Release, SyncJob, UsageRow } from "../database/sync_jobs.ts";
+import { GraphApiError } from "../errors.ts";
+import { nextDroppedFields } from "../meta/field_list.ts";
+import { ACCOUNT_DAY_FIELDS, INSIGHT_FIELDS } from "../meta/insights.ts";
+import { buildJobError, decideFailure, type PageState, parkOfRefusal } from "../queue/failure.ts";
+import { droppedFields, type OwnDecision, release } from "../queue/page_loop.ts";
+import { buildUsageRows } from "../queue/usage.ts";
+import type { SyncSession } from "../queue/session.ts";
+
+/** Sets of fields that one ad's day is read without, one after the other, until Meta answers. */
+const FIELD_TRIALS: readonly (readonly string[])[] = [
+  ...INSIGHT_FIELDS.optional.map((field) => [field]),
+  INSIGHT_FIELDS.optional,
+];
+
+/** What is known of a refusal, whether it came as an error or inside a failed report. */
+export interface Refusal {
+  /** What is kept of it. */
+  error: JobError;
+  /** What the usage headers said. */
+  usage: UsageRow[];
+  /** A quota that is spent, by the headers of the refusal. */
+  park?: Park;
+}
+
+/** Takes a refusal from an error. */
+function refusalOf(session: SyncSession, job: SyncJob, failure: GraphApiError): Refusal {
+  const park = parkOfRefusal(failure, job, session.clock.now());
+  return {
+    error: buildJobError(failure),
+    usage: buildUsageRows(failure.usage),
+    ...(park === null ? {} : { park }),
+  };
+}
+
+async function reshape(session: SyncSession, job: SyncJob, how: Reshape["how"], refusal: Refusal): Promise<boolean> {
+  const result = await reshapeInsights(session.database, job, { how, ...refusal });
+  session.log.info("range reshaped", {
+    job_id: job.id,
+    fb_account_id: job.fb_account_id,
+    since: job.since,
+    until: job.until,
+    result,
+    reason: refusal.error.reason,
+  });
+  return result !== "none";
+}
+
+/** Reads one ad's day with fewer fields; gives up when even spend alone is refused. */
+async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
+  const { field_trial, refused_fields } = job.params;
+  const trial = typeof field_trial === "number" ? field_trial + 1 : 0;
+  const fields = FIELD_TRIALS[trial];
+  if (fields === undefined) return await release(session, job, { outcome: "fail", ...refusal });
+  // What Meta does not know at all stays left out in every trial.
+  const unknown = Array.isArray(refused_fields)
+    ? refused_fields.filter((field) => typeof field === "string")
+    : droppedFields(job);
+  const dropped_fields = [...new Set([...unknown, ...fields])];
+  session.warn({
+    code: "fields_left_out",
+    message: "Meta does not report all fields of an ad's day; it is read without some and marked incomplete.",
+    fb_account_id: job.fb_account_id,
+    facts: { date: job.since, fb_ad_ids: job.object_ids, dropped_fields },
+  });
+  await storeReport(session.database, job, {
+    report_run_id: null,
+    // A trial that fails is followed by the next one and not by itself.
+    params: {
+      report: { restarts: Number.MAX_SAFE_INTEGER },
+      field_trial: trial,
+      refused_fields: unknown,
+      dropped_fields,
+    },
+    wait_seconds: 0,
+    restart: true,
+    ...refusal,
+  });
+}
+
+/**
+ * Splits a range by date, then by ads, then by field; an account's total of one day has neither ads nor fields to do
+ * without. The job is not held any more after it.
+ */
+export async function splitRange(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
+  if (await reshape(session, job, "split", refusal)) return;
+  if (job.kind === "insights") return await tryFewerFields(session, job, refusal);
+  session.warn({
+    code: "day_not_compared",
+    message: "Meta does not report the account's total of a day, however it is asked for; the day is not compared.",
+    fb_account_id: job.fb_account_id,
+    facts: { date: job.since, reason: refusal.error.reason },
+  });
+  await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
+}
+
+/** Whether a report should do what Meta does not do at once; one answer that never came may be the network's fault. */
+function isTooSlow({ reason }: GraphApiError, job: SyncJob): boolean {
+  return reason === "sync_timeout" || reason === "sync_failed" || (reason === "timeout" && job.attempts > 0);
+}
+
+/**
+ * Decides about a refused request for a range; null leaves it to the common rules.
+ *
+ * @param state Where the page loop stands; absent when no page was asked for.
+ */
+export async function reshapeRange(
+  session: SyncSession,
+  job: SyncJob,
+  failure: unknown,
+  state?: PageState,
+): Promise<OwnDecision | null> {
+  if (!(failure instanceof GraphApiError)) return null;
+  const refusal = refusalOf(session, job, failure);
+  const is_at_once = job.report_run_id === null && job.params.read !== "report";
+  if (job.params.is_rest === true && failure.action === "drop_field") {
+    // It is the leaving out of ads that Meta refuses, whatever it calls it: the difference stays, and is told.
+    await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
+  } else if (failure.action === "clamp") {
+    await reshape(session, job, "clamp", refusal);
+  } else if (is_at_once && isTooSlow(failure, job)) {
+    await reshape(session, job, "report", refusal);
+  } else if (failure.action === "split" || (failure.action === "shrink" && (state?.page_size ?? 1) <= 1)) {
+    await splitRange(session, job, refusal);
+  } else {
+    return null;
+  }
+  return { ended: true };
+}
+
+/** Failures in a row after which a report that Meta will not even begin is taken for too large. */
+const MAX_STARTS = 3;
+
+/**
+ * The common rules, for a request that is no page and so has nothing to shrink.
+ *
+ * @param more Null where the refusal is the end of the job's report.
+ */
+export async function giveBack(
+  session: SyncSession,
+  job: SyncJob,
+  failure: unknown,
+  more: Pick<Release, "report_run_id"> = {},
+): Promise<void> {
+  const state: PageState = {
+    cursor: job.cursor,
+    page_size: job.page_size ?? session.settings.insights_page_size,
+    dropped_fields: droppedFields(job),
+    good_pages: 0,
+  };
+  const fields = job.kind === "reconciliation" ? ACCOUNT_DAY_FIELDS : INSIGHT_FIELDS;
+  const decision = decideFailure(failure, job, state, {
+    now: session.clock.now(),
+    random: session.random,
+    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fields, dropped_fields, field),
+  });
+  if ("release" in decision) {
+    if (decision.release.outcome === "stop_token") session.stop("token_stopped");
+    return await release(session, job, { ...decision.release, ...more });
+  }
+  if (failure instanceof GraphApiError && failure.action !== "drop_field") {
+    const refusal = refusalOf(session, job, failure);
+    const is_start = job.params.read === "report" && job.report_run_id === null;
+    if (is_start && job.attempts >= MAX_STARTS) return await splitRange(session, job, refusal);
+    return await release(session, job, { outcome: "retry", ...refusal, ...more });
+  }
+  const { dropped_fields } = decision.again;
+  if (decision.warning !== null) {
+    session.warn({
+      code: decision.warning,
+      message: "Meta refused a field; it is read without.",
+      fb_account_id: job.fb_account_id,
+      facts: { kind: job.kind, dropped_fields },
+    });
+  }
+  await storeReport(session.database, job, {
+    report_run_id: null,
+    params: { dropped_fields },
+    wait_seconds: 0,
+  });
+}

@@ -1,0 +1,187 @@
+/**
+ * Keeping touches: one landing is one row, a cookie seen first is filled in later, and old ones go.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { startPlatform } from "../../scripts/supabase-local/mod.ts";
+import {
+  AD,
+  DAY,
+  fbp,
+  forget,
+  makeAttributionShop,
+  makeHostShop,
+  OTHER_AD,
+  page,
+  SITI_DIGEST,
+  visit,
+} from "./attribution_shop.ts";
+
+Deno.test("touches are kept once", async (t) => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await makeAttributionShop(platform);
+  await makeHostShop(platform);
+  const now = Math.floor(Date.now() / 1_000) - 60;
+
+  const step = (name: string, work: () => Promise<void>) =>
+    t.step(name, async () => {
+      await forget(platform);
+      await work();
+    });
+  const touches = async () =>
+    (await sql`
+      select extract(epoch from clicked_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
+      from fb_ads.ad_clicks order by id`).map((row) => ({ ...row }));
+
+  await step("a click id in one browser is one touch for ever, at its earliest time", async () => {
+    const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
+    assertEquals(await visit(platform, { at: now - 5 * DAY, url, fbp: fbp(1) }), 1);
+    assertEquals(await visit(platform, { at: now, url, fbp: fbp(1) }), 0);
+    assertEquals(await visit(platform, { at: now - 6 * DAY, url, fbp: fbp(1) }), 1);
+    assertEquals(await touches(), [{ at: String(now - 6 * DAY), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+  });
+
+  await step("a link that is passed on is another browser's touch", async () => {
+    const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
+    await visit(platform, { at: now - 600, url, fbp: fbp(1) }, { at: now, url, fbp: fbp(2) });
+    assertEquals((await touches()).length, 2);
+  });
+
+  await step("a cookie seen before its landing gets the landing's ids, and a browser once there is one", async () => {
+    const fbc = `fb.1.${(now - 900) * 1_000}.IwAR0abc`;
+    await visit(platform, { at: now - 600, fbc });
+    assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: null, fbclid: "IwAR0abc", has_browser: false }]);
+    assertEquals(await visit(platform, { at: now - 500, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1) }), 1);
+    assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+    assertEquals(await visit(platform, { at: now, fbc, fbp: fbp(1) }), 0);
+  });
+
+  await step("without a click id a reload is the same ids from the same browser within 30 minutes", async () => {
+    const url = page(`ad_id=${AD}`);
+    assertEquals(await visit(platform, { at: now - 3_600, url, fbp: fbp(1) }), 1);
+    assertEquals(await visit(platform, { at: now - 3_600 + 1_800, url, fbp: fbp(1) }), 0);
+    assertEquals(await visit(platform, { at: now - 3_600 + 1_801, url, fbp: fbp(1) }), 1);
+    assertEquals(await visit(platform, { at: now - 3_600 + 1_801, url, fbp: fbp(2) }), 1);
+  });
+
+  await step("coming back to an ad after another one is a touch of its own", async () => {
+    await visit(platform, { at: now - 300, url: page(`ad_id=${AD}`), fbp: fbp(1) });
+    await visit(platform, { at: now - 200, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1) });
+    assertEquals(await visit(platform, { at: now - 100, url: page(`ad_id=${AD}`), fbp: fbp(1) }), 1);
+    assertEquals((await touches()).map((touch) => touch.fb_ad_id), [AD, OTHER_AD, AD]);
+  });
+
+  await step("twenty landings at once are one touch", async () => {
+    const url = page(`ad_id=${AD}`);
+    await Promise.all(Array.from({ length: 20 }, () => visit(platform, { at: now, url, fbp: fbp(1) })));
+    assertEquals((await touches()).length, 1);
+  });
+
+  await step("a landing is one touch whichever of its pages is told first", async () => {
+    const fbc = `fb.1.${(now - 60) * 1_000 + 700}.IwAR0abc`;
+    const landing = { at: now - 60, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+    const lead = { at: now - 60, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
+    const expected = [{ at: String(now - 60), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }];
+    for (const order of [[[landing], [lead]], [[lead], [landing]], [[lead, landing]], [[landing, lead]]]) {
+      await forget(platform);
+      for (const batch of order) await visit(platform, ...batch);
+      assertEquals(await touches(), expected);
+    }
+    for (let round = 0; round < 20; round++) {
+      await forget(platform);
+      await Promise.all([lead, landing, lead, landing].map((one) => visit(platform, one)));
+      assertEquals(await touches(), expected);
+    }
+  });
+
+  await step("a page told before a click is not that click's when it was another visit", async () => {
+    const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
+    await visit(platform, { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) });
+    await visit(platform, { at: now - 300, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1) });
+    await visit(platform, {
+      at: now - 200,
+      url: page(`ad_id=${AD}`),
+      fbp: fbp(1),
+      fbc: `fb.1.${(now - 200) * 1_000}.IwAR0z`,
+    });
+    assertEquals(await visit(platform, { at: now - 600, url, fbp: fbp(1) }), 1);
+    assertEquals((await touches()).map((touch) => touch.fbclid), [null, null, null, "IwAR0abc"]);
+  });
+
+  await step(
+    "a page, its checkout and its landing are one touch in every order, as long as the window goes",
+    async () => {
+      const at = now - 900;
+      const fbc = `fb.1.${at * 1_000}.IwAR0abc`;
+      const landing = { at, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+      const next = { at: at + 5, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
+      const checkout = { at: at + 60, fbp: fbp(1), fbc };
+      const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+      for (const order of orders) {
+        await forget(platform);
+        for (const place of order) await visit(platform, [landing, next, checkout][place] ?? landing);
+        assertEquals(
+          await touches(),
+          [{ at: String(at), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }],
+          `${order}`,
+        );
+      }
+    },
+  );
+
+  await step("one fbc for ever, as some hosts send it, does not date a landing back", async () => {
+    const fbc = "fb.1.1700000000000.IwAR0abc";
+    const landing = { at: now - 900, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
+    const checkout = { at: now - 600, fbp: fbp(1), fbc };
+    for (const order of [[landing, checkout], [checkout, landing]]) {
+      await forget(platform);
+      for (const one of order) await visit(platform, one);
+      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+    }
+  });
+
+  await step("of two pages without a click id the earlier dates the landing, whichever is told first", async () => {
+    const first = { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+    const second = { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+    for (const order of [[first, second], [second, first]]) {
+      await forget(platform);
+      for (const one of order) await visit(platform, one);
+      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
+    }
+  });
+
+  await step("a payment page of the settings is a payment page", async () => {
+    await sql`update fb_ads.settings set payment_hosts = array['pay.example']`;
+    try {
+      const url = page(`ad_id=${AD}`);
+      assertEquals(await visit(platform, { at: now, url, fbp: fbp(1), referrer: "https://www.pay.example/x" }), 0);
+      assertEquals(await visit(platform, { at: now, url, fbp: fbp(1), referrer: "https://notpay.example/x" }), 1);
+    } finally {
+      await sql`update fb_ads.settings set payment_hosts = '{}'`;
+    }
+  });
+
+  await step("old touches and what is known of old browsers go, in batches", async () => {
+    await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
+    await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(2) });
+    await visit(platform, { at: now - 89 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(3) });
+    const [first] = await sql`select fb_ads.delete_old_clicks(1)::int as gone`;
+    const [second] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
+    const [third] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
+    assertEquals([first?.gone, second?.gone, third?.gone], [2, 1, 0]);
+    assertEquals((await touches()).length, 1);
+  });
+
+  await step("digests of sales that can no longer change go", async () => {
+    await sql`
+      insert into fb_ads.attribution_results (transaction_ref, outcome, reason, completed_at, checkout_at, match_keys)
+      values ('old', 'unattributed', 'no_touch', now() - interval '31 days', now() - interval '31 days', array['x']),
+        ('new', 'unattributed', 'no_touch', now() - interval '29 days', now() - interval '29 days', array['x'])`;
+    await sql`select fb_ads.delete_old_clicks()`;
+    const rows = await sql`select transaction_ref from fb_ads.attribution_results where match_keys is not null`;
+    assertEquals(rows.map((row) => row.transaction_ref), ["new"]);
+  });
+});

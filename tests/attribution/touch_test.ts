@@ -1,0 +1,187 @@
+/**
+ * Recognising a landing in an event.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { buildTouch, type TouchContext, type TouchEvent } from "../../shared/attribution/touch.ts";
+
+const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
+const HAPPENED = NOW_MS / 1_000 - 60;
+const FBP = "fb.1.1795300000000.1098115397";
+// printf '%s' fb.1.1795300000000.1098115397 | sha256sum, and so on.
+const FBP_DIGEST = "1e3b08f6b11c404e0dfb4b72721144a1ae25feb5256a88ae744b5f037f057ee5";
+const FBCLID_DIGEST = "c20e4dffe3c375fd80f8b55b7f3a904c02332631607e3904f4f394e9518362b7";
+const EM = "3684a581ce82ee39a1541130095759584e4c574d3db3e88b193256c20fae9747";
+
+function event(more: Partial<TouchEvent> = {}): TouchEvent {
+  return {
+    event_name: "PageView",
+    event_id: "e-1",
+    event_time: HAPPENED,
+    event_source_url: "https://shop.example/",
+    user_data: { fbp: FBP },
+    ...more,
+  };
+}
+
+const touchOf = (more: Partial<TouchEvent>, context: Partial<TouchContext> = {}) =>
+  buildTouch(event(more), { now_ms: NOW_MS, ...context });
+
+const landing = (query: string) => touchOf({ event_source_url: `https://shop.example/sale?${query}` });
+
+Deno.test("buildTouch() takes explicit ids as text and keeps the click id and digests", () => {
+  assertEquals(
+    touchOf({
+      event_source_url:
+        "https://shop.example/sale?ad_id=120210000000000301&adset_id=120210000000000201&campaign_id=120210000000000101&fbclid=IwAR0abc&name=Siti",
+      user_data: { fbp: FBP, em: EM },
+    }),
+    {
+      kind: "landing",
+      event_name: "PageView",
+      event_id: "e-1",
+      clicked_at: "2026-11-22T11:59:00.000Z",
+      seen_at: "2026-11-22T11:59:00.000Z",
+      fb_ad_id: "120210000000000301",
+      fb_adset_id: "120210000000000201",
+      fb_campaign_id: "120210000000000101",
+      utm_content_id: null,
+      utm_term_id: null,
+      utm_campaign_id: null,
+      fbclid: "IwAR0abc",
+      fbc_digest: FBCLID_DIGEST,
+      browser_digest: FBP_DIGEST,
+      user_digest: null,
+      email_digests: [EM],
+      phone_digests: [],
+      page_url:
+        "https://shop.example/sale?ad_id=120210000000000301&adset_id=120210000000000201&campaign_id=120210000000000101",
+      referrer_host: null,
+    },
+  );
+});
+
+Deno.test("buildTouch() takes numbers in UTM parameters, under any name's case", () => {
+  const touch = landing("UTM_Content=120210000000000301&utm_term=120210000000000201&utm_campaign=120210000000000101");
+  assertEquals(
+    [touch?.utm_content_id, touch?.utm_term_id, touch?.utm_campaign_id],
+    ["120210000000000301", "120210000000000201", "120210000000000101"],
+  );
+});
+
+for (
+  const query of [
+    "ad_id={{ad.id}}",
+    "ad_id=%7B%7Bad.id%7D%7D",
+    "ad_id=1.2E%2B17",
+    "ad_id=1.20234e17",
+    "ad_id=1,2",
+    "ad_id=-120210000000000301",
+    "ad_id=0120210000000000301",
+    "ad_id=spring_sale",
+    "ad_id=",
+    "ad_id=%D9%A1%D9%A2%D9%A3",
+    "utm_content=spring-sale&utm_campaign=November",
+    "utm_source=facebook",
+    "fbclid={{fbclid}}",
+    "fbclid=",
+    "fbclid=undefined",
+    "gclid=abc",
+  ]
+) {
+  Deno.test(`buildTouch() sees no landing in ?${query}`, () => assertEquals(landing(query), null));
+}
+
+Deno.test("buildTouch() passes a macro over when the real value follows", () => {
+  assertEquals(landing("ad_id={{ad.id}}&ad_id=120210000000000301")?.fb_ad_id, "120210000000000301");
+  assertEquals(landing("fbclid={{fbclid}}&fbclid=IwAR0abc")?.fbclid, "IwAR0abc");
+});
+
+Deno.test("buildTouch() keeps an id that looks like a phone number, from the address as it came", () => {
+  const raw = "https://shop.example/?ad_id=6281234567890123&phone=081234567890";
+  const touch = touchOf({ event_source_url: "https://shop.example/" }, { page_url: raw });
+  assertEquals([touch?.fb_ad_id, touch?.page_url], [
+    "6281234567890123",
+    "https://shop.example/?ad_id=6281234567890123",
+  ]);
+});
+
+Deno.test("buildTouch() keeps only campaign parameters of the address, and the path as it was cleaned", () => {
+  const touch = touchOf({ event_source_url: "https://shop.example/u/-/x?ad_id=7" }, {
+    page_url:
+      "https://me:secret@shop.example/u/siti@example.com/x?ad_id=7&utm_source=ig&token=abc&utm_medium=081234567890#top",
+  });
+  assertEquals(touch?.page_url, "https://shop.example/u/-/x?ad_id=7&utm_source=ig");
+});
+
+Deno.test("buildTouch() takes a new fbc as a touch of the time in it", () => {
+  const touch = touchOf({ user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` } });
+  assertEquals([touch?.kind, touch?.fbclid, touch?.fbc_digest, touch?.clicked_at], [
+    "landing",
+    "IwAR0abc",
+    FBCLID_DIGEST,
+    "2026-11-22T11:00:00.000Z",
+  ]);
+});
+
+Deno.test("buildTouch() does not date a landing by an older click's cookie", () => {
+  const touch = touchOf({
+    event_source_url: "https://shop.example/?ad_id=7",
+    user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
+  });
+  assertEquals([touch?.fbclid, touch?.fbc_digest, touch?.clicked_at], [
+    null,
+    FBCLID_DIGEST,
+    "2026-11-22T11:59:00.000Z",
+  ]);
+  const newer = touchOf({
+    event_source_url: "https://shop.example/?fbclid=IwAR0new",
+    user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
+  });
+  assertEquals([newer?.fbclid, newer?.clicked_at], ["IwAR0new", "2026-11-22T11:59:00.000Z"]);
+});
+
+Deno.test("buildTouch() dates a click by when its id was first seen, never by the future", () => {
+  const seen_at_ms = NOW_MS - 7_200_000;
+  const touch = touchOf({}, { click: { fbclid: "IwAR0abc", seen_at_ms, built: true } });
+  assertEquals(touch?.clicked_at, "2026-11-22T10:00:00.000Z");
+  const ahead = touchOf({ event_source_url: "https://shop.example/?ad_id=7", event_time: NOW_MS / 1_000 + 600 });
+  assertEquals(ahead?.clicked_at, "2026-11-22T12:00:00.000Z");
+});
+
+Deno.test("buildTouch() sees no landing in a return from the payment page", () => {
+  for (const host of ["checkout.xendit.co", "app.midtrans.com", "pay.maya.ph", "www.paypal.com"]) {
+    const touch = touchOf({
+      event_source_url: "https://shop.example/thanks?ad_id=120210000000000301",
+      referrer_url: `https://${host}/pay/1`,
+    });
+    assertEquals(touch, null, host);
+  }
+  const lookalike = touchOf({
+    event_source_url: "https://shop.example/?ad_id=7",
+    referrer_url: "https://notxendit.co/",
+  });
+  assertEquals(lookalike?.kind, "landing");
+});
+
+Deno.test("buildTouch() drops a landing that nothing could ever match", () => {
+  assertEquals(touchOf({ event_source_url: "https://shop.example/?ad_id=7", user_data: {} }), null);
+});
+
+Deno.test("buildTouch() tells of a person in a browser and of a checkout's click without a landing", () => {
+  assertEquals(touchOf({ user_data: { fbp: FBP, external_id: EM } })?.kind, "sighting");
+  assertEquals(touchOf({ user_data: { fbp: FBP } }), null);
+  const returned = touchOf({
+    event_name: "InitiateCheckout",
+    referrer_url: "https://checkout.xendit.co/",
+    user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
+  });
+  assertEquals([returned?.kind, returned?.fbc_digest], ["sighting", FBCLID_DIGEST]);
+});
+
+Deno.test("buildTouch() takes plain digests of people, without the builder's suffix and once each", () => {
+  const touch = touchOf({ user_data: { fbp: FBP, em: [`${EM.toUpperCase()}.AbCdEf12`, EM] } });
+  assertEquals(touch?.email_digests, [EM]);
+});

@@ -1,0 +1,66 @@
+/**
+ * A function under test with its calls and log lines, and what the tests of `serve.ts` say of answers.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import { z } from "zod";
+import type { Callers } from "../../shared/edge/auth.ts";
+import { type Call, createFunction } from "../../shared/edge/serve.ts";
+import { environment } from "./edge_environment.ts";
+
+/** Body of the function under test. */
+export const bodySchema = z.strictObject({
+  account_ids: z.array(z.string().regex(/^\d+$/, "must be digits")).optional(),
+  full: z.boolean().optional(),
+});
+/** Its checked body. */
+export type Body = z.infer<typeof bodySchema>;
+
+/** How the function under test differs from a plain one. */
+export interface Setup {
+  callers?: Callers;
+  browsers?: boolean;
+  variables?: Record<string, string | null>;
+  run?: (call: Call<Body>) => Promise<{ status: number; body: unknown; headers?: Record<string, string> }>;
+  fetch?: typeof fetch;
+}
+
+/** Makes the function. */
+export function setUp(setup: Setup = {}) {
+  const calls: Call<Body>[] = [];
+  const lines: string[] = [];
+  const { callers = "secret", browsers = callers !== "secret", variables = {}, run } = setup;
+  const fn = createFunction({
+    slug: "fb-test",
+    callers,
+    browsers,
+    bodySchema,
+    run: async (call) => {
+      calls.push(call);
+      return await (run?.(call) ?? Promise.resolve({ status: 200, body: { done: true } }));
+    },
+  }, {
+    get: environment(variables),
+    log_sink: (_level, line) => lines.push(line),
+    ...(setup.fetch === undefined ? {} : { fetch: setup.fetch }),
+  });
+  return { fn, calls, lines };
+}
+
+/** A request to it. */
+export function post(headers: Record<string, string>, body: BodyInit = "{}"): Request {
+  return new Request("http://127.0.0.1/fb-test", { method: "POST", headers, body });
+}
+
+/** What a stranger is told. */
+export const UNAUTHORIZED = { code: "unauthorized", message: "This request is not authenticated." };
+
+/** The error of an answer without its request id, which has to be one. */
+export async function errorOf(response: Response) {
+  const { error } = await response.json();
+  const { request_id, ...rest } = error;
+  assert(/^[0-9a-f-]{36}$/.test(request_id));
+  return rest;
+}

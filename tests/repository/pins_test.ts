@@ -1,0 +1,60 @@
+/**
+ * One version of every dependency: the functions' import maps, the repository's and package.json agree, and each function
+ * names what it reaches, for nothing but its own import map is deployed with it.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
+import { listFunctions } from "../../scripts/supabase-local/functions.ts";
+import { importsOf, reachedFrom } from "./import_graph.ts";
+
+function importsIn(path: string): Record<string, string> {
+  const config: { imports?: Record<string, string> } = JSON.parse(Deno.readTextFileSync(`${repositoryRoot}/${path}`));
+  return config.imports ?? {};
+}
+
+function pinsIn(imports: Record<string, string>): [string, string][] {
+  return Object.values(imports).filter((target) => target.startsWith("npm:")).map((target) => {
+    const found = /^npm:\/?((?:@[^/]+\/)?[^@/]+)@([^/]+)/.exec(target);
+    return [found?.[1] ?? target, found?.[2] ?? "none"];
+  });
+}
+
+const wanted: Record<string, string> =
+  JSON.parse(Deno.readTextFileSync(`${repositoryRoot}/package.json`)).devDependencies;
+
+Deno.test("every pin of every deno.json is exact and is the version of package.json", () => {
+  const files = ["deno.json", ...listFunctions(repositoryRoot).map((slug) => `supabase/functions/${slug}/deno.json`)];
+  for (const file of files) {
+    const pins = pinsIn(importsIn(file));
+    assert(pins.length > 0 || file !== "deno.json", file);
+    for (const [name, version] of pins) {
+      assertMatch(version, /^\d+\.\d+\.\d+$/, `${file}: ${name}`);
+      assertEquals(version, wanted[name], `${file}: ${name}`);
+    }
+  }
+});
+
+Deno.test("package.json has exact versions, and the lock file names no registry", () => {
+  for (const [name, version] of Object.entries(wanted)) {
+    assertMatch(version, /^(npm:[a-z-]+@)?\d+\.\d+\.\d+(-[a-z0-9.]+)?$/, name);
+  }
+  assert(!Deno.readTextFileSync(`${repositoryRoot}/package-lock.json`).includes('"resolved"'));
+});
+
+Deno.test("each function's deno.json names every package that the function reaches", () => {
+  for (const slug of listFunctions(repositoryRoot)) {
+    const imports = importsIn(`supabase/functions/${slug}/deno.json`);
+    for (const file of reachedFrom(`supabase/functions/${slug}/index.ts`)) {
+      for (const { specifier, file: target } of importsOf(file)) {
+        if (target !== null || specifier.startsWith("node:")) continue;
+        const named = Object.keys(imports).some((name) =>
+          name === specifier || (name.endsWith("/") && specifier.startsWith(name))
+        );
+        assert(named, `${slug}: ${specifier}, imported by ${file}, is not in its deno.json`);
+      }
+    }
+  }
+});

@@ -63,7 +63,7 @@ Deno.test("the guide installs the suite into a foreign host, which goes on as be
       assertStringIncludes(config, "[functions.capi-event]\nenabled = true\nverify_jwt = false\n");
       assert("shared/errors.ts" in files && "supabase/functions/fb-sync-metadata/index.ts" in files);
       const migrations = Object.keys(files).filter((path) => path.startsWith("supabase/migrations/")).sort();
-      assertEquals(migrations[3], "supabase/migrations/20250312080201_require_extensions.sql");
+      assertEquals(migrations[3], "supabase/migrations/20250312080201_fb_ads_0_1_0.sql");
     });
 
     await t.step("2. migrations are pushed in order, without --include-all", () => runSection(/^2\./));

@@ -1,0 +1,147 @@
+-- Touches: landings that an ad may have caused.
+-- Why digests: a touch is looked up by what it shares with a sale, never listed by whose it is. The click id alone is
+-- in clear, because the sale that is credited names it.
+-- One landing is one touch, whatever tells of it how often.
+-- Why a lock by visitor: the page view and the lead of one landing come in two requests at the same moment, in either
+-- order, and are one touch.
+
+create table fb_ads.ad_clicks (
+  id bigint generated always as identity primary key,
+  clicked_at timestamptz not null,
+  fb_ad_id text,
+  fb_adset_id text,
+  fb_campaign_id text,
+  utm_content_id text,
+  utm_term_id text,
+  utm_campaign_id text,
+  fbclid text,
+  fbc_digest text,
+  browser_digest text,
+  user_digest text,
+  email_digests text[],
+  phone_digests text[],
+  page_url text,
+  consent text,
+  event_name text,
+  event_id text,
+  created_at timestamptz not null default now(),
+  constraint click_says_something check (
+    coalesce(fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid) is not null
+  ),
+  constraint click_can_be_matched check (
+    coalesce(fbc_digest, browser_digest, user_digest, email_digests[1], phone_digests[1]) is not null
+  ),
+  constraint consent_is_granted_or_not_needed check (consent = 'granted')
+);
+
+comment on table fb_ads.ad_clicks is
+  'Touches: landings from an ad, as events told of them. One landing reloaded is one row. Kept for '
+  'settings.click_retention.';
+comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
+comment on column fb_ads.ad_clicks.clicked_at is
+  'When the click landed: of a click id, when it was first seen; else when the event happened.';
+comment on column fb_ads.ad_clicks.fb_ad_id is
+  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_click says what the catalogue makes of it.';
+comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
+comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
+comment on column fb_ads.ad_clicks.utm_content_id is
+  'Number in utm_content: an ad''s id by convention, of whichever level the catalogue says.';
+comment on column fb_ads.ad_clicks.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
+comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
+comment on column fb_ads.ad_clicks.fbclid is
+  'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
+comment on column fb_ads.ad_clicks.fbc_digest is
+  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because the time in it may differ between '
+  'browser and server.';
+comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
+comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
+comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
+comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
+comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
+comment on column fb_ads.ad_clicks.consent is
+  'granted; null where consent is not asked for. Without consent nothing is stored.';
+comment on column fb_ads.ad_clicks.event_name is 'event_name of the event that told of it first.';
+comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
+comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
+
+create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
+create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at) where browser_digest is not null;
+create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
+create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off) where email_digests is not null;
+create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off) where phone_digests is not null;
+create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
+
+alter table fb_ads.ad_clicks enable row level security;
+
+create function fb_ads.is_payment_host(host text)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select
+    from fb_ads.settings as settings
+    cross join unnest(settings.payment_hosts) as known (host)
+    where lower(is_payment_host.host) = known.host or lower(is_payment_host.host) like '%.' || known.host
+  );
+$$;
+
+comment on function fb_ads.is_payment_host(text) is
+  'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
+
+create function fb_ads.ids_of_touch(touch jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array[
+    touch ->> 'fb_ad_id', touch ->> 'fb_adset_id', touch ->> 'fb_campaign_id',
+    touch ->> 'utm_content_id', touch ->> 'utm_term_id', touch ->> 'utm_campaign_id'
+  ];
+$$;
+
+comment on function fb_ads.ids_of_touch(jsonb) is 'The ids that a touch carries, each in its place.';
+
+create function fb_ads.keys_of_touch(touch jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array_remove(
+    array[touch ->> 'fbc_digest', touch ->> 'browser_digest', touch ->> 'user_digest']
+      || array(select jsonb_array_elements_text(coalesce(touch -> 'email_digests', '[]')))
+      || array(select jsonb_array_elements_text(coalesce(touch -> 'phone_digests', '[]'))),
+    null
+  );
+$$;
+
+comment on function fb_ads.keys_of_touch(jsonb) is 'All digests by which a touch can be matched.';
+
+create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
+returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
+      jsonb_set(browser_data, '{fbc}', to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4))))
+    else browser_data
+  end
+  from (
+    select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
+    from fb_ads.ad_clicks as click
+    where click.fbc_digest = encode(sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex')
+      -- As for landings: a link that is passed on is seen for the first time once more.
+      and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
+  ) as known;
+$$;
+
+comment on function fb_ads.with_first_sight(jsonb, text) is
+  'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
+  'that click, if an earlier event told of it. Never a later one.';
+
+create function fb_ads.lock_visitors(landings jsonb[])
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
+  from (
+    select distinct hashtext(key) & 1023 as lock
+    from unnest(landings) as landing (touch)
+    cross join unnest(fb_ads.keys_of_touch(landing.touch)) as key
+    order by lock
+  ) as place;
+end;
+$$;
+
+comment on function fb_ads.lock_visitors(jsonb[]) is
+  'Until the transaction ends, keeps others from storing landings of the same browsers, clicks and people. All at '
+  'once and in one order, so that no two batches wait for each other in a circle.';

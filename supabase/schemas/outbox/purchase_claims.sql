@@ -1,0 +1,196 @@
+-- From the bare key of a purchase to what is sent: the function claims the keys, reads the sale and its checkout, and
+-- freezes the content.
+-- Why two calls: TypeScript normalises and hashes, and what is frozen must not change between two attempts.
+
+create function fb_ads.claim_waiting_purchases(lease_id uuid, pixel_ids text[], most integer)
+returns text[] language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  refs text[];
+begin
+  with due as (
+    select event.id
+    from fb_ads.conversion_events as event
+    where event.state = 'waiting' and event.not_before <= now()
+    order by event.not_before
+    limit most
+    for update skip locked
+  ),
+  claimed as (
+    update fb_ads.conversion_events as event
+    set state = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then 'expired' else 'waiting' end,
+      final_at = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then now() end,
+      attempts = event.attempts + 1,
+      lease_id = claim_waiting_purchases.lease_id,
+      not_before = now() + interval '90 seconds'
+    from due
+    where event.id = due.id
+    returning event.id, event.state, event.transaction_ref
+  ),
+  expired as (
+    insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
+    select claimed.id, pixel.id, 'expired', 'event_too_old'
+    from claimed
+    cross join unnest(pixel_ids) as pixel (id)
+    where claimed.state = 'expired'
+  )
+  select array_agg(claimed.transaction_ref) into refs from claimed where claimed.state = 'waiting';
+  return coalesce(refs, '{}');
+end;
+$$;
+
+comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
+  'Leases keys of purchases that are to be frozen and returns their references; those older than Meta takes become '
+  'expired.';
+
+create function fb_ads.settle_unfrozen_purchases(
+  lease uuid,
+  pixel_ids text[],
+  require_consent boolean,
+  found_sales jsonb
+)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  with sales as (
+    select (found_sale ->> 'id')::bigint as id, found_sale ->> 'consent' as consent,
+      (found_sale ->> 'consent_at')::timestamptz as consent_at, found_sale #>> '{sale,order_id}' as order_id,
+      (found_sale #>> '{sale,completed_at}')::timestamptz as completed_at
+    from jsonb_array_elements(found_sales) as found_sale
+  ),
+  suppressed as (
+    update fb_ads.conversion_events as event
+    set state = 'suppressed', consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
+      event_time = sales.completed_at, final_at = now(), lease_id = null
+    from sales
+    where event.id = sales.id and event.lease_id = lease
+      and (sales.consent = 'denied' or (sales.consent is null and require_consent))
+    returning event.id
+  ),
+  counted as (
+    insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
+    select suppressed.id, pixel.id, 'suppressed', 'no_consent'
+    from suppressed
+    cross join unnest(pixel_ids) as pixel (id)
+  )
+  -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
+  update fb_ads.conversion_events as event
+  set lease_id = null, not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
+  where event.lease_id = lease and event.state = 'waiting' and not exists (select from sales where sales.id = event.id);
+$$;
+
+comment on function fb_ads.settle_unfrozen_purchases(uuid, text[], boolean, jsonb) is
+  'Of the claimed purchases: suppresses those without consent (nothing of the person is kept) and puts off those that '
+  'the host does not show as paid.';
+
+create function public.fb_claim_purchases(request jsonb)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  lease uuid := gen_random_uuid();
+  pixel_ids text[] := array(select jsonb_array_elements_text(request -> 'pixel_ids'));
+  require_consent boolean := (request ->> 'require_consent')::boolean;
+  refs text[];
+  found_sales jsonb;
+begin
+  refs := fb_ads.claim_waiting_purchases(lease, pixel_ids, coalesce((request ->> 'limit')::integer, 200));
+  if cardinality(refs) = 0 then
+    return jsonb_build_object('lease_id', lease, 'purchases', '[]'::jsonb, 'claimed', 0);
+  end if;
+
+  -- As json: jsonb_agg takes seconds for a checkout with a list of some thousand items.
+  select json_agg(json_build_object(
+    'id', event.id,
+    'sale', found_sale.sale || jsonb_build_object('completed_at', paid.at),
+    'checkout', case when checkout.content is not null then jsonb_build_object(
+      'id', checkout.id, 'event_name', checkout.event_name, 'event_id', checkout.event_id,
+      'event_time', floor(extract(epoch from checkout.event_time)), 'content', checkout.content,
+      'user_data', coalesce(checkout.user_data, '{}') || coalesce(checkout.browser_data, '{}')
+    ) end,
+    'user_digest', buyer.digest,
+    'browser_digest', checkout.browser_digest,
+    'consent', verdict.consent, 'consent_at', verdict.since
+  ))::jsonb
+  into found_sales
+  from (
+    select distinct on (listed.sale ->> 'transaction_ref') listed.sale
+    from fb_ads.find_purchases(refs) as listed (sale)
+    where (listed.sale ->> 'is_completed')::boolean
+  ) as found_sale
+  join fb_ads.conversion_events as event
+    on event.event_name = 'Purchase' and event.event_id = found_sale.sale ->> 'transaction_ref' and event.lease_id = lease
+  cross join lateral (
+    select coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time), fb_ads.digest_of(found_sale.sale ->> 'user_ref')
+  ) as paid (at, by_digest)
+  cross join lateral fb_ads.find_checkout(
+    paid.by_digest,
+    array[found_sale.sale ->> 'transaction_ref', found_sale.sale ->> 'order_id', found_sale.sale ->> 'transaction_id'],
+    paid.at
+  ) as checkout
+  cross join lateral (select coalesce(paid.by_digest, checkout.user_digest)) as buyer (digest)
+  cross join lateral fb_ads.newest_consent(buyer.digest, checkout.browser_digest) as known
+  -- A guest's consent stands on the checkout alone.
+  cross join lateral (
+    select said.consent, said.since
+    from (
+      values (known.state, known.since), (checkout.consent, checkout.consent_at), (null::text, null::timestamptz)
+    ) as said (consent, since)
+    order by said.consent is null, said.since desc, said.consent
+    limit 1
+  ) as verdict (consent, since);
+
+  perform fb_ads.settle_unfrozen_purchases(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
+  return jsonb_build_object(
+    'lease_id', lease,
+    'claimed', cardinality(refs),
+    'purchases', coalesce((
+      select json_agg(found_sale)::jsonb
+      from jsonb_array_elements(found_sales) as found_sale
+      where found_sale ->> 'consent' = 'granted' or (found_sale ->> 'consent' is null and not require_consent)
+    ), '[]'::jsonb)
+  );
+end;
+$$;
+
+comment on function public.fb_claim_purchases(jsonb) is
+  'Called by capi-event with {pixel_ids, require_consent, limit?}: leases purchases whose content is to be frozen (90 '
+  's) and returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without '
+  'consent are suppressed here and not returned.';
+
+create function public.fb_freeze_purchases(request jsonb)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  frozen bigint;
+begin
+  with given as (
+    select *
+    from jsonb_to_recordset(request -> 'purchases') as given (
+      id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb, order_id text,
+      checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
+      refused text
+    )
+  ),
+  written as (
+    update fb_ads.conversion_events as event
+    set state = case when given.refused is null then 'stored' when given.refused = 'event_too_old' then 'expired' else 'refused' end,
+      event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
+      content = given.content, user_data = nullif(given.user_data, '{}'), browser_data = nullif(given.browser_data, '{}'),
+      order_id = given.order_id, checkout_event_id = given.checkout_event_id,
+      user_digest = given.user_digest, browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
+      consent = given.consent, consent_at = given.consent_at, lease_id = null,
+      final_at = case when given.refused = 'event_too_old' then now() end
+    from given
+    where event.id = given.id and event.state = 'waiting' and event.lease_id = (request ->> 'lease_id')::uuid
+    returning event.id, event.state, given.refused
+  ),
+  delivered as (
+    insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
+    select written.id, pixel.id, case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end, written.refused
+    from written
+    cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
+  )
+  select count(*) into frozen from written;
+  return jsonb_build_object('frozen', frozen);
+end;
+$$;
+
+comment on function public.fb_freeze_purchases(jsonb) is
+  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for '
+  'all, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the reason is '
+  'event_too_old. Rows whose lease is another''s by now are left alone. Returns {frozen}.';

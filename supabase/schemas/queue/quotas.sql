@@ -1,0 +1,216 @@
+-- What Meta says of its quotas, and what is parked or stopped because of it.
+-- Why a parking is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
+
+create table fb_ads.rate_limits (
+  scope text not null,
+  key text not null,
+  use_case text not null default '',
+  usage_percent numeric,
+  regain_at timestamptz,
+  access_tier text,
+  parked_at timestamptz,
+  parked_until timestamptz,
+  stopped_at timestamptz,
+  probe_after timestamptz,
+  stop_error jsonb,
+  updated_at timestamptz not null default now(),
+  primary key (scope, key, use_case),
+  constraint scope_is_known check (scope in ('app', 'token', 'account', 'pixel')),
+  constraint stop_has_a_reason check ((stopped_at is null) = (stop_error is null))
+);
+
+comment on table fb_ads.rate_limits is
+  'What Meta last said of its quotas, and what is parked or stopped because of it.';
+comment on column fb_ads.rate_limits.scope is
+  'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
+comment on column fb_ads.rate_limits.key is
+  'app: default; token: first 16 hex digits of its SHA-256; account: Meta''s digits; pixel: its id.';
+comment on column fb_ads.rate_limits.use_case is
+  'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
+comment on column fb_ads.rate_limits.usage_percent is
+  'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
+comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
+comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
+comment on column fb_ads.rate_limits.parked_at is 'When the parking was last asked for.';
+comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
+comment on column fb_ads.rate_limits.stopped_at is
+  'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
+comment on column fb_ads.rate_limits.probe_after is 'When one call may try whether the trouble is over.';
+comment on column fb_ads.rate_limits.stop_error is
+  'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
+comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
+
+alter table fb_ads.rate_limits enable row level security;
+
+create function fb_ads.use_case_kinds(use_case text)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case use_case
+    when 'ads_management' then fb_ads.sync_kinds('fb-sync-metadata') || array['missing_objects']
+    when 'ads_insights' then array['insights', 'reconciliation']
+    else fb_ads.sync_kinds('fb-sync-metadata') || fb_ads.sync_kinds('fb-sync-insights')
+  end;
+$$;
+
+comment on function fb_ads.use_case_kinds(text) is
+  'Which kinds of jobs spend the quota of a Meta use case; of every use case for any other word.';
+
+create function fb_ads.parked_until(account_id uuid, kind text)
+returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select coalesce(max(quota.parked_until), now())
+  from fb_ads.rate_limits as quota
+  where quota.parked_until > now()
+    and parked_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
+    and (
+      quota.scope = 'app'
+      or (
+        quota.scope = 'account'
+        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = parked_until.account_id)
+      )
+    );
+$$;
+
+comment on function fb_ads.parked_until(uuid, text) is
+  'When a new job of that kind may start: now, or the end of the longest parking that holds it.';
+
+create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
+returns timestamptz language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
+begin
+  insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_at, parked_until)
+  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), clock_timestamp(), ends_at)
+  on conflict on constraint rate_limits_pkey do update set
+    parked_at = excluded.parked_at,
+    parked_until = greatest(quota.parked_until, excluded.parked_until),
+    updated_at = now();
+
+  update fb_ads.sync_jobs as job
+  set
+    not_before = ends_at,
+    last_error = coalesce(park_sync_jobs.error, job.last_error)
+  where job.state = 'pending'
+    and job.not_before < ends_at
+    and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
+    and (
+      park_sync_jobs.scope = 'app'
+      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
+    );
+  return ends_at;
+end;
+$$;
+
+comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
+  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most '
+  'a day; a longer parking is never shortened. Returns its end.';
+
+create function fb_ads.store_usage(usage jsonb)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
+    r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
+    case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
+    r.access_tier
+  from jsonb_to_recordset(usage) as r (
+    scope text, key text, use_case text, usage_percent numeric, regain_seconds double precision, access_tier text
+  )
+  where r.scope in ('app', 'account') and r.key is not null
+  order by r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent desc nulls last
+  on conflict (scope, key, use_case) do update set
+    usage_percent = excluded.usage_percent,
+    regain_at = excluded.regain_at,
+    access_tier = coalesce(excluded.access_tier, quota.access_tier),
+    updated_at = now()
+  where (quota.usage_percent, quota.regain_at, quota.access_tier)
+    is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
+
+  -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
+  select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
+  from jsonb_to_recordset(usage) as r (scope text, key text, use_case text, regain_seconds double precision)
+  where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
+  group by r.scope, r.key, r.use_case
+  order by r.key, r.use_case;
+$$;
+
+comment on function fb_ads.store_usage(jsonb) is
+  'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of '
+  'each; and parks what is blocked.';
+
+create function fb_ads.app_parked_until(job fb_ads.sync_jobs)
+returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select max(quota.parked_until)
+  from fb_ads.rate_limits as quota
+  where quota.scope = 'app'
+    and quota.key = 'default'
+    and quota.parked_until > now()
+    and quota.parked_at > job.claimed_at
+    and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
+$$;
+
+comment on function fb_ads.app_parked_until(fb_ads.sync_jobs) is
+  'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
+  'where nobody was. A job that is claimed in spite of a parking was freed by an operator.';
+
+create function fb_ads.stop_token(fingerprint text, error jsonb)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  values ('token', fingerprint, now(), error, now() + interval '55 seconds')
+  on conflict (scope, key, use_case) do update set
+    stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
+    stop_error = excluded.stop_error,
+    probe_after = excluded.probe_after,
+    updated_at = now();
+$$;
+
+comment on function fb_ads.stop_token(text, jsonb) is
+  'Remembers that Meta refuses a token and why. One probe a minute follows; another token in Vault has another '
+  'fingerprint and is not stopped.';
+
+create function fb_ads.may_use_token(fingerprint text)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select not exists (
+    select
+    from fb_ads.rate_limits as quota
+    where quota.scope = 'token'
+      and quota.key = fingerprint
+      and quota.stopped_at is not null
+      and quota.probe_after > now()
+  );
+$$;
+
+comment on function fb_ads.may_use_token(text) is 'Whether a token is good as far as we know, or due for a probe.';
+
+create function fb_ads.clear_stops(job fb_ads.sync_jobs)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  -- Whatever answered is neither dead nor forbidden.
+  update fb_ads.rate_limits as quota
+  set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
+  where quota.stopped_at is not null
+    and (
+      (quota.scope = 'token' and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id))
+      or (quota.scope = 'account' and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id))
+    );
+$$;
+
+comment on function fb_ads.clear_stops(fb_ads.sync_jobs) is
+  'After a stored page: the job''s token and account are not stopped any more.';
+
+create function fb_ads.fail_account(job fb_ads.sync_jobs, error jsonb)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  with failed as (
+    update fb_ads.sync_jobs as other
+    set state = 'failed', finished_at = now(), last_error = error
+    where other.account_id = job.account_id and other.state = 'pending'
+  )
+  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
+  from public.ad_accounts as account
+  where account.id = job.account_id
+  on conflict (scope, key, use_case) do update set
+    stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
+    stop_error = excluded.stop_error,
+    probe_after = excluded.probe_after,
+    updated_at = now();
+$$;
+
+comment on function fb_ads.fail_account(fb_ads.sync_jobs, jsonb) is
+  'Ends the open jobs of an account that may not be read and says why; the next night tries it again with one call.';

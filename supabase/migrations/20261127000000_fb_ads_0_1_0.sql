@@ -16,7 +16,7 @@ begin
   );
   if missing is not null then
     raise exception 'these extensions are not available on this server: %', missing
-      using hint = 'Enable them for the project (Database > Extensions in the dashboard), then push the migrations again.';
+      using hint = 'Enable them in the dashboard (Database > Extensions), then push the migrations again.';
   end if;
 end;
 $$;
@@ -33,8 +33,8 @@ create extension if not exists supabase_vault;
 -- The schema of the machinery, and the role that reads the reports.
 -- Why a schema of its own: the Data API exposes `public` alone, so queues, outbox and personal data cannot be reached
 -- through it.
--- Why the role is made only where it is missing: a role outlives a reset of its database, and belongs to all databases of
--- the server.
+-- Why the role is made only where it is missing: a role outlives a reset of its database, and belongs to all databases
+-- of the server.
 
 create schema fb_ads;
 
@@ -55,8 +55,8 @@ $$;
 
 -- schemas/settings.sql
 
--- What triggers, cron and functions must agree on. They cannot all see environment variables, so it is one row here, and
--- it holds without a deployment.
+-- What triggers, cron and functions must agree on. They cannot all see environment variables, so it is one row here. A
+-- change holds at once, without a deployment.
 
 create table fb_ads.settings (
   id boolean primary key default true,
@@ -159,7 +159,9 @@ create table fb_ads.settings (
   ),
   constraint alert_ages_are_positive check (
     alert_sync_age > interval '0' and alert_backfill_age > interval '0' and alert_delivery_age > interval '0'
-    and alert_attribution_age > interval '0' and alert_run_silence > interval '0' and alert_purchase_silence > interval '0'
+    and alert_attribution_age > interval '0'
+    and alert_run_silence > interval '0'
+    and alert_purchase_silence > interval '0'
   )
 );
 
@@ -174,8 +176,8 @@ comment on column fb_ads.settings.project_host is
   'Host of the project URL where it is neither <ref>.supabase.co nor loopback: a custom domain (https), or the '
   'gateway''s name beside a database in a container (http). Null: no other host may receive the function key.';
 comment on column fb_ads.settings.metadata_page_size is
-  'Objects a page with which a list of campaigns, ad sets or ads begins. Halved when Meta asks to reduce the amount '
-  'of data.';
+  'Objects a page with which a list of campaigns, ad sets or ads begins. '
+  'Halved when Meta asks to reduce the amount of data.';
 comment on column fb_ads.settings.metadata_page_size_max is
   'The largest page that a list grows to while every page succeeds.';
 comment on column fb_ads.settings.insights_page_size is
@@ -193,18 +195,18 @@ comment on column fb_ads.settings.insights_open_reports is
 comment on column fb_ads.settings.insights_hourly_refresh is
   'Whether today and yesterday are read every hour, beside the nightly window.';
 comment on column fb_ads.settings.browser_events is
-  'event_name values that a publishable key may send. Never Purchase: it comes from completed transactions or a '
-  'secret key.';
+  'event_name values that a publishable key may send. Never Purchase: it '
+  'comes from completed transactions or a secret key.';
 comment on column fb_ads.settings.visitor_events_per_minute is
-  'Events that one client address may send in a minute. Generous, because a mobile carrier puts thousands of people '
-  'behind one address.';
+  'Events that one client address may send in a minute. Generous, because a mobile '
+  'carrier puts thousands of people behind one address.';
 comment on column fb_ads.settings.visitor_events_per_day is
   'Events that one client address may send in a UTC day; bounds what a stranger can fill the tables with.';
 comment on column fb_ads.settings.browser_events_per_minute is
   'Events that all browsers together may send in a minute.';
 comment on column fb_ads.settings.checkout_window is
-  'How long before a sale the same user''s checkout may lie to lend it its browser data, when no order id links them. '
-  'At most 7 days.';
+  'How long before a sale the same user''s checkout may lie to lend it its browser '
+  'data, when no order id links them. At most 7 days.';
 comment on column fb_ads.settings.completed_statuses is
   'Statuses of a transaction that mean paid, in lower case: the default of fb_ads.attach_transactions.';
 comment on column fb_ads.settings.refunded_statuses is
@@ -212,8 +214,8 @@ comment on column fb_ads.settings.refunded_statuses is
 comment on column fb_ads.settings.charged_back_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back whatever was refunded.';
 comment on column fb_ads.settings.purchases_view_md5 is
-  'Digest of fb_ads.purchases as this suite made it; while it fits, the view may be made anew. A view that the host '
-  'defined is left alone.';
+  'Digest of fb_ads.purchases as this suite made it; while it fits, the view may be '
+  'made anew. A view that the host defined is left alone.';
 comment on column fb_ads.settings.attribution_window is
   'How long before the checkout a click may lie to be credited, both ends included, to the second.';
 comment on column fb_ads.settings.attribution_revision_window is
@@ -221,11 +223,11 @@ comment on column fb_ads.settings.attribution_revision_window is
 comment on column fb_ads.settings.attribution_lookup_patience is
   'How long a sale waits at most for an ad that is being read by its id.';
 comment on column fb_ads.settings.landing_reload_window is
-  'A landing without click id that comes again from the same browser with the same ids within this time is a reload, '
-  'not a second touch.';
+  'A landing without click id that comes again from the same browser with the same '
+  'ids within this time is a reload, not a second touch.';
 comment on column fb_ads.settings.payment_hosts is
-  'Domains of payment pages beside the built-in list (lower case, with all hosts below them): a return from there is '
-  'no touch.';
+  'Domains of payment pages beside the built-in list (lower case, with all '
+  'hosts below them): a return from there is no touch.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
@@ -259,7 +261,8 @@ create function public.fb_read_secret(name text)
 returns text language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if fb_read_secret.name is null
-    or fb_read_secret.name !~ '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
+    or fb_read_secret.name !~
+      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
   return (
@@ -350,7 +353,9 @@ begin
   return net.http_post(
     url := rtrim(project_url, '/') || '/functions/v1/' || slug,
     body := coalesce(body, '{}'::jsonb),
-    headers := jsonb_build_object('Content-Type', 'application/json', 'Prefer', 'respond-async', 'apikey', function_key),
+    headers := jsonb_build_object(
+      'Content-Type', 'application/json', 'Prefer', 'respond-async', 'apikey', function_key
+    ),
     timeout_milliseconds := 5000
   );
 end;
@@ -395,8 +400,8 @@ comment on column public.ad_accounts.status is
 comment on column public.ad_accounts.enabled is
   'Whether the syncs read this account. Follows FB_ADS_ACCOUNT_IDS when that changes; may be changed by hand between.';
 comment on column public.ad_accounts.configured is
-  'Whether FB_ADS_ACCOUNT_IDS named the account (or was *) when it was last seen. A change of this, and nothing else, '
-  'moves enabled.';
+  'Whether FB_ADS_ACCOUNT_IDS named the account (or was *) when it was last seen. '
+  'A change of this, and nothing else, moves enabled.';
 comment on column public.ad_accounts.created_at is 'When the account was first seen.';
 comment on column public.ad_accounts.updated_at is 'When a column of this row last changed.';
 
@@ -414,7 +419,9 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
   ),
   written as (
     insert into public.ad_accounts as a (fb_account_id, name, currency, timezone_name, status, configured, enabled)
-    select i.fb_account_id, i.name, i.currency, i.timezone_name, i.status, coalesce(i.configured, false), coalesce(i.configured, false)
+    select
+      i.fb_account_id, i.name, i.currency, i.timezone_name, i.status, coalesce(i.configured, false),
+      coalesce(i.configured, false)
     from incoming as i
     order by i.fb_account_id
     on conflict (fb_account_id) do update set
@@ -426,7 +433,10 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       -- Only a change of the configuration moves `enabled`, so that a switch set by hand stays.
       enabled = case when excluded.configured = a.configured then a.enabled else excluded.configured end,
       updated_at = now()
-    where (coalesce(excluded.name, a.name), coalesce(excluded.currency, a.currency), coalesce(excluded.timezone_name, a.timezone_name), coalesce(excluded.status, a.status), excluded.configured)
+    where (
+      coalesce(excluded.name, a.name), coalesce(excluded.currency, a.currency),
+      coalesce(excluded.timezone_name, a.timezone_name), coalesce(excluded.status, a.status), excluded.configured
+    )
       is distinct from (a.name, a.currency, a.timezone_name, a.status, a.configured)
     returning 1
   )
@@ -453,7 +463,9 @@ create function fb_ads.refused_accounts(request jsonb)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     jsonb_agg(
-      jsonb_build_object('fb_account_id', named.fb_account_id, 'reason', case when account.id is null then 'unknown' else 'disabled' end)
+      jsonb_build_object(
+        'fb_account_id', named.fb_account_id, 'reason', case when account.id is null then 'unknown' else 'disabled' end
+      )
       order by named.position
     ),
     '[]'
@@ -473,14 +485,18 @@ begin
   if owner_of_objects.fb_account_id is null then
     return owner_of_objects.account_id;
   end if;
-  insert into public.ad_accounts as account (fb_account_id) values (owner_of_objects.fb_account_id) on conflict do nothing;
-  return (select account.id from public.ad_accounts as account where account.fb_account_id = owner_of_objects.fb_account_id);
+  insert into public.ad_accounts as account (fb_account_id)
+  values (owner_of_objects.fb_account_id)
+  on conflict do nothing;
+  return (
+    select account.id from public.ad_accounts as account where account.fb_account_id = owner_of_objects.fb_account_id
+  );
 end;
 $$;
 
 comment on function fb_ads.owner_of_objects(uuid, text) is
-  'The account that objects read by id belong to: the one Meta named, which is stored disabled when it is new, else '
-  'the job''s.';
+  'The account that objects read by id belong to: the one Meta named, which is '
+  'stored disabled when it is new, else the job''s.';
 
 -- schemas/catalogue/campaigns.sql
 
@@ -547,8 +563,12 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     left join public.ad_campaigns as c on c.fb_campaign_id = i.fb_campaign_id
   ),
   written as (
-    insert into public.ad_campaigns as c (account_id, fb_campaign_id, name, objective, status, effective_status, start_time, stop_time)
-    select upsert_campaigns.account_id, m.fb_campaign_id, m.name, m.objective, m.status, m.effective_status, m.start_time, m.stop_time
+    insert into public.ad_campaigns as c (
+      account_id, fb_campaign_id, name, objective, status, effective_status, start_time, stop_time
+    )
+    select
+      upsert_campaigns.account_id, m.fb_campaign_id, m.name, m.objective, m.status, m.effective_status, m.start_time,
+      m.stop_time
     from merged as m
     order by m.fb_campaign_id
     on conflict (fb_campaign_id) do update set
@@ -561,7 +581,10 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       stop_time = excluded.stop_time,
       updated_at = now()
     where (c.account_id, c.name, c.objective, c.status, c.effective_status, c.start_time, c.stop_time)
-      is distinct from (excluded.account_id, excluded.name, excluded.objective, excluded.status, excluded.effective_status, excluded.start_time, excluded.stop_time)
+      is distinct from (
+        excluded.account_id, excluded.name, excluded.objective, excluded.status, excluded.effective_status,
+        excluded.start_time, excluded.stop_time
+      )
     returning 1
   )
   select count(*) from written;
@@ -660,7 +683,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
   ),
   written as (
     insert into public.ad_adsets as s (
-      account_id, campaign_id, fb_adset_id, name, status, effective_status, daily_budget, lifetime_budget, targeting_summary, start_time, stop_time
+      account_id, campaign_id, fb_adset_id, name, status, effective_status, daily_budget, lifetime_budget,
+      targeting_summary, start_time, stop_time
     )
     select
       upsert_adsets.account_id, m.campaign_id, m.fb_adset_id, m.name, m.status, m.effective_status,
@@ -679,10 +703,14 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       start_time = excluded.start_time,
       stop_time = excluded.stop_time,
       updated_at = now()
-    where (s.account_id, s.campaign_id, s.name, s.status, s.effective_status, s.daily_budget, s.lifetime_budget, s.targeting_summary, s.start_time, s.stop_time)
+    where (
+      s.account_id, s.campaign_id, s.name, s.status, s.effective_status, s.daily_budget, s.lifetime_budget,
+      s.targeting_summary, s.start_time, s.stop_time
+    )
       is distinct from (
         excluded.account_id, excluded.campaign_id, excluded.name, excluded.status, excluded.effective_status,
-        excluded.daily_budget, excluded.lifetime_budget, excluded.targeting_summary, excluded.start_time, excluded.stop_time
+        excluded.daily_budget, excluded.lifetime_budget, excluded.targeting_summary, excluded.start_time,
+        excluded.stop_time
       )
     returning 1
   )
@@ -738,8 +766,8 @@ comment on column public.ad_ads.effective_status is
 comment on column public.ad_ads.creative_id is 'Meta''s id of the creative that the ad shows.';
 comment on column public.ad_ads.creative_summary is 'The creative in one readable line of at most 500 characters.';
 comment on column public.ad_ads.url_tags is
-  'Meta''s url_tags of the creative: the parameters that Meta adds to the landing page''s address. Attribution needs '
-  'the ad''s id in them.';
+  'Meta''s url_tags of the creative: the parameters that Meta adds to the landing '
+  'page''s address. Attribution needs the ad''s id in them.';
 comment on column public.ad_ads.created_at is 'When the ad was first stored here.';
 comment on column public.ad_ads.updated_at is 'When a column of this row last changed.';
 
@@ -755,8 +783,8 @@ returns uuid language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.ad_key(uuid) is
-  'A new key of an ad that begins like its account''s: the ads of one account, and their spend of a day, then lie '
-  'side by side in every index.';
+  'A new key of an ad that begins like its account''s: the ads of one account, and '
+  'their spend of a day, then lie side by side in every index.';
 
 create function fb_ads.upsert_ads(account_id uuid, rows jsonb, dropped text[] default '{}')
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -776,15 +804,23 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       coalesce(i.status, a.status) as status,
       coalesce(i.effective_status, a.effective_status) as effective_status,
       case when 'creative' = any (dropped) then a.creative_id else i.creative_id end as creative_id,
-      case when dropped && array['creative', 'name', 'title', 'body', 'object_type', 'call_to_action_type'] then a.creative_summary else i.creative_summary end as creative_summary,
+      case
+        when dropped && array['creative', 'name', 'title', 'body', 'object_type', 'call_to_action_type']
+          then a.creative_summary
+        else i.creative_summary
+      end as creative_summary,
       case when dropped && array['creative', 'url_tags'] then a.url_tags else i.url_tags end as url_tags
     from incoming as i
     left join public.ad_adsets as s on s.fb_adset_id = i.fb_adset_id
     left join public.ad_ads as a on a.fb_ad_id = i.fb_ad_id
   ),
   written as (
-    insert into public.ad_ads as a (id, account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags)
-    select fb_ads.ad_key(upsert_ads.account_id), upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status, m.effective_status, m.creative_id, m.creative_summary, m.url_tags
+    insert into public.ad_ads as a (
+      id, account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags
+    )
+    select
+      fb_ads.ad_key(upsert_ads.account_id), upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status,
+      m.effective_status, m.creative_id, m.creative_summary, m.url_tags
     from merged as m
     order by m.fb_ad_id
     on conflict (fb_ad_id) do update set
@@ -797,7 +833,9 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       creative_summary = excluded.creative_summary,
       url_tags = excluded.url_tags,
       updated_at = now()
-    where (a.account_id, a.adset_id, a.name, a.status, a.effective_status, a.creative_id, a.creative_summary, a.url_tags)
+    where (
+      a.account_id, a.adset_id, a.name, a.status, a.effective_status, a.creative_id, a.creative_summary, a.url_tags
+    )
       is distinct from (
         excluded.account_id, excluded.adset_id, excluded.name, excluded.status, excluded.effective_status,
         excluded.creative_id, excluded.creative_summary, excluded.url_tags
@@ -808,8 +846,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.upsert_ads(uuid, jsonb, text[]) is
-  'Stores a set of ads of one account. Their ad sets must be stored (see stub_adsets). Returns how many rows it '
-  'wrote.';
+  'Stores a set of ads of one account. Their ad sets must be stored (see '
+  'stub_adsets). Returns how many rows it wrote.';
 
 create function fb_ads.stub_ads(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -918,7 +956,11 @@ create table fb_ads.sync_jobs (
   last_error jsonb,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
-  constraint kind_is_known check (kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects')),
+  constraint kind_is_known check (
+    kind in (
+      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects'
+    )
+  ),
   constraint state_is_known check (state in ('pending', 'running', 'done', 'failed')),
   constraint running_has_a_lease check ((state = 'running') = (lease_id is not null and lease_until is not null)),
   constraint ended_has_a_finish check ((state in ('done', 'failed')) = (finished_at is not null)),
@@ -929,17 +971,20 @@ create table fb_ads.sync_jobs (
     or (since is not null and until is not null and purpose is not null and plan_id is not null)
   ),
   constraint range_is_ordered check (since is null or until is null or since <= until),
-  constraint objects_have_ids check (kind not in ('objects', 'missing_objects') or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)),
+  constraint objects_have_ids check (
+    kind not in ('objects', 'missing_objects')
+    or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)
+  ),
   constraint page_size_is_positive check (page_size > 0)
 );
 
 comment on table fb_ads.sync_jobs is
-  'Work queue of both syncs. A job is claimed with a lease, and every write carries it: a worker whose lease was '
-  'given to another is refused.';
+  'Work queue of both syncs. A job is claimed with a lease, and every write carries '
+  'it: a worker whose lease was given to another is refused.';
 comment on column fb_ads.sync_jobs.id is 'Key; a lower one is older.';
 comment on column fb_ads.sync_jobs.account_id is
-  'The ad account to read; null for the discovery of accounts. One job an account runs at a time, whichever sync it '
-  'is of.';
+  'The ad account to read; null for the discovery of accounts. One job an '
+  'account runs at a time, whichever sync it is of.';
 comment on column fb_ads.sync_jobs.kind is
   'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: '
   'daily figures of a range; reconciliation: totals to compare with; missing_objects: objects that an insight spoke '
@@ -962,8 +1007,8 @@ comment on column fb_ads.sync_jobs.lease_id is 'Fence: a write with another leas
 comment on column fb_ads.sync_jobs.lease_until is
   'When the lease runs out and the job may be claimed by another. Renewed with every page.';
 comment on column fb_ads.sync_jobs.claimed_at is
-  'When the worker that holds or last held the job began with it; an app parked since then is not to be called for '
-  'it.';
+  'When the worker that holds or last held the job began with it; an app '
+  'parked since then is not to be called for it.';
 comment on column fb_ads.sync_jobs.not_before is 'Parked until then: a quota is spent, or an error wants a pause.';
 comment on column fb_ads.sync_jobs.cursor is 'Meta''s paging cursor after the last stored page; null at the beginning.';
 comment on column fb_ads.sync_jobs.page_size is
@@ -987,7 +1032,8 @@ create index sync_jobs_account_id_kind_created_at_idx on fb_ads.sync_jobs (accou
 create index sync_jobs_run_id_idx on fb_ads.sync_jobs (run_id);
 create index sync_jobs_finished_at_idx on fb_ads.sync_jobs (finished_at) where state in ('done', 'failed');
 create index sync_jobs_plan_id_idx on fb_ads.sync_jobs (plan_id);
-create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id) where report_run_id is not null and state in ('pending', 'running');
+create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id)
+  where report_run_id is not null and state in ('pending', 'running');
 -- Failures are few: this asks for them without reading the many jobs that went well.
 create index sync_jobs_failed_idx on fb_ads.sync_jobs (finished_at) where state = 'failed';
 
@@ -1030,8 +1076,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.may_start_report(fb_ads.sync_jobs) is
-  'Whether Meta may be given another report of the account: a few are under way at a time, and less urgent ones do '
-  'not count.';
+  'Whether Meta may be given another report of the account: a few are under '
+  'way at a time, and less urgent ones do not count.';
 
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1039,7 +1085,9 @@ begin
   update fb_ads.sync_jobs as job
   set
     state = 'failed', finished_at = now(),
-    last_error = jsonb_build_object('code', 'account_disabled', 'reason', 'account_disabled', 'message', 'The account was disabled.', 'at', now())
+    last_error = jsonb_build_object(
+      'code', 'account_disabled', 'reason', 'account_disabled', 'message', 'The account was disabled.', 'at', now()
+    )
   where job.account_id = new.id and job.state = 'pending';
   return null;
 end;
@@ -1264,8 +1312,14 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
     and (
-      (quota.scope = 'token' and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id))
-      or (quota.scope = 'account' and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id))
+      (
+        quota.scope = 'token'
+        and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id)
+      )
+      or (
+        quota.scope = 'account'
+        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+      )
     );
 $$;
 
@@ -1313,8 +1367,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_live_run(fb_ads.sync_runs) is
-  'Whether an invocation still holds its slot: it has just begun or ended a job, or holds one whose lease has not run '
-  'out.';
+  'Whether an invocation still holds its slot: it has just begun or ended a '
+  'job, or holds one whose lease has not run out.';
 
 create function fb_ads.free_slots(function_slug text)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1330,7 +1384,10 @@ comment on function fb_ads.free_slots(text) is 'How many more invocations of a s
 create function fb_ads.end_dead_runs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.sync_runs as run
-  set finished_at = now(), error = '{"code": "worker_lost", "message": "The invocation ended without a word: it was killed or ran out of its limits."}'
+  set finished_at = now(),
+    error = jsonb_build_object(
+      'code', 'worker_lost', 'message', 'The invocation ended without a word: it was killed or ran out of its limits.'
+    )
   where run.finished_at is null and not fb_ads.is_live_run(run);
 $$;
 
@@ -1347,7 +1404,8 @@ begin
   if fb_ads.free_slots(waiting.function_slug) > 0 then
     perform fb_ads.end_dead_runs();
     update fb_ads.sync_runs as run
-    set started_at = now(), lease_until = now() + interval '5 seconds', finished_at = null, jobs_left = null, error = null
+    set
+      started_at = now(), lease_until = now() + interval '5 seconds', finished_at = null, jobs_left = null, error = null
     where run.id = waiting.id;
     return '{"slot": true}';
   end if;
@@ -1394,16 +1452,18 @@ create function fb_ads.start_sync_job(job_id bigint, run_id uuid)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with started as (
     update fb_ads.sync_jobs as job
-    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(), lease_until = now() + interval '90 seconds', claimed_at = now()
+    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(),
+      lease_until = now() + interval '90 seconds', claimed_at = now()
     where job.id = start_sync_job.job_id and job.state = 'pending'
     returning job.*
   )
   select jsonb_build_object(
     'id', started.id, 'kind', started.kind, 'lease_id', started.lease_id,
     'fb_account_id', account.fb_account_id, 'currency', account.currency, 'timezone_name', account.timezone_name,
-    'since', started.since, 'until', started.until, 'object_level', started.object_level, 'object_ids', to_jsonb(started.object_ids),
-    'params', started.params, 'cursor', started.cursor, 'page_size', started.page_size, 'page_count', started.page_count,
-    'report_run_id', started.report_run_id, 'attempts', started.attempts
+    'since', started.since, 'until', started.until, 'object_level', started.object_level,
+    'object_ids', to_jsonb(started.object_ids), 'params', started.params, 'cursor', started.cursor,
+    'page_size', started.page_size, 'page_count', started.page_count, 'report_run_id', started.report_run_id,
+    'attempts', started.attempts
   )
   from started
   left join public.ad_accounts as account on account.id = started.account_id;
@@ -1416,7 +1476,8 @@ create function fb_ads.reap_sync_jobs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with reaped as (
     update fb_ads.sync_jobs as job
-    set state = 'pending', lease_id = null, lease_until = null, not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
+    set state = 'pending', lease_id = null, lease_until = null,
+      not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
     where job.state = 'running' and job.lease_until <= now()
     returning job.run_id
   )
@@ -1426,8 +1487,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.reap_sync_jobs() is
-  'Takes jobs back from workers whose lease ran out. Their cursor is what was last stored, so at most one page is '
-  'read again.';
+  'Takes jobs back from workers whose lease ran out. Their cursor is what was '
+  'last stored, so at most one page is read again.';
 
 create function public.fb_claim_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1445,7 +1506,9 @@ declare
   );
 begin
   -- Whoever was taken for dead has lost its slot, and may go on only where one is free.
-  if exists (select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null)
+  if exists (
+    select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
+  )
     and not (public.fb_take_sync_slot(request) ->> 'slot')::boolean then
     return jsonb_build_object('job', null, 'reason', 'run_ended');
   end if;
@@ -1544,8 +1607,8 @@ end;
 $$;
 
 comment on function fb_ads.hold_sync_job(jsonb) is
-  'The fence: locks and returns the job {job_id, lease_id} for the rest of the transaction, or raises lease_lost '
-  '(HTTP 409).';
+  'The fence: locks and returns the job {job_id, lease_id} for the rest of '
+  'the transaction, or raises lease_lost (HTTP 409).';
 
 create function fb_ads.advance_sync_job(job fb_ads.sync_jobs, page jsonb)
 returns fb_ads.sync_jobs language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1597,20 +1660,25 @@ begin
   where j.id = job.id and j.state = 'running';
   parked_until := fb_ads.park_sync_jobs(
     park ->> 'scope',
-    case when park ->> 'scope' = 'app' then 'default' else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id) end,
+    case
+      when park ->> 'scope' = 'app' then 'default'
+      else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+    end,
     park ->> 'use_case',
     (park ->> 'seconds')::double precision,
     nullif(park -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
-  update fb_ads.sync_jobs as j set not_before = greatest(j.not_before, parked_until) where j.id = job.id and j.state = 'pending';
+  update fb_ads.sync_jobs as j
+  set not_before = greatest(j.not_before, parked_until)
+  where j.id = job.id and j.state = 'pending';
   perform fb_ads.keep_run(job.run_id);
 end;
 $$;
 
 comment on function fb_ads.park_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and parks it with all that spend the same quota: {scope: account | app, use_case, seconds, '
-  'error}.';
+  'Gives a held job back and parks it with all that spend the same quota: '
+  '{scope: account | app, use_case, seconds, error}.';
 
 create function fb_ads.heed_parking(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1629,8 +1697,8 @@ end;
 $$;
 
 comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when somebody else was refused for the whole app meanwhile. Returns '
-  'whether it did.';
+  'After a stored page: gives the held job back when somebody else was refused '
+  'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, park jsonb, complete boolean default true)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1681,8 +1749,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.plan_lists(uuid[], timestamptz) is
-  'Plans a full read of the ad tree for those accounts that are enabled, unless one is under way or was planned since '
-  'planned_since.';
+  'Plans a full read of the ad tree for those accounts that are enabled, unless '
+  'one is under way or was planned since planned_since.';
 
 create function fb_ads.plan_account_reads(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1700,7 +1768,8 @@ create function fb_ads.restart_lists(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with restarted as (
     update fb_ads.sync_jobs as job
-    set cursor = null, page_count = 0, attempts = 0, params = '{}', not_before = fb_ads.parked_until(job.account_id, job.kind)
+    set cursor = null, page_count = 0, attempts = 0, params = '{}',
+      not_before = fb_ads.parked_until(job.account_id, job.kind)
     where job.state = 'pending'
       and job.kind in ('accounts', 'campaigns', 'adsets', 'ads')
       and (account_ids is null or job.account_id = any (account_ids))
@@ -1754,8 +1823,8 @@ end;
 $$;
 
 comment on function fb_ads.plan_metadata(jsonb, uuid[]) is
-  'Makes sure that the jobs of a metadata sync exist: discovery first, or the named accounts by id. Called twice for '
-  'one request it plans once.';
+  'Makes sure that the jobs of a metadata sync exist: discovery first, or the named '
+  'accounts by id. Called twice for one request it plans once.';
 
 -- schemas/spend/calendar.sql
 
@@ -1781,8 +1850,8 @@ returns date language sql immutable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.earliest_insight_day(date) is
-  'First day that Meta still reports on when it is today there: 37 months back, and a day, for the limit itself is '
-  'refused (3018).';
+  'First day that Meta still reports on when it is today there: 37 months back, '
+  'and a day, for the limit itself is refused (3018).';
 
 create function fb_ads.insight_chunks(since date, until date, days integer, first_days integer default null)
 returns table (part integer, part_since date, part_until date)
@@ -1867,8 +1936,8 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   with incoming as materialized (
     select distinct on (r.date, r.fb_ad_id) r.*
     from jsonb_to_recordset(rows) as r (
-      date date, fb_campaign_id text, fb_adset_id text, fb_ad_id text, spend numeric, impressions integer, clicks integer,
-      reach integer, inline_link_clicks integer, currency text, actions jsonb, action_values jsonb
+      date date, fb_campaign_id text, fb_adset_id text, fb_ad_id text, spend numeric, impressions integer,
+      clicks integer, reach integer, inline_link_clicks integer, currency text, actions jsonb, action_values jsonb
     )
     order by r.date, r.fb_ad_id
   ),
@@ -1898,7 +1967,10 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   known as materialized (
     select d.*
     from (
-      select r.date, array_agg(r.ad_id order by r.ad_id) as ad_ids from resolved as r where r.ad_id is not null group by r.date
+      select r.date, array_agg(r.ad_id order by r.ad_id) as ad_ids
+      from resolved as r
+      where r.ad_id is not null
+      group by r.date
     ) as day
     cross join lateral (
       select spend.* from public.ad_spend as spend where spend.date = day.date and spend.ad_id = any (day.ad_ids)
@@ -1909,14 +1981,23 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
       -- Every amount of an account is in its currency, told again in the row or not.
-      coalesce(r.currency, (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)) as currency,
+      coalesce(
+        r.currency,
+        (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)
+      ) as currency,
       case when 'reach' = any (dropped) then d.reach else r.reach end as reach,
-      case when 'inline_link_clicks' = any (dropped) then d.inline_link_clicks else r.inline_link_clicks end as inline_link_clicks,
+      case
+        when 'inline_link_clicks' = any (dropped) then d.inline_link_clicks
+        else r.inline_link_clicks
+      end as inline_link_clicks,
       case when 'actions' = any (dropped) then d.actions else r.actions end as actions,
       case when 'action_values' = any (dropped) then d.action_values else r.action_values end as action_values,
       nullif(dropped, '{}') as missing_fields,
       d.id as known_id,
-      row(d.account_id, d.campaign_id, d.adset_id, d.spend, d.impressions, d.clicks, d.reach, d.inline_link_clicks, d.currency, d.actions, d.action_values, d.missing_fields) as known
+      row(
+        d.account_id, d.campaign_id, d.adset_id, d.spend, d.impressions, d.clicks, d.reach, d.inline_link_clicks,
+        d.currency, d.actions, d.action_values, d.missing_fields
+      ) as known
     from resolved as r
     left join known as d on d.date = r.date and d.ad_id = r.ad_id
     where r.campaign_id is not null and r.adset_id is not null and r.ad_id is not null
@@ -1926,12 +2007,14 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     from merged as m
     where m.known_id is null
       or m.known is distinct from row(
-        upsert_insights.account_id, m.campaign_id, m.adset_id, m.spend, m.impressions, m.clicks, m.reach, m.inline_link_clicks, m.currency, m.actions, m.action_values, m.missing_fields
+        upsert_insights.account_id, m.campaign_id, m.adset_id, m.spend, m.impressions, m.clicks, m.reach,
+        m.inline_link_clicks, m.currency, m.actions, m.action_values, m.missing_fields
       )
   ),
   stored as (
     insert into public.ad_spend as d (
-      date, account_id, campaign_id, adset_id, ad_id, spend, impressions, clicks, reach, inline_link_clicks, currency, actions, action_values, missing_fields
+      date, account_id, campaign_id, adset_id, ad_id, spend, impressions, clicks, reach, inline_link_clicks, currency,
+      actions, action_values, missing_fields
     )
     select
       c.date, upsert_insights.account_id, c.campaign_id, c.adset_id, c.ad_id, c.spend, c.impressions, c.clicks,
@@ -2031,8 +2114,8 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Meta does not answer ranges of the account at once that are longer than so many days; null: it has refused none in '
-  '30 days.';
+  'Meta does not answer ranges of the account at once that are longer than so '
+  'many days; null: it has refused none in 30 days.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
@@ -2042,7 +2125,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       fb_ads.refused_above(insight_limits.account_id),
       case
         when settings.insights_sync_rows = 0 then 0
-        else floor(settings.insights_sync_rows / greatest(1, fb_ads.expected_daily_rows(insight_limits.account_id)))::integer
+        else floor(
+          settings.insights_sync_rows / greatest(1, fb_ads.expected_daily_rows(insight_limits.account_id))
+        )::integer
       end
     ),
     coalesce(case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, 7) end, 7)
@@ -2071,13 +2156,19 @@ declare
   sync_days integer;
   range_days integer;
 begin
-  select limits.sync_days, limits.range_days into sync_days, range_days from fb_ads.insight_limits(plan_ranges.account_id) as limits;
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+  select limits.sync_days, limits.range_days into sync_days, range_days
+  from fb_ads.insight_limits(plan_ranges.account_id) as limits;
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+  )
   select
     plan_ranges.account_id, 'insights', plan_ranges.purpose, plan,
     case plan_ranges.purpose when 'refresh' then 90 when 'window' then 100 when 'recheck' then 105 else 200 end,
     chunk.part_since, chunk.part_until, page_size,
-    case when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb else '{"read": "report"}' end,
+    case
+      when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb
+      else '{"read": "report"}'
+    end,
     parked
   from fb_ads.insight_chunks(
     plan_ranges.since, plan_ranges.until, range_days,
@@ -2115,8 +2206,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   update fb_ads.sync_jobs as j
   set
-    since = reset_range.since, until = reset_range.until, object_ids = reset_range.object_ids, params = reset_range.params,
-    state = 'pending', lease_id = null, lease_until = null, not_before = now(),
+    since = reset_range.since, until = reset_range.until, object_ids = reset_range.object_ids,
+    params = reset_range.params, state = 'pending', lease_id = null, lease_until = null, not_before = now(),
     report_run_id = null, cursor = null, page_count = 0, attempts = 0
   where j.id = job.id;
 $$;
@@ -2164,7 +2255,9 @@ create function fb_ads.plan_backfill(
 )
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  zone text := (select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id);
+  zone text := (
+    select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id
+  );
   -- The calendar of an account that was never read is not known: what is asked for is cut to its days once it is
   -- (fb_replan_insights).
   first_day date := greatest(since, fb_ads.earliest_insight_day(fb_ads.local_day(coalesce(zone, 'Etc/GMT+12'))));
@@ -2178,7 +2271,9 @@ begin
       and known.until = last_day
       and (
         known.requested_at >= arrived_at
-        or exists (select from fb_ads.sync_jobs as job where job.plan_id = known.plan_id and job.state in ('pending', 'running'))
+        or exists (
+          select from fb_ads.sync_jobs as job where job.plan_id = known.plan_id and job.state in ('pending', 'running')
+        )
       )
   ) then
     return;
@@ -2255,7 +2350,11 @@ comment on column fb_ads.backfill_progress.plan_id is 'Key of the backfill.';
 create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz, read_until date default null)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_refresh.account_id);
+  today date := (
+    select fb_ads.local_day(account.timezone_name)
+    from public.ad_accounts as account
+    where account.id = plan_refresh.account_id
+  );
 begin
   if exists (
     select
@@ -2279,9 +2378,15 @@ create function fb_ads.plan_window(account_id uuid, arrived_at timestamptz)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   settings fb_ads.settings := (select s from fb_ads.settings as s);
-  today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_window.account_id);
+  today date := (
+    select fb_ads.local_day(account.timezone_name)
+    from public.ad_accounts as account
+    where account.id = plan_window.account_id
+  );
   first_day date := today - settings.insights_window_days + 1;
-  read_until date := (select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id);
+  read_until date := (
+    select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id
+  );
   planned_until date := (
     select max(part.until)
     from fb_ads.sync_jobs as job
@@ -2319,12 +2424,18 @@ begin
 
   if settings.insights_backfill_days > settings.insights_window_days
     and not exists (
-      select from fb_ads.insight_backfills as known where known.account_id = plan_window.account_id and known.reason = 'new_account'
+      select
+      from fb_ads.insight_backfills as known
+      where known.account_id = plan_window.account_id and known.reason = 'new_account'
     ) then
-    perform fb_ads.plan_backfill(plan_window.account_id, today - settings.insights_backfill_days + 1, first_day - 1, 'new_account', arrived_at);
+    perform fb_ads.plan_backfill(
+      plan_window.account_id, today - settings.insights_backfill_days + 1, first_day - 1, 'new_account', arrived_at
+    );
   elsif read_until < today - 1 then
     -- Days that had not settled when they were last read have left the window meanwhile.
-    perform fb_ads.plan_backfill(plan_window.account_id, read_until - settings.insights_window_days + 1, first_day - 1, 'gap', arrived_at);
+    perform fb_ads.plan_backfill(
+      plan_window.account_id, read_until - settings.insights_window_days + 1, first_day - 1, 'gap', arrived_at
+    );
   end if;
 end;
 $$;
@@ -2343,7 +2454,8 @@ declare
   account public.ad_accounts;
 begin
   -- Every account is wanted and none is known: they are discovered first, and then planned as is asked for here.
-  if request -> 'configured' ->> 'mode' = 'all' and not exists (select from public.ad_accounts as a where a.configured) then
+  if request -> 'configured' ->> 'mode' = 'all'
+    and not exists (select from public.ad_accounts as a where a.configured) then
     perform fb_ads.plan_metadata(jsonb_build_object('arrived_at', arrived_at), null);
     update fb_ads.sync_jobs as job
     set params = job.params || jsonb_build_object('insights', request - 'configured')
@@ -2367,7 +2479,10 @@ begin
       if not exists (
         select
         from fb_ads.rate_limits as quota
-        where quota.scope = 'account' and quota.key = account.fb_account_id and quota.stopped_at is not null and quota.probe_after > now()
+        where quota.scope = 'account'
+          and quota.key = account.fb_account_id
+          and quota.stopped_at is not null
+          and quota.probe_after > now()
       ) then
         perform fb_ads.plan_refresh(account.id, arrived_at);
       end if;
@@ -2394,15 +2509,21 @@ declare
 begin
   perform fb_ads.upsert_accounts(jsonb_build_array(request -> 'account'));
   asked := array(
-    select b from fb_ads.insight_backfills as b where b.account_id = job.account_id and b.reason = 'request' order by b.requested_at
+    select b
+    from fb_ads.insight_backfills as b
+    where b.account_id = job.account_id and b.reason = 'request'
+    order by b.requested_at
   );
   -- Nothing was read of an account whose calendar was not known, so every plan of it can be made anew.
   with dropped as (
     delete from fb_ads.sync_jobs as planned
-    where planned.account_id = job.account_id and planned.kind = 'insights' and (planned.id = job.id or planned.state = 'pending')
+    where planned.account_id = job.account_id
+      and planned.kind = 'insights'
+      and (planned.id = job.id or planned.state = 'pending')
     returning planned.plan_id
   )
-  select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window from dropped;
+  select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window
+  from dropped;
   delete from fb_ads.insight_backfills as known where known.account_id = job.account_id;
   -- The night before the first night of the metadata sync: its lists are wanted too.
   perform fb_ads.plan_lists(array[job.account_id], now());
@@ -2432,9 +2553,15 @@ declare
   ads text[];
 begin
   select
-    array_agg(distinct r.fb_campaign_id) filter (where not exists (select from public.ad_campaigns as c where c.fb_campaign_id = r.fb_campaign_id)),
-    array_agg(distinct r.fb_adset_id) filter (where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)),
-    array_agg(distinct r.fb_ad_id) filter (where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id))
+    array_agg(distinct r.fb_campaign_id) filter (
+      where not exists (select from public.ad_campaigns as c where c.fb_campaign_id = r.fb_campaign_id)
+    ),
+    array_agg(distinct r.fb_adset_id) filter (
+      where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)
+    ),
+    array_agg(distinct r.fb_ad_id) filter (
+      where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
+    )
   into campaigns, adsets, ads
   from jsonb_to_recordset(rows) as r (fb_campaign_id text, fb_adset_id text, fb_ad_id text);
 
@@ -2449,7 +2576,9 @@ begin
     return;
   end if;
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
-  select job.account_id, 'missing_objects', 120, unknown.level, unknown.ids, fb_ads.parked_until(job.account_id, 'missing_objects')
+  select
+    job.account_id, 'missing_objects', 120, unknown.level, unknown.ids,
+    fb_ads.parked_until(job.account_id, 'missing_objects')
   from (values ('campaign', campaigns), ('adset', adsets), ('ad', ads)) as unknown (level, ids)
   where unknown.ids is not null;
 end;
@@ -2500,8 +2629,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) is
-  'Deletes the rows of a range that was read completely in one job, for ads of these statuses, and are on none of its '
-  'pages. Returns how many.';
+  'Deletes the rows of a range that was read completely in one job, for ads of these '
+  'statuses, and are on none of its pages. Returns how many.';
 
 create function fb_ads.end_insights_plan(job fb_ads.sync_jobs)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2511,7 +2640,9 @@ declare
   last_day date;
 begin
   if exists (
-    select from fb_ads.sync_jobs as other where other.plan_id = job.plan_id and other.kind = 'insights' and other.state in ('pending', 'running')
+    select
+    from fb_ads.sync_jobs as other
+    where other.plan_id = job.plan_id and other.kind = 'insights' and other.state in ('pending', 'running')
   ) then
     return;
   end if;
@@ -2523,15 +2654,20 @@ begin
   if job.purpose = 'window' and failed = 0 then
     insert into fb_ads.insight_reads as habit (account_id, window_until)
     values (job.account_id, last_day)
-    on conflict (account_id) do update set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
+    on conflict (account_id) do update
+    set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
   end if;
   if job.purpose <> 'refresh' then
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+    insert into fb_ads.sync_jobs (
+      account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+    )
     select
-      job.account_id, 'reconciliation', job.purpose, job.plan_id, case job.purpose when 'backfill' then 210 else 110 end,
-      first_day, last_day, settings.insights_page_size,
+      job.account_id, 'reconciliation', job.purpose, job.plan_id,
+      case job.purpose when 'backfill' then 210 else 110 end, first_day, last_day, settings.insights_page_size,
       -- A total has one row a day, so of the limits only what Meta has refused before is one for it.
-      jsonb_build_object('read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end),
+      jsonb_build_object(
+        'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
+      ),
       fb_ads.parked_until(job.account_id, 'reconciliation')
     from fb_ads.settings as settings;
   end if;
@@ -2548,10 +2684,13 @@ begin
   -- A range that was restricted to some ads, or had rows that could not be read, says nothing of what is not in it.
   if job.object_ids is null and not coalesce((job.params ->> 'keep_rows')::boolean, false) then
     -- A crash of the server empties the unlogged pages: then this range proves nothing and begins again.
-    if (select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id) is distinct from job.page_count then
+    if (
+      select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
+    ) is distinct from job.page_count then
       delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
       update fb_ads.sync_jobs as j
-      set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null, cursor = null, page_count = 0
+      set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null,
+        cursor = null, page_count = 0
       where j.id = job.id;
       update fb_ads.sync_runs as run set jobs_done = run.jobs_done - 1 where run.id = job.run_id;
       return false;
@@ -2563,9 +2702,13 @@ begin
     -- What one ad's day could be read without, the other parts of what failed are read without at once.
     update fb_ads.sync_jobs as part
     set params = part.params || jsonb_build_object(
-      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields', 'dropped_fields', job.params -> 'dropped_fields'
+      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',
+      'dropped_fields', job.params -> 'dropped_fields'
     )
-    where part.plan_id = job.plan_id and part.state = 'pending' and part.params ? 'is_part' and not part.params ? 'field_trial';
+    where part.plan_id = job.plan_id
+      and part.state = 'pending'
+      and part.params ? 'is_part'
+      and not part.params ? 'field_trial';
   end if;
   perform fb_ads.end_insights_plan(job);
   return true;
@@ -2584,18 +2727,26 @@ declare
   rows jsonb := coalesce(request -> 'rows', '[]');
   complete boolean := true;
 begin
-  perform fb_ads.store_insight_rows(job, rows, array(select jsonb_array_elements_text(coalesce(request -> 'dropped_fields', '[]'))));
+  perform fb_ads.store_insight_rows(
+    job, rows, array(select jsonb_array_elements_text(coalesce(request -> 'dropped_fields', '[]')))
+  );
   if job.object_ids is null then
     insert into fb_ads.sync_seen_pages (job_id, page_number, fb_ids)
-    select job.id, job.page_count + 1, array(select (r ->> 'date') || ' ' || (r ->> 'fb_ad_id') from jsonb_array_elements(rows) as r)
+    select
+      job.id, job.page_count + 1,
+      array(select (r ->> 'date') || ' ' || (r ->> 'fb_ad_id') from jsonb_array_elements(rows) as r)
     on conflict (job_id, page_number) do update set fb_ids = excluded.fb_ids;
   end if;
   advanced := fb_ads.advance_sync_job(job, request);
   if advanced.state = 'done' then
     advanced.lease_id := job.lease_id;
-    complete := fb_ads.end_range(advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]'))));
+    complete := fb_ads.end_range(
+      advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]')))
+    );
   end if;
-  return jsonb_build_object('state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null);
+  return jsonb_build_object(
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null
+  );
 end;
 $$;
 
@@ -2630,7 +2781,10 @@ begin
     page_count = case when restarts then 0 else j.page_count end,
     attempts = 0,
     last_error = nullif(request -> 'error', 'null'),
-    not_before = greatest(now() + make_interval(secs => (request ->> 'wait_seconds')::double precision), fb_ads.parked_until(j.account_id, j.kind))
+    not_before = greatest(
+      now() + make_interval(secs => (request ->> 'wait_seconds')::double precision),
+      fb_ads.parked_until(j.account_id, j.kind)
+    )
   where j.id = job.id;
   if restarts then
     delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
@@ -2670,7 +2824,10 @@ begin
   insert into fb_ads.insight_reads as habit (account_id, sync_max_days, sync_refused_at)
   values (job.account_id, days - 1, now())
   on conflict (account_id) do update set
-    sync_max_days = case when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days) else excluded.sync_max_days end,
+    sync_max_days = case
+      when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days)
+      else excluded.sync_max_days
+    end,
     sync_refused_at = now(),
     updated_at = now();
   update fb_ads.sync_jobs as other
@@ -2694,14 +2851,22 @@ declare
   middle date := job.since + (job.until - job.since) / 2;
   params jsonb := (job.params - 'report') || '{"is_part": true}';
 begin
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
-  values (job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level, job.object_ids, job.page_size, params);
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+  )
+  values (
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level,
+    job.object_ids, job.page_size, params
+  );
   perform fb_ads.reset_range(job, middle + 1, job.until, job.object_ids, params);
   insert into fb_ads.insight_reads as habit (account_id, range_max_days, range_refused_at)
   select job.account_id, middle - job.since + 1, now()
   where job.kind = 'insights' and job.object_ids is null
   on conflict (account_id) do update set
-    range_max_days = case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days) else excluded.range_max_days end,
+    range_max_days = case
+      when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days)
+      else excluded.range_max_days
+    end,
     range_refused_at = now(),
     updated_at = now();
   return 'date';
@@ -2709,8 +2874,8 @@ end;
 $$;
 
 comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
-  'Halves a range of several days: the held job keeps the newer half. The account''s next plans keep to the shorter '
-  'range, for 30 days.';
+  'Halves a range of several days: the held job keeps the newer half. The '
+  'account''s next plans keep to the shorter range, for 30 days.';
 
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2727,20 +2892,27 @@ declare
   total integer := cardinality(ids);
   size integer := least(500, (total + 1) / 2);
   -- A long list of ids fits into the body of a report's request and not into an address.
-  params jsonb := (job.params - 'report') || '{"is_part": true}' || case when size > 50 then '{"read": "report"}'::jsonb else '{}' end;
+  params jsonb := (job.params - 'report') || '{"is_part": true}' || case
+    when size > 50 then '{"read": "report"}'::jsonb
+    else '{}'
+  end;
 begin
   if total <= 1 or job.params ? 'is_rest' then
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
     -- The sum was off though all known ads were read: what is missing is of ads that nobody knows.
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
+    insert into fb_ads.sync_jobs (
+      account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+    )
     values (
       job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad', ids, job.page_size,
       (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
     );
   end if;
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+  )
   select
     job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad',
     ids[first : first + size - 1], job.page_size, params
@@ -2759,7 +2931,9 @@ create function fb_ads.clamp_range(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   first_day date := greatest(job.since + 1, (
-    select fb_ads.earliest_insight_day(fb_ads.local_day(account.timezone_name)) from public.ad_accounts as account where account.id = job.account_id
+    select fb_ads.earliest_insight_day(fb_ads.local_day(account.timezone_name))
+    from public.ad_accounts as account
+    where account.id = job.account_id
   ));
 begin
   if first_day <= job.until then
@@ -2778,8 +2952,8 @@ end;
 $$;
 
 comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
-  'After error 3018: the range begins later, by a day at least; one that lies before Meta''s 37 months is done, for '
-  'there is nothing to be had.';
+  'After error 3018: the range begins later, by a day at least; one that lies before '
+  'Meta''s 37 months is done, for there is nothing to be had.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2806,12 +2980,17 @@ begin
     raise exception 'unknown change of a range: %', coalesce(request ->> 'how', 'null') using errcode = '22023';
   end if;
   if result <> 'none' then
-    update fb_ads.sync_jobs as j set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now()) where j.id = job.id;
+    update fb_ads.sync_jobs as j
+    set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now())
+    where j.id = job.id;
     -- The parts wait as the whole would.
     update fb_ads.sync_jobs as part
     set not_before = parking.ends_at
     from (select fb_ads.parked_until(job.account_id, job.kind) as ends_at) as parking
-    where part.plan_id = job.plan_id and part.state = 'pending' and part.not_before < parking.ends_at and parking.ends_at > now();
+    where part.plan_id = job.plan_id
+      and part.state = 'pending'
+      and part.not_before < parking.ends_at
+      and parking.ends_at > now();
     if park is not null then
       perform fb_ads.park_held_job(job, park);
     end if;
@@ -2889,7 +3068,10 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select exists (
     select
     from fb_ads.sync_jobs as part
-    where part.plan_id = was_split_by_ads.plan_id and part.kind = 'insights' and part.since = day and part.object_ids is not null
+    where part.plan_id = was_split_by_ads.plan_id
+      and part.kind = 'insights'
+      and part.since = day
+      and part.object_ids is not null
   );
 $$;
 
@@ -2903,7 +3085,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     from jsonb_to_recordset(rows) as r (date date, spend numeric)
     -- Days between those that were read once more were not: they keep what was last said of them.
     where job.purpose <> 'recheck' or exists (
-      select from fb_ads.sync_jobs as part where part.plan_id = job.plan_id and part.kind = 'insights' and r.date between part.since and part.until
+      select
+      from fb_ads.sync_jobs as part
+      where part.plan_id = job.plan_id and part.kind = 'insights' and r.date between part.since and part.until
     )
     group by r.date
   ),
@@ -2927,7 +3111,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     left join ours on ours.date = theirs.date
     join public.ad_accounts as account on account.id = job.account_id
   )
-  insert into fb_ads.reconciliations as known (account_id, date, our_spend, meta_spend, row_count, currency, tolerance, state, job_id)
+  insert into fb_ads.reconciliations as known (
+    account_id, date, our_spend, meta_spend, row_count, currency, tolerance, state, job_id
+  )
   select
     job.account_id, c.date, c.our_spend, c.meta_spend, c.row_count, c.currency, c.tolerance,
     case
@@ -2964,16 +3150,23 @@ begin
     select jsonb_agg(jsonb_build_object('date', day::date, 'spend', 0))
     from generate_series(job.since::timestamp, job.until, interval '1 day') as day
     where not exists (
-      select from fb_ads.reconciliations as known where known.account_id = job.account_id and known.date = day::date and known.job_id = job.id
+      select
+      from fb_ads.reconciliations as known
+      where known.account_id = job.account_id and known.date = day::date and known.job_id = job.id
     )
   ));
 
   -- Read once more, newest first; a difference that runs through a whole history is no matter of reading again.
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+  )
   select
     job.account_id, 'insights', 'recheck', plan, 105, off.date, off.date, settings.insights_page_size,
     -- A day that no report could hold in one piece may be had page by page, and then holds the ads that nobody knew.
-    jsonb_build_object('read', case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end),
+    jsonb_build_object(
+      'read',
+      case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
+    ),
     fb_ads.parked_until(job.account_id, 'insights')
   from (
     select known.date
@@ -2994,7 +3187,10 @@ begin
 
   return (
     select coalesce(jsonb_agg(
-      jsonb_build_object('date', known.date, 'our_spend', known.our_spend::text, 'meta_spend', known.meta_spend::text, 'difference', known.difference::text)
+      jsonb_build_object(
+        'date', known.date, 'our_spend', known.our_spend::text, 'meta_spend', known.meta_spend::text,
+        'difference', known.difference::text
+      )
       order by known.date desc
     ), '[]')
     from fb_ads.reconciliations as known
@@ -3083,10 +3279,14 @@ begin
   elsif job.kind = 'campaigns' then
     perform fb_ads.upsert_campaigns(job.account_id, rows, dropped);
   elsif job.kind = 'adsets' then
-    perform fb_ads.stub_campaigns(job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r));
+    perform fb_ads.stub_campaigns(
+      job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r)
+    );
     perform fb_ads.upsert_adsets(job.account_id, rows, dropped);
   elsif job.kind = 'ads' then
-    perform fb_ads.stub_campaigns(job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r));
+    perform fb_ads.stub_campaigns(
+      job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r)
+    );
     perform fb_ads.stub_adsets(job.account_id, rows);
     perform fb_ads.upsert_ads(job.account_id, rows, dropped);
   else
@@ -3151,10 +3351,13 @@ create function fb_ads.end_list(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   -- A crash of the server empties the unlogged pages: then this list proves nothing and begins again.
-  if (select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id) is distinct from job.page_count then
+  if (
+    select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
+  ) is distinct from job.page_count then
     delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
     update fb_ads.sync_jobs as j
-    set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null, cursor = null, page_count = 0
+    set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null,
+      cursor = null, page_count = 0
     where j.id = job.id;
     update fb_ads.sync_runs as run set jobs_done = run.jobs_done - 1 where run.id = job.run_id;
     return false;
@@ -3254,7 +3457,9 @@ begin
   end if;
 
   page_state := fb_ads.settle_page(advanced, park, complete);
-  return jsonb_build_object('state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end);
+  return jsonb_build_object(
+    'state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end
+  );
 end;
 $$;
 
@@ -3277,14 +3482,18 @@ declare
   owner uuid := fb_ads.owner_of_objects(job.account_id, request ->> 'fb_account_id');
 begin
   perform fb_ads.upsert_campaigns(owner, coalesce(request -> 'campaigns', '[]'), dropped);
-  perform fb_ads.stub_campaigns(owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r));
+  perform fb_ads.stub_campaigns(
+    owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r)
+  );
   perform fb_ads.upsert_adsets(owner, adset_rows, dropped);
   perform fb_ads.stub_adsets(owner, ad_rows);
   perform fb_ads.upsert_ads(owner, ad_rows, dropped);
 
   -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
-  where job.object_level = 'campaign' and c.fb_campaign_id = any (missing) and c.effective_status is distinct from 'DELETED';
+  where job.object_level = 'campaign'
+    and c.fb_campaign_id = any (missing)
+    and c.effective_status is distinct from 'DELETED';
   update public.ad_adsets as s set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
   where job.object_level = 'adset' and s.fb_adset_id = any (missing) and s.effective_status is distinct from 'DELETED';
   update public.ad_ads as a set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
@@ -3321,7 +3530,9 @@ begin
   perform fb_ads.upsert_accounts((
     select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
     from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
-    where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id and account.configured)
+    where not exists (
+      select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id and account.configured
+    )
   ));
   if jsonb_typeof(request -> 'account_ids') = 'array' then
     refused := fb_ads.refused_accounts(request);
@@ -3352,7 +3563,12 @@ begin
     now() + interval '5 seconds',
     case when not has_slot then now() end,
     case when not has_slot then fb_ads.open_job_count(slug, account_ids) end,
-    case when not has_slot then '{"code": "no_free_slot", "message": "Two invocations are at work; they or the next tick do this one''s jobs."}'::jsonb end
+    case
+      when not has_slot then jsonb_build_object(
+        'code', 'no_free_slot',
+        'message', 'Two invocations are at work; they or the next tick do this one''s jobs.'
+      )
+    end
   )
   returning * into started;
   return jsonb_build_object(
@@ -3389,8 +3605,8 @@ returns double precision language sql volatile security invoker set search_path 
 $$;
 
 comment on function fb_ads.retry_delay_seconds(integer) is
-  'Pause before the next attempt after that many failures in a row: 5 s doubling to 10 minutes, a quarter of jitter '
-  'either way.';
+  'Pause before the next attempt after that many failures in a row: 5 s '
+  'doubling to 10 minutes, a quarter of jitter either way.';
 
 create function public.fb_release_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -3400,7 +3616,9 @@ declare
   error jsonb := nullif(request -> 'error', 'null');
   -- Pages between two failures forgive the failures, but a list that always breaks off behind its first page would
   -- begin for ever.
-  restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (request ->> 'outcome' is not distinct from 'restart')::integer;
+  restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (
+    request ->> 'outcome' is not distinct from 'restart'
+  )::integer;
   given_up boolean;
 begin
   if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
@@ -3408,7 +3626,10 @@ begin
   end if;
   -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or
   -- the next night.
-  given_up := outcome in ('fail', 'stop_account') or (outcome in ('retry', 'restart') and greatest(job.attempts, restarts - 1) >= 11);
+  given_up := outcome in ('fail', 'stop_account') or (
+    outcome in ('retry', 'restart')
+    and greatest(job.attempts, restarts - 1) >= 11
+  );
 
   update fb_ads.sync_jobs as j
   set
@@ -3418,10 +3639,16 @@ begin
     lease_until = null,
     -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
     -- job.
-    attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
+    attempts = case outcome
+      when 'retry' then j.attempts + 1
+      when 'restart' then j.attempts + 1
+      when 'park' then least(j.attempts + 1, 6)
+      else j.attempts
+    end,
     not_before = greatest(
       case
-        when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
+        when outcome in ('retry', 'restart') and not given_up
+          then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
         else j.not_before
       end,
       fb_ads.app_parked_until(j)
@@ -3430,7 +3657,10 @@ begin
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
     report_run_id = case when request ? 'report_run_id' then request ->> 'report_run_id' else j.report_run_id end,
-    params = j.params || coalesce(request -> 'params', '{}') || case outcome when 'restart' then jsonb_build_object('restarts', restarts) else '{}' end,
+    params = j.params || coalesce(request -> 'params', '{}') || case outcome
+      when 'restart' then jsonb_build_object('restarts', restarts)
+      else '{}'
+    end,
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
 
@@ -3443,7 +3673,9 @@ begin
   elsif outcome = 'park' then
     perform fb_ads.park_held_job(job, request -> 'park');
   elsif outcome = 'stop_token' then
-    perform fb_ads.stop_token((select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error);
+    perform fb_ads.stop_token(
+      (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error
+    );
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
   end if;
@@ -3456,9 +3688,13 @@ begin
     set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
     where other.state = 'pending';
   end if;
-  if given_up and job.kind = 'accounts' and coalesce(error ->> 'reason', '') not in ('version_dead', 'policy_block') then
+  if given_up
+    and job.kind = 'accounts'
+    and coalesce(error ->> 'reason', '') not in ('version_dead', 'policy_block') then
     -- A token that may not list its accounts may still read those that are named.
-    perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
+    perform fb_ads.plan_account_reads(
+      array(select account.id from public.ad_accounts as account where account.enabled)
+    );
   end if;
 
   update fb_ads.sync_runs as run
@@ -3556,8 +3792,8 @@ end;
 $$;
 
 comment on function fb_ads.delete_old_runs(integer) is
-  'Deletes at most so many old jobs, runs and cron details each; returns how many went. Part of '
-  'fb_ads.delete_old_rows.';
+  'Deletes at most so many old jobs, runs and cron details each; returns '
+  'how many went. Part of fb_ads.delete_old_rows.';
 
 -- schemas/outbox/events.sql
 
@@ -3622,8 +3858,8 @@ comment on column fb_ads.conversion_events.content is
   'The server event as it is sent, without its key, its time and the person; frozen before the first attempt. Null '
   'before that, when suppressed, and after the retention.';
 comment on column fb_ads.conversion_events.user_data is
-  'Meta''s user_data, normalised and hashed, without browser_data; frozen with content. Null when suppressed and '
-  'after the retention.';
+  'Meta''s user_data, normalised and hashed, without browser_data; frozen with '
+  'content. Null when suppressed and after the retention.';
 comment on column fb_ads.conversion_events.browser_data is
   'The four fields of user_data that Meta wants in clear: client_ip_address, client_user_agent, fbc, fbp. Gone when '
   'the delivery is final; a checkout''s when its Purchase is final, at most 8 days after it came.';
@@ -3638,8 +3874,8 @@ comment on column fb_ads.conversion_events.transaction_ref is
 comment on column fb_ads.conversion_events.order_id is
   'custom_data.order_id of the event: links a checkout with its sale. Kept when the event is suppressed.';
 comment on column fb_ads.conversion_events.checkout_event_id is
-  'Of a purchase: the checkout event (id) that lent it its browser data and consent; no foreign key, for it goes '
-  'earlier.';
+  'Of a purchase: the checkout event (id) that lent it its browser data and '
+  'consent; no foreign key, for it goes earlier.';
 comment on column fb_ads.conversion_events.user_digest is
   'SHA-256 of the verified user''s id, as Meta''s external_id; null for a guest.';
 comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; null without one.';
@@ -3652,8 +3888,8 @@ comment on column fb_ads.conversion_events.test_event_code is
   'Meta''s test_event_code that came with the event. Such events count like any other.';
 comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was taken up to be frozen.';
 comment on column fb_ads.conversion_events.not_before is
-  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while it is being frozen, the end of the '
-  'lease of 90 s.';
+  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while '
+  'it is being frozen, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
   'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is
@@ -3667,15 +3903,18 @@ comment on column fb_ads.conversion_events.received_at is 'When the row was writ
 create index conversion_events_not_before_idx on fb_ads.conversion_events (not_before) where state = 'waiting';
 create index conversion_events_order_id_idx on fb_ads.conversion_events (order_id)
   where event_name = 'InitiateCheckout' and order_id is not null;
-create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time) where user_digest is not null;
-create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest) where browser_digest is not null;
+create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time)
+  where user_digest is not null;
+create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest)
+  where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;
 create index conversion_events_final_at_idx on fb_ads.conversion_events (final_at)
   where final_at is not null and (event_name <> 'Purchase' or content is not null);
-create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at) where browser_data is not null;
--- Sales that were not looked at at all. Those without content yet are in an index already (waiting): the purchase triggers,
--- which write those inside the host's own statements, pay nothing for this one.
+create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at)
+  where browser_data is not null;
+-- Sales that attribution has not looked at. Those without content yet are in an index already (waiting): the purchase
+-- triggers, which write those inside the host's own statements, pay nothing for this one.
 create index conversion_events_attribution_idx on fb_ads.conversion_events (event_time)
   where not attribution_done and event_name = 'Purchase' and state <> 'waiting';
 
@@ -3705,7 +3944,10 @@ create table fb_ads.event_deliveries (
   primary key (event_row_id, pixel_id),
   constraint pixel_id_is_digits check (pixel_id ~ '^[0-9]{1,20}$'),
   constraint state_is_known check (state in ('pending', 'sending', 'sent', 'suppressed', 'expired', 'blocked', 'dead')),
-  constraint sending_has_a_lease check ((state = 'sending') = (lease_id is not null) and (lease_id is null) = (lease_until is null)),
+  constraint sending_has_a_lease check (
+    (state = 'sending') = (lease_id is not null)
+    and (lease_id is null) = (lease_until is null)
+  ),
   constraint sent_has_sent_at check ((state = 'sent') = (sent_at is not null)),
   constraint dead_has_a_reason check (state <> 'dead' or reason is not null)
 );
@@ -3737,9 +3979,11 @@ comment on column fb_ads.event_deliveries.reason is
   'Our word for the last refusal, such as token_dead, event_too_old, not_enough_user_data, outcome_unknown.';
 comment on column fb_ads.event_deliveries.created_at is 'When the event was stored for this pixel.';
 
-create index event_deliveries_pending_idx on fb_ads.event_deliveries (pixel_id, next_attempt_at) where state = 'pending';
+create index event_deliveries_pending_idx on fb_ads.event_deliveries (pixel_id, next_attempt_at)
+  where state = 'pending';
 create index event_deliveries_sending_idx on fb_ads.event_deliveries (lease_until) where state = 'sending';
-create index event_deliveries_stuck_idx on fb_ads.event_deliveries (state, pixel_id, event_row_id) where state in ('blocked', 'dead');
+create index event_deliveries_stuck_idx on fb_ads.event_deliveries (state, pixel_id, event_row_id)
+  where state in ('blocked', 'dead');
 
 alter table fb_ads.event_deliveries enable row level security;
 
@@ -3777,8 +4021,8 @@ end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
-  'Marks the events of which no delivery is open any more, and deletes what they hold in clear; a checkout keeps it '
-  'for its Purchase.';
+  'Marks the events of which no delivery is open any more, and deletes what they '
+  'hold in clear; a checkout keeps it for its Purchase.';
 
 -- schemas/outbox/pixels.sql
 
@@ -3842,7 +4086,8 @@ comment on function fb_ads.free_deliveries(text[]) is
 create function fb_ads.hold_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
-  set state = 'blocked', code = pixel.code, subcode = pixel.subcode, fbtrace_id = pixel.fbtrace_id, reason = pixel.reason
+  set
+    state = 'blocked', code = pixel.code, subcode = pixel.subcode, fbtrace_id = pixel.fbtrace_id, reason = pixel.reason
   from fb_ads.pixels as pixel
   where delivery.pixel_id = pixel.pixel_id
     and (delivery.event_row_id, delivery.pixel_id) in (
@@ -3867,8 +4112,8 @@ begin
 
   -- Vault has another token than the one that Meta refused.
   update fb_ads.pixels as pixel
-  set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null, fbtrace_id = null,
-    reason = null, updated_at = now()
+  set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null,
+    fbtrace_id = null, reason = null, updated_at = now()
   from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
   where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
     and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '');
@@ -3881,15 +4126,18 @@ begin
 
   perform fb_ads.free_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
-    where pixel.state = 'open' and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
+    where pixel.state = 'open'
+      and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
   ));
-  perform fb_ads.hold_deliveries(array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked'));
+  perform fb_ads.hold_deliveries(
+    array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')
+  );
 end;
 $$;
 
 comment on function fb_ads.resume_pixels(jsonb) is
-  'Opens blocked pixels for which Vault has a new token, blocks those for which it has none, and keeps their '
-  'deliveries in step.';
+  'Opens blocked pixels for which Vault has a new token, blocks those for which '
+  'it has none, and keeps their deliveries in step.';
 
 create function fb_ads.record_pixels(pixels jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -3899,15 +4147,17 @@ begin
   for given in
     select *
     from jsonb_to_recordset(pixels) as told (
-      pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer, fbtrace_id text, reason text
+      pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer,
+      fbtrace_id text, reason text
     )
     order by told.pixel_id
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
-      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null, parked_count = 0,
-        code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
-      where pixel.pixel_id = given.pixel_id and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
+        parked_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
+      where pixel.pixel_id = given.pixel_id
+        and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
       if found then
         perform fb_ads.free_deliveries(array[given.pixel_id]);
       end if;
@@ -3916,8 +4166,8 @@ begin
         pixel_id, state, blocked_at, blocked_token, probed_at, code, subcode, fbtrace_id, reason
       )
       values (
-        given.pixel_id, 'blocked', now(), coalesce(given.token_fingerprint, ''), now(), given.code, given.subcode, given.fbtrace_id,
-        given.reason
+        given.pixel_id, 'blocked', now(), coalesce(given.token_fingerprint, ''), now(), given.code, given.subcode,
+        given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
       set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
@@ -3927,12 +4177,16 @@ begin
     elsif given.change = 'park' then
       insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
       values (
-        given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code, given.subcode, given.fbtrace_id, given.reason
+        given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
+        given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6)))))
+      set parked_until = now() + least(
+        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6))))
+      )
           * interval '1 second',
-        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
+        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode,
+        fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
     end if;
   end loop;
@@ -3963,8 +4217,8 @@ create table fb_ads.consents (
 );
 
 comment on table fb_ads.consents is
-  'Who agreed to advertising events, or withdrew it, and when. Only added to; the newest row of a subject counts, and '
-  'a denial wins a tie.';
+  'Who agreed to advertising events, or withdrew it, and when. Only added to; the '
+  'newest row of a subject counts, and a denial wins a tie.';
 comment on column fb_ads.consents.id is 'Our key.';
 comment on column fb_ads.consents.subject_kind is 'user: a verified user; browser: a browser with an fbp.';
 comment on column fb_ads.consents.subject is
@@ -3978,12 +4232,14 @@ alter table fb_ads.consents enable row level security;
 
 create function fb_ads.digest_of(value text)
 returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
-  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.lower(pg_catalog.btrim(value)), 'UTF8')), 'hex');
+  select pg_catalog.encode(
+    pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.lower(pg_catalog.btrim(value)), 'UTF8')), 'hex'
+  );
 $$;
 
 comment on function fb_ads.digest_of(text) is
-  'SHA-256 in lower-case hex of a trimmed, lower-cased text: what user_digest and Meta''s external_id hold for a user '
-  'id.';
+  'SHA-256 in lower-case hex of a trimmed, lower-cased text: what '
+  'user_digest and Meta''s external_id hold for a user id.';
 
 create function fb_ads.newest_consent(user_digest text, browser_digest text)
 returns fb_ads.consents language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -4022,8 +4278,9 @@ begin
 
   with stripped as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', consent = 'denied', consent_at = now(), content = null, user_data = null, browser_data = null,
-      person_digests = null, user_digest = null, browser_digest = null, final_at = coalesce(event.final_at, now()), lease_id = null
+    set state = 'suppressed', consent = 'denied', consent_at = now(), content = null, user_data = null,
+      browser_data = null, person_digests = null, user_digest = null, browser_digest = null,
+      final_at = coalesce(event.final_at, now()), lease_id = null
     where event.id = any (event_row_ids)
       -- What one pixel has, or is just being given, stays as it is until its retention.
       and not exists (
@@ -4037,7 +4294,9 @@ begin
     -- A row under way keeps what it needs to be put together again.
     browser_data = case
       when exists (
-        select from fb_ads.event_deliveries as delivery where delivery.event_row_id = event.id and delivery.state = 'sending'
+        select
+        from fb_ads.event_deliveries as delivery
+        where delivery.event_row_id = event.id and delivery.state = 'sending'
       ) then event.browser_data
     end
   where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);
@@ -4087,8 +4346,8 @@ create unlogged table fb_ads.event_counts (
 );
 
 comment on table fb_ads.event_counts is
-  'How many browser events came in a minute and a day, for the limits in settings. Unlogged: a crash forgets at most '
-  'a day of counting.';
+  'How many browser events came in a minute and a day, for the limits in settings. '
+  'Unlogged: a crash forgets at most a day of counting.';
 comment on column fb_ads.event_counts.counter is
   'minute:<visitor>, day:<visitor> or all:<shard>. A visitor is an HMAC of the client address (of an IPv6 address its '
   '/64) under a salt that lives a day.';
@@ -4117,7 +4376,9 @@ declare
 begin
   select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
   if todays_salt is null then
-    insert into fb_ads.visitor_salts (salted_on, salt) values (today, extensions.gen_random_bytes(32)) on conflict do nothing;
+    insert into fb_ads.visitor_salts (salted_on, salt)
+    values (today, extensions.gen_random_bytes(32))
+    on conflict do nothing;
     select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
     delete from fb_ads.visitor_salts where salted_on < today;
   end if;
@@ -4142,7 +4403,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
     ), 0) + exceeded_event_limit.events > settings.visitor_events_per_day then 'day'
     when coalesce((
       select sum(counted.events) from fb_ads.event_counts as counted
-      where counted.counter in ('all:0', 'all:1', 'all:2', 'all:3') and counted.window_start = date_trunc('minute', now())
+      where counted.counter in ('all:0', 'all:1', 'all:2', 'all:3')
+        and counted.window_start = date_trunc('minute', now())
     ), 0) + exceeded_event_limit.events > settings.browser_events_per_minute then 'minute'
   end
   from fb_ads.settings as settings;
@@ -4171,30 +4433,34 @@ comment on function fb_ads.count_events(text, bigint) is
 
 create function fb_ads.given_events(request jsonb)
 returns table (
-  place bigint, event_name text, event_id text, event_time timestamptz, action_source text, content jsonb, user_data jsonb,
-  browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
-  test_event_code text, fbc_is_built boolean, may_be_sent boolean
+  place bigint, event_name text, event_id text, event_time timestamptz, action_source text, content jsonb,
+  user_data jsonb, browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[],
+  consent text, consent_at timestamptz, test_event_code text, fbc_is_built boolean, may_be_sent boolean
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select
-    given.place, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source, given.content, given.user_data,
-    given.browser_data, given.order_id, given.user_digest, given.browser_digest, given.person_digests, given.consent,
+    given.place, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source, given.content,
+    given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest, given.person_digests,
+    given.consent,
     -- An event's second lasts to its end; no consent is of the future.
     case
       when given.consent is not null
-        then least(now(), coalesce(to_timestamp(given.consent_since), to_timestamp(given.event_time) + interval '0.999999 seconds'))
+        then least(
+          now(),
+          coalesce(to_timestamp(given.consent_since), to_timestamp(given.event_time) + interval '0.999999 seconds')
+        )
     end,
     given.test_event_code, coalesce(given.fbc_is_built, false),
     request ->> 'origin' is distinct from 'browser' or given.event_name = any (settings.browser_events)
   from rows from (
     jsonb_to_recordset(request -> 'events') as (
-      event_name text, event_id text, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
-      order_id text, user_digest text, browser_digest text, person_digests text[], consent text, consent_since double precision,
-      test_event_code text, fbc_is_built boolean
+      event_name text, event_id text, event_time double precision, action_source text, content jsonb, user_data jsonb,
+      browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text,
+      consent_since double precision, test_event_code text, fbc_is_built boolean
     )
   ) with ordinality as given (
-    event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest, browser_digest,
-    person_digests, consent, consent_since, test_event_code, fbc_is_built, place
+    event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest,
+    browser_digest, person_digests, consent, consent_since, test_event_code, fbc_is_built, place
   )
   cross join fb_ads.settings as settings;
 $$;
@@ -4232,7 +4498,9 @@ begin
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
     select distinct said.subject_kind, said.subject, given.consent, given.consent_at, 'event'
     from fb_ads.given_events(request) as given
-    cross join lateral (values ('user', given.user_digest), ('browser', given.browser_digest)) as said (subject_kind, subject)
+    cross join lateral (
+      values ('user', given.user_digest), ('browser', given.browser_digest)
+    ) as said (subject_kind, subject)
     left join lateral (
       select known.state, known.since
       from fb_ads.consents as known
@@ -4242,12 +4510,17 @@ begin
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
       -- A denial said again counts against a consent between the two that is told of later.
-      and (newest.state is null or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at))
+      and (
+        newest.state is null
+        or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)
+      )
     order by said.subject_kind, said.subject, given.consent_at, given.consent
     on conflict on constraint consents_key do nothing
     returning consents.*
   )
-  select array_agg(row(changed.*)::fb_ads.consents order by changed.subject_kind, changed.subject) filter (where changed.state = 'denied')
+  select array_agg(
+    row(changed.*)::fb_ads.consents order by changed.subject_kind, changed.subject
+  ) filter (where changed.state = 'denied')
   into denials
   from changed;
   if denials is null then
@@ -4261,10 +4534,15 @@ begin
     and middle.state = 'denied' and middle.source = 'event' and middle.since < last.since
     and exists (
       select from fb_ads.consents as first
-      where first.subject_kind = middle.subject_kind and first.subject = middle.subject and first.state = 'denied' and first.since < middle.since
+      where first.subject_kind = middle.subject_kind
+        and first.subject = middle.subject
+        and first.state = 'denied'
+        and first.since < middle.since
         and not exists (
           select from fb_ads.consents as granted
-          where granted.subject_kind = first.subject_kind and granted.subject = first.subject and granted.state = 'granted'
+          where granted.subject_kind = first.subject_kind
+            and granted.subject = first.subject
+            and granted.state = 'granted'
             and granted.since between first.since and last.since
         )
     );
@@ -4303,16 +4581,22 @@ begin
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
   select said.subject_kind, said.subject, request ->> 'state', said_at, coalesce(request ->> 'source', 'request')
   -- In the order of fb_ads.note_consents, so that neither waits for the other.
-  from (values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')) as said (subject_kind, subject)
+  from (
+    values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')
+  ) as said (subject_kind, subject)
   where said.subject is not null
   on conflict on constraint consents_key do nothing;
   if request ->> 'state' = 'denied' then
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
     select later.*
-    from (values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')) as said (subject_kind, subject)
+    from (
+      values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')
+    ) as said (subject_kind, subject)
     cross join lateral fb_ads.later_grant(said.subject_kind, said.subject, said_at) as later
     on conflict on constraint consents_key do nothing;
-    suppressed := fb_ads.suppress_subjects(array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null));
+    suppressed := fb_ads.suppress_subjects(
+      array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null)
+    );
   end if;
   if visitor is not null then
     perform fb_ads.count_events(visitor, 1);
@@ -4364,8 +4648,8 @@ comment on column fb_ads.attached_tables.created_at_column is
   'Column that says when the transaction began; the sweep goes by it where completed_at_column is null.';
 comment on column fb_ads.attached_tables.user_column is 'Column that holds the buyer''s key; null where there is none.';
 comment on column fb_ads.attached_tables.ref_prefix is
-  'Put before the key to make transaction_ref, so that two tables with counting keys do not collide. Must be what '
-  'fb_ads.purchases puts there.';
+  'Put before the key to make transaction_ref, so that two tables with counting keys '
+  'do not collide. Must be what fb_ads.purchases puts there.';
 comment on column fb_ads.attached_tables.source is
   'What is sold through this table (p2p, canva, ...); null where a column of the host says it.';
 comment on column fb_ads.attached_tables.capture_function is
@@ -4380,7 +4664,10 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select exists (
     select
     from pg_catalog.pg_attribute as attribute
-    where attribute.attrelid = host_table and attribute.attname = column_name and attribute.attnum > 0 and not attribute.attisdropped
+    where attribute.attrelid = host_table
+      and attribute.attname = column_name
+      and attribute.attnum > 0
+      and not attribute.attisdropped
   );
 $$;
 
@@ -4437,8 +4724,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.column_or_null(text, regclass, text[], text) is
-  'SQL text of the first of these columns that the table has, cast to a type; of a null of that type where it has '
-  'none.';
+  'SQL text of the first of these columns that the table has, cast to a '
+  'type; of a null of that type where it has none.';
 
 create function fb_ads.standard_purchases_query()
 returns text language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -4457,7 +4744,11 @@ begin
     people := null;
   end if;
   select coalesce(
-    (select attached.completed_statuses from fb_ads.attached_tables as attached where to_regclass(attached.host_table) = sales),
+    (
+      select attached.completed_statuses
+      from fb_ads.attached_tables as attached
+      where to_regclass(attached.host_table) = sales
+    ),
     settings.completed_statuses
   )
   into statuses
@@ -4479,7 +4770,8 @@ begin
     fb_ads.column_or_null('sale', sales, array['completed_at', 'paid_at'], 'timestamptz') || ' as completed_at',
     fb_ads.column_or_null('sale', sales, array['checkout_at', 'created_at'], 'timestamptz') || ' as checkout_at',
     fb_ads.column_or_null('sale', sales, array['amount', 'value'], 'numeric') || ' as value',
-    fb_ads.column_or_null('sale', sales, array['refunded_amount', 'amount_refunded'], 'numeric') || ' as refunded_amount',
+    fb_ads.column_or_null('sale', sales, array['refunded_amount', 'amount_refunded'], 'numeric')
+      || ' as refunded_amount',
     fb_ads.column_or_null('sale', sales, array['currency'], 'text') || ' as currency',
     fb_ads.column_or_null('sale', sales, array['order_id', 'order_number', 'external_id'], 'text') || ' as order_id',
     fb_ads.column_or_null('sale', sales, array['content_ids', 'product_ids'], 'text[]') || ' as content_ids',
@@ -4543,8 +4835,8 @@ comment on view fb_ads.purchases is
   'the host has them; otherwise empty until the host defines it with create or replace view, these columns first and '
   'in this order.';
 comment on column fb_ads.purchases.transaction_ref is
-  'The transaction''s key as text, after the ref_prefix of its attached table; unique. It is the event_id of the '
-  'Purchase.';
+  'The transaction''s key as text, after the ref_prefix of its attached '
+  'table; unique. It is the event_id of the Purchase.';
 comment on column fb_ads.purchases.user_ref is
   'The buyer''s key as text, the same that the user''s token carries as sub; null for a guest.';
 comment on column fb_ads.purchases.transaction_id is
@@ -4557,8 +4849,8 @@ comment on column fb_ads.purchases.transaction_number is
 comment on column fb_ads.purchases.source is 'What is sold here: p2p, canva, ...';
 comment on column fb_ads.purchases.status is 'The host''s word for how far the transaction is.';
 comment on column fb_ads.purchases.is_completed is
-  'Whether that status means paid; where it is null, settings.completed_statuses and those of the attached tables say '
-  'so.';
+  'Whether that status means paid; where it is null, '
+  'settings.completed_statuses and those of the attached tables say so.';
 comment on column fb_ads.purchases.completed_at is 'When it was paid: the event_time of the Purchase.';
 comment on column fb_ads.purchases.checkout_at is 'When the checkout or the transaction began.';
 comment on column fb_ads.purchases.value is 'What was paid, in major units of currency.';
@@ -4566,8 +4858,8 @@ comment on column fb_ads.purchases.refunded_amount is
   'How much of it was paid back, in the same currency; null or 0 for nothing.';
 comment on column fb_ads.purchases.currency is 'ISO 4217 code of value.';
 comment on column fb_ads.purchases.order_id is
-  'The order number that the shopper''s checkout event may carry as custom_data.order_id; null where the key is all '
-  'there is.';
+  'The order number that the shopper''s checkout event may carry as '
+  'custom_data.order_id; null where the key is all there is.';
 comment on column fb_ads.purchases.content_ids is 'Ids of what was sold, as the catalogue at Meta knows them.';
 comment on column fb_ads.purchases.contents is 'Meta''s contents: a list of {id, quantity, item_price}.';
 comment on column fb_ads.purchases.email is
@@ -4628,7 +4920,9 @@ begin
         -- A key is seldom known already, and asking for each of 100,000 would double the cost. In the index's order,
         -- for the same reason.
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
         -- What the host's own server has sent by that id is sent already, and is this sale. No "do update": it locks
@@ -4638,7 +4932,9 @@ begin
         where known.event_name = 'Purchase' and known.transaction_ref is null
           and known.event_id in (select %2$s from new_rows as sale where %1$s and sale.%5$I is not null);
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         on conflict (event_id, event_name) do nothing;
       end;
     else
@@ -4647,7 +4943,10 @@ begin
       end if;
       -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
       if not exists (
-        select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
+        select
+        from new_rows as sale
+        where %1$s
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
       ) then
         return null;
       end if;
@@ -4770,12 +5069,17 @@ begin
       where %4$s and lower(sale.%5$I::text) = any ($3) and sale.%1$I is not null
         and not exists (
           select from fb_ads.conversion_events as known
-          where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text and known.transaction_ref is not null
+          where known.event_name = 'Purchase'
+            and known.event_id = $1 || sale.%1$I::text
+            and known.transaction_ref is not null
         )
-      on conflict (event_id, event_name) do update set transaction_ref = excluded.transaction_ref where noted.transaction_ref is null
+      on conflict (event_id, event_name) do update
+      set transaction_ref = excluded.transaction_ref
+      where noted.transaction_ref is null
     $query$,
     attached.key_column,
-    concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end) || ')',
+    concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end)
+      || ')',
     attached.host_table,
     -- Written so that an index on the first column serves.
     case
@@ -4870,7 +5174,9 @@ begin
     return query
       select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
       from fb_ads.purchases as sale
-      where sale.transaction_id is null and sale.transaction_number = any (numbers) and sale.transaction_ref = any (refs);
+      where sale.transaction_id is null
+        and sale.transaction_number = any (numbers)
+        and sale.transaction_ref = any (refs);
   end if;
   return query
     select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
@@ -4890,8 +5196,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.means_paid(text) is
-  'Whether a status means paid, for a host whose fb_ads.purchases leaves is_completed null: by the settings, or by '
-  'any attached table.';
+  'Whether a status means paid, for a host whose fb_ads.purchases leaves '
+  'is_completed null: by the settings, or by any attached table.';
 
 -- Definer: the host need not grant its tables to service_role. Gives out only the sales asked for.
 create function fb_ads.find_purchases(refs text[])
@@ -4943,9 +5249,14 @@ returns fb_ads.conversion_events language sql stable security invoker set search
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
         and checkout.event_time <= paid_at
         -- Some hosts keep whole seconds: such a second lasts to its end.
-        and checkout.received_at < paid_at + case when paid_at = date_trunc('second', paid_at) then interval '1 second' else interval '1 microsecond' end
+        and checkout.received_at < paid_at + case
+          when paid_at = date_trunc('second', paid_at) then interval '1 second'
+          else interval '1 microsecond'
+        end
         and (
-          checkout.user_digest is null or find_checkout.user_digest is null or checkout.user_digest = find_checkout.user_digest
+          checkout.user_digest is null
+          or find_checkout.user_digest is null
+          or checkout.user_digest = find_checkout.user_digest
         )
       order by coalesce(checkout.user_digest = find_checkout.user_digest, false) desc, checkout.received_at, checkout.id
       limit 1
@@ -4993,7 +5304,10 @@ begin
   ),
   claimed as (
     update fb_ads.conversion_events as event
-    set state = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then 'expired' else 'waiting' end,
+    set state = case
+        when event.event_time < now() - interval '7 days' + interval '2 minutes' then 'expired'
+        else 'waiting'
+      end,
       final_at = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then now() end,
       attempts = event.attempts + 1,
       lease_id = claim_waiting_purchases.lease_id,
@@ -5015,8 +5329,8 @@ end;
 $$;
 
 comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
-  'Leases keys of purchases that are to be frozen and returns their references; those older than Meta takes become '
-  'expired.';
+  'Leases keys of purchases that are to be frozen and returns their '
+  'references; those older than Meta takes become expired.';
 
 create function fb_ads.settle_unfrozen_purchases(
   lease uuid,
@@ -5048,7 +5362,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   )
   -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
   update fb_ads.conversion_events as event
-  set lease_id = null, not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
+  set lease_id = null,
+    not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
   where event.lease_id = lease and event.state = 'waiting' and not exists (select from sales where sales.id = event.id);
 $$;
 
@@ -5090,9 +5405,13 @@ begin
     where (listed.sale ->> 'is_completed')::boolean
   ) as found_sale
   join fb_ads.conversion_events as event
-    on event.event_name = 'Purchase' and event.event_id = found_sale.sale ->> 'transaction_ref' and event.lease_id = lease
+    on event.event_name = 'Purchase'
+      and event.event_id = found_sale.sale ->> 'transaction_ref'
+      and event.lease_id = lease
   cross join lateral (
-    select coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time), fb_ads.digest_of(found_sale.sale ->> 'user_ref')
+    select
+      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
+      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
   ) as paid (at, by_digest)
   cross join lateral fb_ads.find_checkout(
     paid.by_digest,
@@ -5137,18 +5456,23 @@ begin
   with given as (
     select *
     from jsonb_to_recordset(request -> 'purchases') as given (
-      id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb, order_id text,
-      checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
-      refused text
+      id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
+      order_id text, checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[],
+      consent text, consent_at timestamptz, refused text
     )
   ),
   written as (
     update fb_ads.conversion_events as event
-    set state = case when given.refused is null then 'stored' when given.refused = 'event_too_old' then 'expired' else 'refused' end,
+    set state = case
+        when given.refused is null then 'stored'
+        when given.refused = 'event_too_old' then 'expired'
+        else 'refused'
+      end,
       event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
-      content = given.content, user_data = nullif(given.user_data, '{}'), browser_data = nullif(given.browser_data, '{}'),
-      order_id = given.order_id, checkout_event_id = given.checkout_event_id,
-      user_digest = given.user_digest, browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
+      content = given.content, user_data = nullif(given.user_data, '{}'),
+      browser_data = nullif(given.browser_data, '{}'), order_id = given.order_id,
+      checkout_event_id = given.checkout_event_id, user_digest = given.user_digest,
+      browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
       consent = given.consent, consent_at = given.consent_at, lease_id = null,
       final_at = case when given.refused = 'event_too_old' then now() end
     from given
@@ -5157,7 +5481,10 @@ begin
   ),
   delivered as (
     insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
-    select written.id, pixel.id, case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end, written.refused
+    select
+      written.id, pixel.id,
+      case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end,
+      written.refused
     from written
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
@@ -5199,7 +5526,10 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   select case
     when event.content is null then 'expired'
     when event.event_time
-      < now() + interval '2 minutes' - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end
+      < now() + interval '2 minutes' - case event.action_source
+        when 'physical_store' then interval '62 days'
+        else interval '7 days'
+      end
       then 'expired'
     when delivery.first_unknown_at <= now() - interval '48 hours' then 'expired'
     when newest.state = 'denied' and newest.since >= coalesce(event.consent_at, '-infinity') then 'suppressed'
@@ -5258,8 +5588,8 @@ end;
 $$;
 
 comment on function fb_ads.claim_candidates(jsonb, integer) is
-  'Locks what is due of each pixel that is open and not parked, and one event of each blocked pixel whose probe is '
-  'due.';
+  'Locks what is due of each pixel that is open and not parked, and one '
+  'event of each blocked pixel whose probe is due.';
 
 create function public.fb_claim_deliveries(request jsonb)
 returns json language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -5276,9 +5606,16 @@ begin
   with due as materialized (
     select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
       coalesce(sum(
-        case when pg_column_compression(event.content) is null then pg_column_size(event.content) else octet_length(event.content::text) end
+        case
+          when pg_column_compression(event.content) is null then pg_column_size(event.content)
+          else octet_length(event.content::text)
+        end
           + coalesce(pg_column_size(event.user_data), 0)
-      ) over (partition by candidate.pixel_id order by candidate.place rows between unbounded preceding and 1 preceding), 0) < 4000000
+      ) over (
+        partition by candidate.pixel_id
+        order by candidate.place
+        rows between unbounded preceding and 1 preceding
+      ), 0) < 4000000
         as is_taken
     from fb_ads.claim_candidates(request -> 'pixels', coalesce((request ->> 'limit')::integer, 1000)) with ordinality
       as candidate (event_row_id, pixel_id, is_probe, place)
@@ -5288,7 +5625,8 @@ begin
   judged as materialized (
     select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.delivery_verdict(waiting, event) as verdict
     from due
-    join fb_ads.event_deliveries as waiting on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
+    join fb_ads.event_deliveries as waiting
+      on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
     join fb_ads.conversion_events as event on event.id = due.event_row_id
     where due.is_taken
   ),
@@ -5302,7 +5640,10 @@ begin
       reason = case judged.verdict
         when 'sending' then delivery.reason
         when 'suppressed' then 'no_consent'
-        else case when delivery.first_unknown_at <= now() - interval '48 hours' then 'outcome_unknown' else 'event_too_old' end
+        else case
+          when delivery.first_unknown_at <= now() - interval '48 hours' then 'outcome_unknown'
+          else 'event_too_old'
+        end
       end
     from judged
     where delivery.event_row_id = judged.event_row_id and delivery.pixel_id = judged.pixel_id
@@ -5313,8 +5654,9 @@ begin
     json_agg(json_build_object(
       'event_row_id', event.id, 'pixel_id', claimed.pixel_id, 'is_probe', claimed.is_probe,
       'is_repeat', claimed.first_unknown_at is not null,
-      'event_name', event.event_name, 'event_id', event.event_id, 'event_time', floor(extract(epoch from event.event_time)),
-      'content', event.content, 'user_data', coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'),
+      'event_name', event.event_name, 'event_id', event.event_id,
+      'event_time', floor(extract(epoch from event.event_time)), 'content', event.content,
+      'user_data', coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'),
       'test_event_code', event.test_event_code
     ) order by event.id) filter (where claimed.state = 'sending'),
     array_agg(event.id) filter (where claimed.state <> 'sending'),
@@ -5347,7 +5689,9 @@ returns jsonb language sql volatile security invoker set search_path = pg_catalo
   with renewed as (
     update fb_ads.event_deliveries as delivery
     set lease_until = now() + interval '90 seconds'
-    where delivery.state = 'sending' and delivery.lease_id = (request ->> 'lease_id')::uuid and delivery.lease_until > now()
+    where delivery.state = 'sending'
+      and delivery.lease_id = (request ->> 'lease_id')::uuid
+      and delivery.lease_until > now()
     returning 1
   )
   select jsonb_build_object('held', count(*)) from renewed;
@@ -5383,7 +5727,8 @@ begin
     select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
       event_row.id as event_row_id
     from jsonb_to_recordset(request -> 'outcomes') as said (
-      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean, event_row_ids bigint[]
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean,
+      event_row_ids bigint[]
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
@@ -5406,7 +5751,8 @@ begin
       sent_at = case given.outcome when 'sent' then now() end,
       attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
       first_unknown_at = case
-        when given.outcome = 'unknown' or given.is_in_doubt then coalesce(delivery.first_unknown_at, delivery.attempted_at)
+        when given.outcome = 'unknown' or given.is_in_doubt
+          then coalesce(delivery.first_unknown_at, delivery.attempted_at)
         else delivery.first_unknown_at
       end,
       next_attempt_at = case
@@ -5546,7 +5892,9 @@ create function fb_ads.has_delivery_work()
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     exists (select from fb_ads.conversion_events as event where event.state = 'waiting' and event.not_before <= now())
-    or exists (select from fb_ads.event_deliveries as delivery where delivery.state = 'sending' and delivery.lease_until <= now())
+    or exists (
+      select from fb_ads.event_deliveries as delivery where delivery.state = 'sending' and delivery.lease_until <= now()
+    )
     or exists (
       select
       from (
@@ -5570,7 +5918,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
       where (pixel.parked_until is null or pixel.parked_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
-          where delivery.state = 'pending' and delivery.pixel_id = waiting.pixel_id and delivery.next_attempt_at <= now()
+          where delivery.state = 'pending'
+            and delivery.pixel_id = waiting.pixel_id
+            and delivery.next_attempt_at <= now()
         )
     )
     -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go
@@ -5580,14 +5930,16 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
       from fb_ads.pixels as pixel
       where (pixel.parked_until is null or pixel.parked_until <= now())
         and exists (
-          select from fb_ads.event_deliveries as delivery where delivery.state = 'blocked' and delivery.pixel_id = pixel.pixel_id
+          select
+          from fb_ads.event_deliveries as delivery
+          where delivery.state = 'blocked' and delivery.pixel_id = pixel.pixel_id
         )
     );
 $$;
 
 comment on function fb_ads.has_delivery_work() is
-  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a blocked one be tried). Called by '
-  'fb_ads.tick.';
+  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a '
+  'blocked one be tried). Called by fb_ads.tick.';
 
 -- schemas/outbox/event_retention.sql
 
@@ -5604,7 +5956,10 @@ begin
     set state = 'expired', reason = 'event_too_old'
     from fb_ads.conversion_events as event
     where event.id = delivery.event_row_id and delivery.state in ('pending', 'blocked')
-      and event.event_time < now() - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end
+      and event.event_time < now() - case event.action_source
+        when 'physical_store' then interval '62 days'
+        else interval '7 days'
+      end
     returning delivery.event_row_id
   )
   select array_agg(expired.event_row_id) into settled from expired;
@@ -5617,14 +5972,17 @@ begin
   set final_at = now(), browser_data = null
   from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = event.id and delivery.state = 'dead' and event.final_at is null
-    and event.event_time < now() - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end;
+    and event.event_time < now() - case event.action_source
+      when 'physical_store' then interval '62 days'
+      else interval '7 days'
+    end;
   return coalesce(cardinality(settled), 0);
 end;
 $$;
 
 comment on function fb_ads.expire_deliveries() is
-  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where nothing is sent at the moment; returns '
-  'how many deliveries.';
+  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where '
+  'nothing is sent at the moment; returns how many deliveries.';
 
 create function fb_ads.delete_old_events(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -5655,8 +6013,8 @@ begin
 
   -- A Purchase keeps its key, and so can never be made again.
   update fb_ads.conversion_events as event
-  set content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null, user_digest = null,
-    browser_digest = null, person_digests = null
+  set content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
+    user_digest = null, browser_digest = null, person_digests = null
   where event.id in (
     select old.id
     from fb_ads.conversion_events as old
@@ -5684,7 +6042,10 @@ begin
   where (counted.counter, counted.window_start) in (
     select old.counter, old.window_start
     from fb_ads.event_counts as old
-    where old.window_start < now() - case when old.counter like 'day:%' then interval '2 days' else interval '1 hour' end
+    where old.window_start < now() - case
+      when old.counter like 'day:%' then interval '2 days'
+      else interval '1 hour'
+    end
     limit most
   );
   get diagnostics step = row_count;
@@ -5743,8 +6104,8 @@ comment on column public.ad_attributions.id is 'Our key.';
 comment on column public.ad_attributions.user_id is
   'The buyer, where the host''s key is a uuid; null for a guest, another kind of key, or a deleted user.';
 comment on column public.ad_attributions.transaction_id is
-  'The sale, where the host''s key is a uuid named id of the first attached table; null otherwise or once it is '
-  'deleted.';
+  'The sale, where the host''s key is a uuid named id of the first attached '
+  'table; null otherwise or once it is deleted.';
 comment on column public.ad_attributions.campaign_id is 'The campaign that is credited.';
 comment on column public.ad_attributions.adset_id is
   'The ad set that is credited; null when only the campaign is known.';
@@ -5763,8 +6124,8 @@ comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
 comment on column public.ad_attributions.state is
-  'active; reversed once all of it was refunded or charged back; superseded while a better answer is being looked '
-  'for.';
+  'active; reversed once all of it was refunded or charged back; '
+  'superseded while a better answer is being looked for.';
 comment on column public.ad_attributions.matched_by is
   'What linked the click to the sale: user_id, em, ph, fbc or fbp.';
 comment on column public.ad_attributions.confidence is 'How sure the link is: high, medium or low.';
@@ -5872,8 +6233,8 @@ comment on table fb_ads.attribution_results is
   'for good; match_keys go when nothing can change any more.';
 comment on column fb_ads.attribution_results.transaction_ref is 'The sale''s reference in fb_ads.purchases.';
 comment on column fb_ads.attribution_results.outcome is
-  'attributed: there is a row in ad_attributions; unattributed; waiting: an ad that a touch names is being read by '
-  'its id.';
+  'attributed: there is a row in ad_attributions; unattributed; waiting: an '
+  'ad that a touch names is being read by its id.';
 comment on column fb_ads.attribution_results.reason is
   'Why it is not attributed: no_touch; outside_window: the touch is older than settings.attribution_window; '
   'click_after_purchase: it came after the checkout; ambiguous: two ads in the same second, or a browser with two '
@@ -5886,8 +6247,8 @@ comment on column fb_ads.attribution_results.campaign_id is 'The campaign that i
 comment on column fb_ads.attribution_results.matched_by is
   'The strongest link between the touch and the sale: user_id, em, ph, fbc or fbp.';
 comment on column fb_ads.attribution_results.confidence is
-  'high: the same user, or the same click id; medium: an e-mail address, a phone number or a browser; low: a browser '
-  'whose user is not known.';
+  'high: the same user, or the same click id; medium: an e-mail address, a phone '
+  'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
   'The touch that is credited (fb_ads.ad_clicks.id); no foreign key, for touches go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
@@ -5913,22 +6274,26 @@ comment on column fb_ads.attribution_results.match_keys is
   'or when the person was erased.';
 comment on column fb_ads.attribution_results.due_at is 'When it is to be worked out anew; null: nothing new is known.';
 comment on column fb_ads.attribution_results.history is
-  'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, adset_id, campaign_id, matched_by, '
-  'clicked_at}].';
+  'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, '
+  'adset_id, campaign_id, matched_by, clicked_at}].';
 comment on column fb_ads.attribution_results.created_at is 'When the sale was first looked at.';
 comment on column fb_ads.attribution_results.updated_at is 'When the result last changed.';
 
 create index attribution_results_due_at_idx on fb_ads.attribution_results (due_at) where due_at is not null;
 create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at);
-create index attribution_results_match_keys_idx on fb_ads.attribution_results using gin (match_keys) with (fastupdate = off)
+create index attribution_results_match_keys_idx on fb_ads.attribution_results
+  using gin (match_keys) with (fastupdate = off)
   where match_keys is not null;
-create index attribution_results_missing_ids_idx on fb_ads.attribution_results using gin (missing_ids) with (fastupdate = off)
+create index attribution_results_missing_ids_idx on fb_ads.attribution_results
+  using gin (missing_ids) with (fastupdate = off)
   where missing_ids is not null;
 create index attribution_results_account_id_idx on fb_ads.attribution_results (account_id);
 create index attribution_results_ad_id_idx on fb_ads.attribution_results (ad_id);
 create index attribution_results_adset_id_idx on fb_ads.attribution_results (adset_id);
 create index attribution_results_campaign_id_idx on fb_ads.attribution_results (campaign_id);
-create index attribution_results_completed_on_idx on fb_ads.attribution_results (((completed_at at time zone 'UTC')::date));
+create index attribution_results_completed_on_idx on fb_ads.attribution_results (
+  ((completed_at at time zone 'UTC')::date)
+);
 
 alter table fb_ads.attribution_results enable row level security;
 create policy reader_reads_attribution_results on fb_ads.attribution_results for select to fb_ads_reader using (true);
@@ -5958,7 +6323,10 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     and (
       revise_sales.clicked_at is null
       or date_trunc('second', revise_sales.clicked_at) <= result.checkout_at
-      or (result.outcome <> 'attributed' and revise_sales.clicked_at <= result.completed_at + settings.attribution_window)
+      or (
+        result.outcome <> 'attributed'
+        and revise_sales.clicked_at <= result.completed_at + settings.attribution_window
+      )
     );
 $$;
 
@@ -5971,7 +6339,8 @@ create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'until', now(), 'outcome', result.outcome, 'reason', result.reason, 'level', result.level, 'ad_id', result.ad_id,
-    'adset_id', result.adset_id, 'campaign_id', result.campaign_id, 'matched_by', result.matched_by, 'clicked_at', result.clicked_at
+    'adset_id', result.adset_id, 'campaign_id', result.campaign_id, 'matched_by', result.matched_by,
+    'clicked_at', result.clicked_at
   );
 $$;
 
@@ -5985,7 +6354,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(sales) as given
   ),
   verdict as materialized (
-    select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(verdicts) as given
+    select given.value ->> 'transaction_ref' as transaction_ref, given.value
+    from jsonb_array_elements(verdicts) as given
   )
   select fresh.*
   from sale
@@ -5996,7 +6366,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     sale.value || verdict.value || jsonb_build_object(
       'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
-        (select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]') from jsonb_array_elements(verdict.value -> 'missing') as missing),
+        (
+          select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
+          from jsonb_array_elements(verdict.value -> 'missing') as missing
+        ),
         '[]'
       ),
       -- Nothing of a person who said no, and nothing once nothing can change.
@@ -6019,7 +6392,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   -- An event that is being stored at this moment finds neither this result nor its new digests: looked at once more,
   -- when it is in.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
-    'due_at', case when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true then now() + interval '30 seconds' end
+    'due_at',
+    case
+      when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true
+        then now() + interval '30 seconds'
+    end
   )) as fresh;
 $$;
 
@@ -6040,36 +6417,50 @@ begin
   set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref and known.outcome = 'attributed' and fresh.outcome = 'waiting'
-    and (known.missing_ids, known.match_keys, known.due_at) is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
+    and (known.missing_ids, known.match_keys, known.due_at)
+      is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
 
   update fb_ads.attribution_results as known
-  set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id, ad_id = fresh.ad_id,
-    adset_id = fresh.adset_id, campaign_id = fresh.campaign_id, matched_by = fresh.matched_by, confidence = fresh.confidence,
-    click_id = fresh.click_id, clicked_at = fresh.clicked_at, catalogue_differs = fresh.catalogue_differs,
-    history = (known.history || fb_ads.history_entry(known)), updated_at = now()
+  set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id,
+    ad_id = fresh.ad_id, adset_id = fresh.adset_id, campaign_id = fresh.campaign_id, matched_by = fresh.matched_by,
+    confidence = fresh.confidence, click_id = fresh.click_id, clicked_at = fresh.clicked_at,
+    catalogue_differs = fresh.catalogue_differs, history = (known.history || fb_ads.history_entry(known)),
+    updated_at = now()
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
-    and (known.outcome, known.reason, known.level, known.ad_id, known.adset_id, known.campaign_id, known.matched_by, known.confidence, known.click_id, known.catalogue_differs)
-      is distinct from (fresh.outcome, fresh.reason, fresh.level, fresh.ad_id, fresh.adset_id, fresh.campaign_id, fresh.matched_by, fresh.confidence, fresh.click_id, fresh.catalogue_differs);
+    and (
+      known.outcome, known.reason, known.level, known.ad_id, known.adset_id, known.campaign_id, known.matched_by,
+      known.confidence, known.click_id, known.catalogue_differs
+    ) is distinct from (
+      fresh.outcome, fresh.reason, fresh.level, fresh.ad_id, fresh.adset_id, fresh.campaign_id, fresh.matched_by,
+      fresh.confidence, fresh.click_id, fresh.catalogue_differs
+    );
 
   update fb_ads.attribution_results as known
-  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids, missing_ids = fresh.missing_ids,
-    source = fresh.source, completed_at = fresh.completed_at, checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value,
-    currency = fresh.currency, reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys, due_at = fresh.due_at
+  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids,
+    missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
+    checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
+    reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
+    due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
-    and (known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source, known.completed_at, known.checkout_at,
-      known.conversion_value, known.currency, known.reversed_value, known.net_value, known.match_keys, known.due_at)
-      is distinct from (fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source, fresh.completed_at, fresh.checkout_at,
-      fresh.conversion_value, fresh.currency, fresh.reversed_value, fresh.net_value, fresh.match_keys, fresh.due_at);
+    and (
+      known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source,
+      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
+      known.net_value, known.match_keys, known.due_at
+    ) is distinct from (
+      fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source,
+      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
+      fresh.net_value, fresh.match_keys, fresh.due_at
+    );
 end;
 $$;
 
 comment on function fb_ads.store_results(jsonb, jsonb) is
-  'Keeps results: what is the same is not written, what differs supersedes the earlier result, which goes to its '
-  'history.';
+  'Keeps results: what is the same is not written, what differs supersedes '
+  'the earlier result, which goes to its history.';
 
 -- schemas/attribution/browsers.sql
 
@@ -6088,8 +6479,8 @@ create table fb_ads.browser_people (
 );
 
 comment on table fb_ads.browser_people is
-  'Who a browser is known to belong to: links an anonymous landing to whoever logs in or leaves an address there, and '
-  'tells a shared browser.';
+  'Who a browser is known to belong to: links an anonymous landing to whoever logs in '
+  'or leaves an address there, and tells a shared browser.';
 comment on column fb_ads.browser_people.browser_digest is 'SHA-256 of fbp, or of the click id in fbc.';
 comment on column fb_ads.browser_people.person_kind is
   'user: a verified user id; email, phone: what an event said of the visitor.';
@@ -6127,12 +6518,16 @@ declare
   met text[];
 begin
   with given as (
-    select touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest, touch ->> 'user_digest' as user_digest,
-      touch -> 'email_digests' as email_digests, touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
+    select
+      touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest,
+      touch ->> 'user_digest' as user_digest, touch -> 'email_digests' as email_digests,
+      touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
     from jsonb_array_elements(touches) as touch
   ),
   sightings as (
-    select browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at, max(given.seen_at) as last_at
+    select
+      browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at,
+      max(given.seen_at) as last_at
     from given
     cross join lateral (values (given.fbp_digest), (given.fbc_digest)) as browser (digest)
     cross join lateral (
@@ -6151,7 +6546,8 @@ begin
     from sightings
     order by sightings.browser_digest, sightings.kind, sightings.person_digest
     on conflict (browser_digest, person_kind, person_digest) do update
-    set first_seen_at = least(known.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
+    set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
     -- Seen every minute, written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
     -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
@@ -6168,7 +6564,12 @@ begin
     select written.person_digest
     union all
     -- Whoever else was seen there: it is a shared browser now.
-    (select other.person_digest from fb_ads.browser_people as other where other.browser_digest = written.browser_digest limit 50)
+    (
+      select other.person_digest
+      from fb_ads.browser_people as other
+      where other.browser_digest = written.browser_digest
+      limit 50
+    )
   ) as digest (value)
   where written.first_seen_at = sightings.first_at;
   return met;
@@ -6218,8 +6619,8 @@ create table fb_ads.ad_clicks (
 );
 
 comment on table fb_ads.ad_clicks is
-  'Touches: landings from an ad, as events told of them. One landing reloaded is one row. Kept for '
-  'settings.click_retention.';
+  'Touches: landings from an ad, as events told of them. One landing reloaded '
+  'is one row. Kept for settings.click_retention.';
 comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.ad_clicks.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
@@ -6234,8 +6635,8 @@ comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a
 comment on column fb_ads.ad_clicks.fbclid is
   'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
 comment on column fb_ads.ad_clicks.fbc_digest is
-  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because the time in it may differ between '
-  'browser and server.';
+  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
+  'the time in it may differ between browser and server.';
 comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
 comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
 comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
@@ -6248,10 +6649,13 @@ comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
 comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
 
 create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
-create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at) where browser_digest is not null;
+create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at)
+  where browser_digest is not null;
 create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
-create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off) where email_digests is not null;
-create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off) where phone_digests is not null;
+create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off)
+  where email_digests is not null;
+create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off)
+  where phone_digests is not null;
 create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
 
 alter table fb_ads.ad_clicks enable row level security;
@@ -6295,13 +6699,18 @@ create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
-      jsonb_set(browser_data, '{fbc}', to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4))))
+      jsonb_set(
+        browser_data, '{fbc}',
+        to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4)))
+      )
     else browser_data
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from fb_ads.ad_clicks as click
-    where click.fbc_digest = encode(sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex')
+    where click.fbc_digest = encode(
+      sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+    )
       -- As for landings: a link that is passed on is seen for the first time once more.
       and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
   ) as known;
@@ -6356,7 +6765,8 @@ begin
       and coalesce(click.user_digest = touch ->> 'user_digest', true)
       and click.id is distinct from except_id
       -- For the index.
-      and click.clicked_at between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
+      and click.clicked_at
+        between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
         and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window + interval '1 second'
       -- An event's time is in whole seconds.
       and case
@@ -6367,7 +6777,8 @@ begin
           and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window
       end
       and coalesce(
-        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id
+        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
+        click.utm_campaign_id
       ) is not null
     order by direction * extract(epoch from click.clicked_at), direction * click.id
     limit 1
@@ -6431,13 +6842,14 @@ begin
   same_id := fb_ads.find_same_landing(touch);
   if same_id is null then
     insert into fb_ads.ad_clicks (
-      clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid, fbc_digest,
-      browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
+      clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
+      fbc_digest, browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
     )
     select
-      least(given.clicked_at, now()), given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id,
-      given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest, nullif(given.email_digests, '{}'),
-      nullif(given.phone_digests, '{}'), given.page_url, given.consent, given.event_name, given.event_id
+      least(given.clicked_at, now()), given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id,
+      given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
+      nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
+      given.event_name, given.event_id
     from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given;
     return true;
   end if;
@@ -6455,10 +6867,12 @@ begin
   cross join fb_ads.settings as settings
   where click.id = same_id
     and coalesce(
-      click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id
+      click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
+      click.utm_campaign_id
     ) is null
     and coalesce(
-      given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id, given.utm_campaign_id
+      given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id,
+      given.utm_campaign_id
     ) is not null;
   changed := found;
   update fb_ads.ad_clicks as click
@@ -6468,7 +6882,10 @@ begin
     phone_digests = coalesce(click.phone_digests, nullif(given.phone_digests, '{}')),
     fbclid = coalesce(click.fbclid, given.fbclid),
     fbc_digest = coalesce(click.fbc_digest, given.fbc_digest),
-    clicked_at = case when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at) else click.clicked_at end
+    clicked_at = case
+      when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
+      else click.clicked_at
+    end
   from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given
   cross join fb_ads.settings as settings
   -- What a cookie says of a landing that was seen counts as far as the window goes.
@@ -6579,11 +6996,17 @@ begin
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at') from unnest(fresh) as kept (touch)
+    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at')
+    from unnest(fresh) as kept (touch)
   );
-  perform fb_ads.lock_results('{}', met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news)));
+  perform fb_ads.lock_results(
+    '{}',
+    met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
+  );
   foreach touch in array news loop
-    perform fb_ads.revise_sales(array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz);
+    perform fb_ads.revise_sales(
+      array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz
+    );
   end loop;
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
@@ -6642,7 +7065,9 @@ begin
       given.*,
       verdict.consent as effective_consent,
       verdict.since as effective_since,
-      coalesce(verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false)
+      coalesce(
+        verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false
+      )
         as is_agreed
     from fb_ads.given_events(request) as given
     cross join lateral fb_ads.newest_consent(given.user_digest, given.browser_digest) as known
@@ -6661,8 +7086,8 @@ begin
   -- other.
   stored as (
     insert into fb_ads.conversion_events as event (
-      event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id, user_digest,
-      browser_digest, person_digests, consent, consent_at, test_event_code, final_at
+      event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id,
+      user_digest, browser_digest, person_digests, consent, consent_at, test_event_code, final_at
     )
     select
       judged.event_name, judged.event_id, judged.event_time, judged.action_source,
@@ -6703,9 +7128,11 @@ begin
   )
   into statuses
   from (
-    select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy from judged as every
+    select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy
+    from judged as every
   ) as judged
-  left join stored on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
+  left join stored
+    on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
 
   -- In this very transaction: an event that is stored has told of its click.
   perform fb_ads.store_touches(request, statuses);
@@ -6748,8 +7175,8 @@ begin
     return;
   end if;
   execute format(
-    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on update cascade on delete set null not valid',
-    constraint_name, column_name, host_table
+    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on update cascade on '
+    'delete set null not valid', constraint_name, column_name, host_table
   );
   begin
     execute format('alter table public.ad_attributions validate constraint %I', constraint_name);
@@ -6769,12 +7196,14 @@ declare
   missing text;
 begin
   if attached.key_column is null then
-    raise exception '% has no primary key of one column: name the key with key_column =>', host_table using errcode = '22023';
+    raise exception '% has no primary key of one column: name the key with key_column =>', host_table
+      using errcode = '22023';
   end if;
   select string_agg(wanted.name, ', ')
   into missing
   from unnest(array[
-    attached.key_column, attached.status_column, attached.completed_at_column, attached.created_at_column, attached.user_column
+    attached.key_column, attached.status_column, attached.completed_at_column, attached.created_at_column,
+    attached.user_column
   ]) as wanted (name)
   where wanted.name is not null and not fb_ads.has_column(host_table, wanted.name);
   if missing is not null then
@@ -6802,13 +7231,17 @@ begin
     select
     from pg_catalog.pg_attribute as attribute
     join fb_ads.attached_tables as other
-      on other.host_table <> check_attachment.host_table::text and other.ref_prefix = attached.ref_prefix and to_regclass(other.host_table) is not null
-    join pg_catalog.pg_attribute as other_key on other_key.attrelid = to_regclass(other.host_table) and other_key.attname = other.key_column
+      on other.host_table <> check_attachment.host_table::text
+        and other.ref_prefix = attached.ref_prefix
+        and to_regclass(other.host_table) is not null
+    join pg_catalog.pg_attribute as other_key
+      on other_key.attrelid = to_regclass(other.host_table) and other_key.attname = other.key_column
     where attribute.attrelid = check_attachment.host_table and attribute.attname = attached.key_column
       and (attribute.atttypid <> 'uuid'::regtype and other_key.atttypid <> 'uuid'::regtype)
   ) then
     raise exception 'another attached table has keys like those of %', host_table
-      using errcode = '22023', hint = 'Give it a ref_prefix => ''orders:'', and put the same before transaction_ref in fb_ads.purchases.';
+      using errcode = '22023',
+      hint = 'Give it a ref_prefix => ''orders:'', and put the same before transaction_ref in fb_ads.purchases.';
   end if;
 end;
 $$;
@@ -6863,28 +7296,29 @@ begin
 
   -- Attached before: the columns may change, the moment since when sales count may not.
   insert into fb_ads.attached_tables as known (
-    host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column, ref_prefix, source,
-    capture_function
+    host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column,
+    ref_prefix, source, capture_function
   )
   values (
-    attached.host_table, attached.key_column, attached.status_column, attached.completed_statuses, attached.completed_at_column,
-    attached.created_at_column, attached.user_column, attached.ref_prefix, attached.source,
-    'capture_purchases_' || left(md5(attached.host_table), 12)
+    attached.host_table, attached.key_column, attached.status_column, attached.completed_statuses,
+    attached.completed_at_column, attached.created_at_column, attached.user_column, attached.ref_prefix,
+    attached.source, 'capture_purchases_' || left(md5(attached.host_table), 12)
   )
   on conflict on constraint attached_tables_host_table_key do update
-  set key_column = excluded.key_column, status_column = excluded.status_column, completed_statuses = excluded.completed_statuses,
-    completed_at_column = excluded.completed_at_column, created_at_column = excluded.created_at_column,
-    user_column = excluded.user_column, ref_prefix = excluded.ref_prefix, source = excluded.source
+  set key_column = excluded.key_column, status_column = excluded.status_column,
+    completed_statuses = excluded.completed_statuses, completed_at_column = excluded.completed_at_column,
+    created_at_column = excluded.created_at_column, user_column = excluded.user_column,
+    ref_prefix = excluded.ref_prefix, source = excluded.source
   returning known.* into attached;
 
   -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
   execute format(
-    'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for each statement execute function fb_ads.%I()',
-    host_table, attached.capture_function
+    'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for '
+    'each statement execute function fb_ads.%I()', host_table, attached.capture_function
   );
   execute format(
-    'create or replace trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new table as new_rows for each statement execute function fb_ads.%I()',
-    host_table, attached.capture_function
+    'create or replace trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new '
+    'table as new_rows for each statement execute function fb_ads.%I()', host_table, attached.capture_function
   );
 
   if attached.key_column = 'id' then
@@ -6931,8 +7365,8 @@ end;
 $$;
 
 comment on function fb_ads.detach_transactions(regclass) is
-  'Takes triggers, trigger function and our foreign keys off a host table. False when it was not attached. What was '
-  'noted before is still sent.';
+  'Takes triggers, trigger function and our foreign keys off a host table. False when '
+  'it was not attached. What was noted before is still sent.';
 
 -- schemas/attribution/ad_lookups.sql
 
@@ -6984,7 +7418,9 @@ begin
   loop
     insert into fb_ads.ad_lookups (fb_id, level, state, ended_at)
     values (
-      wanted.fb_id, wanted.level, case when wanted.is_awaited then 'open' else 'unknown' end, case when not wanted.is_awaited then now() end
+      wanted.fb_id, wanted.level,
+      case when wanted.is_awaited then 'open' else 'unknown' end,
+      case when not wanted.is_awaited then now() end
     )
     on conflict (fb_id) do nothing;
     if not found then
@@ -7005,7 +7441,8 @@ begin
     limit 1;
     insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
     values (
-      asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}', fb_ads.parked_until(asked_account, 'objects')
+      asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}',
+      fb_ads.parked_until(asked_account, 'objects')
     )
     returning id into job;
     update fb_ads.ad_lookups as lookup set job_id = job where lookup.fb_id = wanted.fb_id;
@@ -7031,7 +7468,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select case lookup.state
     when 'open' then
       lookup.requested_at <= now() - settings.attribution_lookup_patience
-      or not exists (select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running'))
+      or not exists (
+        select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running')
+      )
       or fb_ads.is_known_object(lookup.fb_id)
     -- Given up, but the nightly sync may still bring it.
     when 'unknown' then
@@ -7068,7 +7507,10 @@ begin
   if ended is null then
     return 0;
   end if;
-  perform from fb_ads.attribution_results as result where result.missing_ids && ended order by result.transaction_ref for update;
+  perform from fb_ads.attribution_results as result
+  where result.missing_ids && ended
+  order by result.transaction_ref
+  for update;
   update fb_ads.attribution_results as result
   set due_at = now()
   from fb_ads.settings as settings
@@ -7097,8 +7539,8 @@ returns text[] language sql immutable security invoker set search_path = pg_cata
 $$;
 
 comment on function fb_ads.digests_in(jsonb) is
-  'Digests in a field of user_data, which is one text or a list of them; without the suffix that Meta''s parameter '
-  'builder appends.';
+  'Digests in a field of user_data, which is one text or a list of them; without '
+  'the suffix that Meta''s parameter builder appends.';
 
 create function fb_ads.reversed_value(status text, value numeric, refunded_amount numeric)
 returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -7126,14 +7568,15 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still counts: it is paid, or was and is '
-  'refunded or charged back.';
+  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
+  'counts: it is paid, or was and is refunded or charged back.';
 
 create function fb_ads.sales_to_judge(refs text[], digests jsonb)
 returns table (
-  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz, checkout_at timestamptz,
-  conversion_value numeric, currency text, reversed_value numeric, is_denied boolean, is_unconsented boolean, user_digest text,
-  browser_digest text, fbc_digest text, email_digests text[], phone_digests text[]
+  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz,
+  checkout_at timestamptz, conversion_value numeric, currency text, reversed_value numeric, is_denied boolean,
+  is_unconsented boolean, user_digest text, browser_digest text, fbc_digest text, email_digests text[],
+  phone_digests text[]
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
@@ -7145,21 +7588,35 @@ set search_path = pg_catalog, pg_temp as $$
     paid.at,
     -- The checkout of this very order may begin after the host made the transaction; never after it was paid.
     least(paid.at, coalesce(
-      greatest((listed.sale ->> 'checkout_at')::timestamptz, case when checkout.order_id = any (paid.order_ids) then checkout.event_time end),
+      greatest(
+        (listed.sale ->> 'checkout_at')::timestamptz,
+        case when checkout.order_id = any (paid.order_ids) then checkout.event_time end
+      ),
       checkout.event_time, paid.at
     )),
     (listed.sale ->> 'value')::numeric,
     upper(btrim(listed.sale ->> 'currency')),
-    coalesce(fb_ads.reversed_value(listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric), 0),
+    coalesce(
+      fb_ads.reversed_value(
+        listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
+      ),
+      0
+    ),
     coalesce(event.state = 'erased', false)
-      or coalesce(event.consent, (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state)
+      or coalesce(
+        event.consent,
+        (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state
+      )
         is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
     buyer.digest,
     coalesce(event.browser_digest, checkout.browser_digest),
     begun.fbc_digest,
     fb_ads.digests_in(event.user_data -> 'em') || fb_ads.digests_in(given.email_digests)
-      || case when coalesce(listed.sale ->> 'email', '') like '%@%' then array[fb_ads.digest_of(listed.sale ->> 'email')] else '{}' end,
+      || case
+        when coalesce(listed.sale ->> 'email', '') like '%@%' then array[fb_ads.digest_of(listed.sale ->> 'email')]
+        else '{}'
+      end,
     fb_ads.digests_in(event.user_data -> 'ph') || fb_ads.digests_in(given.phone_digests)
   from fb_ads.find_purchases(refs) as listed (sale)
   left join fb_ads.conversion_events as event
@@ -7168,7 +7625,9 @@ set search_path = pg_catalog, pg_temp as $$
     on given.transaction_ref = listed.sale ->> 'transaction_ref'
   cross join lateral (
     select
-      coalesce((listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz),
+      coalesce(
+        (listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz
+      ),
       array[listed.sale ->> 'transaction_ref', listed.sale ->> 'order_id', listed.sale ->> 'transaction_id'],
       fb_ads.digest_of(nullif(btrim(listed.sale ->> 'user_ref'), ''))
   ) as paid (at, order_ids, by_digest)
@@ -7177,7 +7636,10 @@ set search_path = pg_catalog, pg_temp as $$
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
     -- Refunded before anyone looked: a sale all the same, as its noted completion proves.
-    and (coalesce((listed.sale ->> 'is_completed')::boolean, false) or (event.id is not null and fb_ads.is_sale(listed.sale)))
+    and (
+      coalesce((listed.sale ->> 'is_completed')::boolean, false)
+      or (event.id is not null and fb_ads.is_sale(listed.sale))
+    )
   order by listed.sale ->> 'transaction_ref';
 $$;
 
@@ -7196,24 +7658,33 @@ returns table (transaction_ref text, digest text, kind text, rank integer, match
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text, fbc_digest text,
-      email_digests text[], phone_digests text[]
+      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text,
+      fbc_digest text, email_digests text[], phone_digests text[]
     )
     where not sale.is_denied
   ),
   person as (
-    select sale.transaction_ref, sale.completed_at, 'user' as kind, 1 as rank, 'user_id' as matched_by, sale.user_digest as digest
+    select
+      sale.transaction_ref, sale.completed_at, 'user' as kind, 1 as rank, 'user_id' as matched_by,
+      sale.user_digest as digest
     from sale where sale.user_digest is not null
     union
-    select sale.transaction_ref, sale.completed_at, 'email', 2, 'em', email.digest from sale, unnest(sale.email_digests) as email (digest)
+    select sale.transaction_ref, sale.completed_at, 'email', 2, 'em', email.digest
+    from sale, unnest(sale.email_digests) as email (digest)
     union
-    select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest from sale, unnest(sale.phone_digests) as phone (digest)
+    select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest
+    from sale, unnest(sale.phone_digests) as phone (digest)
   )
-  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at from person
+  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at
+  from person
   union all
-  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at from sale where sale.fbc_digest is not null
+  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at
+  from sale
+  where sale.fbc_digest is not null
   union all
-  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at from sale where sale.browser_digest is not null
+  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at
+  from sale
+  where sale.browser_digest is not null
   union all
   -- Browsers in which the buyer was seen, be it after the sale.
   select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
@@ -7261,12 +7732,13 @@ end;
 $$;
 
 comment on function fb_ads.clicks_by_digest(text, text, timestamptz, timestamptz) is
-  'The latest 100 touches with this digest in a range of time, by the index of its kind: user, email, phone, fbc or '
-  'browser.';
+  'The latest 100 touches with this digest in a range of time, by the index '
+  'of its kind: user, email, phone, fbc or browser.';
 
 create function fb_ads.resolve_click(click fb_ads.ad_clicks)
 returns table (
-  level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean, missing_level text, missing_id text
+  level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
+  missing_level text, missing_id text
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with named as (
@@ -7278,7 +7750,13 @@ set search_path = pg_catalog, pg_temp as $$
   ),
   found as (
     select
-      (select ad from public.ad_ads as ad where ad.fb_ad_id = any (named.ads) order by array_position(named.ads, ad.fb_ad_id) limit 1) as ad,
+      (
+        select ad
+        from public.ad_ads as ad
+        where ad.fb_ad_id = any (named.ads)
+        order by array_position(named.ads, ad.fb_ad_id)
+        limit 1
+      ) as ad,
       (select adset from public.ad_adsets as adset where adset.fb_adset_id = any (named.adsets)
         order by array_position(named.adsets, adset.fb_adset_id) limit 1) as adset,
       (select campaign from public.ad_campaigns as campaign where campaign.fb_campaign_id = any (named.campaigns)
@@ -7293,7 +7771,11 @@ set search_path = pg_catalog, pg_temp as $$
     left join public.ad_adsets as own_adset on own_adset.id = coalesce((found.ad).adset_id, (found.adset).id)
   )
   select
-    case when (placed.ad).id is not null then 'ad' when (placed.own_adset).id is not null then 'adset' when placed.campaign_id is not null then 'campaign' end,
+    case
+      when (placed.ad).id is not null then 'ad'
+      when (placed.own_adset).id is not null then 'adset'
+      when placed.campaign_id is not null then 'campaign'
+    end,
     coalesce((placed.ad).account_id, (placed.own_adset).account_id, (placed.campaign).account_id),
     (placed.ad).id,
     (placed.own_adset).id,
@@ -7303,7 +7785,11 @@ set search_path = pg_catalog, pg_temp as $$
       or own_campaign.fb_campaign_id <> coalesce(click.fb_campaign_id, (placed.campaign).fb_campaign_id),
       false
     ),
-    case when missing.ad is not null then 'ad' when missing.adset is not null then 'adset' when missing.campaign is not null then 'campaign' end,
+    case
+      when missing.ad is not null then 'ad'
+      when missing.adset is not null then 'adset'
+      when missing.campaign is not null then 'campaign'
+    end,
     coalesce(missing.ad, missing.adset, missing.campaign)
   from placed
   left join public.ad_campaigns as own_campaign on own_campaign.id = placed.campaign_id
@@ -7315,7 +7801,8 @@ set search_path = pg_catalog, pg_temp as $$
           -- A number as long as Meta's ids that is nothing yet: by convention the ad's.
           select utm.id from unnest(placed.utm) with ordinality as utm (id, position)
           where utm.id ~ '^[0-9]{15,20}$'
-            and utm.id is distinct from (placed.adset).fb_adset_id and utm.id is distinct from (placed.campaign).fb_campaign_id
+            and utm.id is distinct from (placed.adset).fb_adset_id
+            and utm.id is distinct from (placed.campaign).fb_campaign_id
           order by utm.position limit 1
         )
       end,
@@ -7337,9 +7824,9 @@ comment on function fb_ads.resolve_click(fb_ads.ad_clicks) is
 
 create function fb_ads.touches_of_sales(sales jsonb)
 returns table (
-  transaction_ref text, click_id bigint, clicked_second timestamptz, clicked_at timestamptz, place text, is_own boolean, rank integer,
-  matched_by text, confidence text, level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
-  missing_level text, missing_id text, is_awaited boolean
+  transaction_ref text, click_id bigint, clicked_second timestamptz, clicked_at timestamptz, place text, is_own boolean,
+  rank integer, matched_by text, confidence text, level text, account_id uuid, ad_id uuid, adset_id uuid,
+  campaign_id uuid, catalogue_differs boolean, missing_level text, missing_id text, is_awaited boolean
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
@@ -7353,8 +7840,8 @@ set search_path = pg_catalog, pg_temp as $$
     -- Each touch once, by its strongest link; a link that only goes by the browser holds while that browser is not
     -- shared.
     select distinct on (sale.transaction_ref, click.id)
-      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window, sale.attribution_lookup_patience,
-      click, link.rank, link.matched_by, judged.is_own,
+      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
+      sale.attribution_lookup_patience, click, link.rank, link.matched_by, judged.is_own,
       case
         when link.rank in (1, 4) then 'high'
         when link.rank = 5 and sale.user_digest is null then 'low'
@@ -7381,8 +7868,8 @@ set search_path = pg_catalog, pg_temp as $$
       else 'within'
     end,
     matched.is_own, matched.rank, matched.matched_by, matched.confidence,
-    resolved.level, resolved.account_id, resolved.ad_id, resolved.adset_id, resolved.campaign_id, resolved.catalogue_differs,
-    resolved.missing_level, resolved.missing_id,
+    resolved.level, resolved.account_id, resolved.ad_id, resolved.adset_id, resolved.campaign_id,
+    resolved.catalogue_differs, resolved.missing_level, resolved.missing_id,
     resolved.missing_id ~ '^[0-9]{10,20}$' and coalesce(
       lookup.state = 'open' and lookup.requested_at > now() - matched.attribution_lookup_patience,
       exists (select from public.ad_accounts as account where account.enabled)
@@ -7404,9 +7891,9 @@ comment on function fb_ads.touches_of_sales(jsonb) is
 
 create function fb_ads.judge_sales(sales jsonb)
 returns table (
-  transaction_ref text, outcome text, reason text, level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid,
-  matched_by text, confidence text, click_id bigint, clicked_at timestamptz, catalogue_differs boolean, assist_click_ids bigint[],
-  rival_click_ids bigint[], missing jsonb
+  transaction_ref text, outcome text, reason text, level text, account_id uuid, ad_id uuid, adset_id uuid,
+  campaign_id uuid, matched_by text, confidence text, click_id bigint, clicked_at timestamptz,
+  catalogue_differs boolean, assist_click_ids bigint[], rival_click_ids bigint[], missing jsonb
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as (
@@ -7419,7 +7906,9 @@ set search_path = pg_catalog, pg_temp as $$
       -- tie.
       row_number() over (
         partition by touch.transaction_ref
-        order by touch.level = 'ad' desc, touch.clicked_second desc, touch.level = 'adset' desc, touch.rank, touch.clicked_at desc, touch.click_id desc
+        order by
+          touch.level = 'ad' desc, touch.clicked_second desc, touch.level = 'adset' desc, touch.rank,
+          touch.clicked_at desc, touch.click_id desc
       ) as position
     from touch
     where touch.place = 'within' and touch.is_own and touch.level is not null
@@ -7437,16 +7926,24 @@ set search_path = pg_catalog, pg_temp as $$
     select
       touch.transaction_ref,
       bool_or(touch.place = 'within' and not touch.is_own) as has_shared,
-      array_agg(touch.click_id order by touch.click_id) filter (where touch.place = 'within' and not touch.is_own) as shared_click_ids,
+      array_agg(touch.click_id order by touch.click_id) filter (
+        where touch.place = 'within'
+        and not touch.is_own
+      ) as shared_click_ids,
       bool_or(touch.place = 'within' and touch.is_own) as has_own,
       bool_or(touch.place = 'after') as has_after,
       bool_or(touch.place = 'before') as has_before,
       bool_or(awaited.counts and touch.is_awaited) as is_waiting,
       array_agg(touch.click_id order by touch.click_id) filter (
-        where touch.place = 'within' and touch.is_own and touch.level is null and (winner.click_id is null or touch.clicked_second >= winner.clicked_second)
+        where touch.place = 'within'
+          and touch.is_own
+          and touch.level is null
+          and (winner.click_id is null or touch.clicked_second >= winner.clicked_second)
       ) as assist_click_ids,
-      jsonb_agg(distinct jsonb_build_object('fb_id', touch.missing_id, 'level', touch.missing_level, 'account_id', touch.account_id, 'is_awaited', touch.is_awaited))
-        filter (where awaited.counts) as missing
+      jsonb_agg(distinct jsonb_build_object(
+        'fb_id', touch.missing_id, 'level', touch.missing_level, 'account_id', touch.account_id,
+        'is_awaited', touch.is_awaited
+      )) filter (where awaited.counts) as missing
     from touch
     left join winner on winner.transaction_ref = touch.transaction_ref
     cross join lateral (
@@ -7458,7 +7955,9 @@ set search_path = pg_catalog, pg_temp as $$
   ),
   verdict as (
     select sale.transaction_ref, summary.assist_click_ids, summary.missing,
-      coalesce(rivals.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end) as rival_click_ids,
+      coalesce(
+        rivals.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end
+      ) as rival_click_ids,
       case
         when sale.is_denied then 'no_consent'
         when summary.is_waiting then 'ad_unknown'
@@ -7480,18 +7979,17 @@ set search_path = pg_catalog, pg_temp as $$
   select
     verdict.transaction_ref,
     case when verdict.is_waiting then 'waiting' when verdict.reason is null then 'attributed' else 'unattributed' end,
-    verdict.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id, credit.matched_by, credit.confidence,
-    credit.click_id, credit.clicked_at, credit.catalogue_differs,
+    verdict.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id,
+    credit.matched_by, credit.confidence, credit.click_id, credit.clicked_at, credit.catalogue_differs,
     verdict.assist_click_ids,
-    case when verdict.reason = 'ambiguous' then verdict.rival_click_ids end,
-    coalesce(verdict.missing, '[]')
+    case when verdict.reason = 'ambiguous' then verdict.rival_click_ids end, coalesce(verdict.missing, '[]')
   from verdict
   left join winner as credit on credit.transaction_ref = verdict.transaction_ref and verdict.reason is null;
 $$;
 
 comment on function fb_ads.judge_sales(jsonb) is
-  'The result of each of these sales (as sales_to_judge gives them). Reads only; the same knowledge gives the same '
-  'result.';
+  'The result of each of these sales (as sales_to_judge gives them). Reads '
+  'only; the same knowledge gives the same result.';
 
 -- schemas/attribution/due_purchases.sql
 
@@ -7530,7 +8028,9 @@ returns setof text language sql stable security invoker set search_path = pg_cat
   (
     select event.transaction_ref from fb_ads.conversion_events as event
     where event.state = 'waiting' and not event.attribution_done and event.event_name = 'Purchase'
-      and event.transaction_ref is not null and event.event_time <= now() - interval '1 hour' and fb_ads.is_purchase_due(event)
+      and event.transaction_ref is not null
+      and event.event_time <= now() - interval '1 hour'
+      and fb_ads.is_purchase_due(event)
     limit most
   )
   limit most;
@@ -7545,18 +8045,27 @@ begin
   update fb_ads.conversion_events as event
   set attribution_done = true
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
-    and exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id);
+    and exists (
+      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+    );
 
   -- Not in the view, or not paid: a sale that never was one, after a week.
   update fb_ads.conversion_events as event
-  set attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
+  set
+    attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
-    and not exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id);
+    and not exists (
+      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+    );
 
   update fb_ads.attribution_results as result
   set due_at = null
   where result.transaction_ref = any (refs) and result.due_at is not null
-    and not exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = result.transaction_ref);
+    and not exists (
+      select
+      from jsonb_to_recordset(sales) as sale (transaction_ref text)
+      where sale.transaction_ref = result.transaction_ref
+    );
 end;
 $$;
 
@@ -7588,7 +8097,13 @@ begin
     refs := array(
       select due.transaction_ref
       from (
-        (select result.transaction_ref from fb_ads.attribution_results as result where result.due_at <= now() order by result.due_at limit most)
+        (
+          select result.transaction_ref
+          from fb_ads.attribution_results as result
+          where result.due_at <= now()
+          order by result.due_at
+          limit most
+        )
         union
         select listed.transaction_ref from fb_ads.due_purchases(most) as listed (transaction_ref)
       ) as due
@@ -7599,12 +8114,13 @@ begin
 
   -- Whose address or number is in no sent event: the function hashes them, by the same rules as for Meta.
   select jsonb_agg(jsonb_build_object(
-    'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email', 'phone', listed.sale ->> 'phone',
-    'country', listed.sale ->> 'country'
+    'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email',
+    'phone', listed.sale ->> 'phone', 'country', listed.sale ->> 'country'
   ))
   into people
   from fb_ads.find_purchases(refs) as listed (sale)
-  left join fb_ads.conversion_events as event on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
+  left join fb_ads.conversion_events as event
+    on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
   where event.user_data is null and event.state is distinct from 'erased' and event.consent is distinct from 'denied'
     and coalesce(listed.sale ->> 'email', listed.sale ->> 'phone') is not null;
   return jsonb_build_object('transaction_refs', to_jsonb(refs), 'people', coalesce(people, '[]'::jsonb));
@@ -7637,66 +8153,84 @@ begin
   if host_table is null or ids is null then
     return ids;
   end if;
-  execute format('select array_agg(host.id) from %s as host where host.id = any ($1)', host_table) into existing using ids;
+  execute format(
+    'select array_agg(host.id) from %s as host where host.id = any ($1)', host_table
+  ) into existing using ids;
   return coalesce(existing, '{}');
 end;
 $$;
 
 comment on function fb_ads.existing_host_ids(text, uuid[]) is
-  'Which of these ids ad_attributions.<column> may refer to: those that the host''s table has; all of them where '
-  'there is no foreign key.';
+  'Which of these ids ad_attributions.<column> may refer to: those that the host''s '
+  'table has; all of them where there is no foreign key.';
 
 create function fb_ads.store_attributions(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   delete from public.ad_attributions as attribution
   using jsonb_to_recordset(sales) as sale (transaction_ref text)
-  join fb_ads.attribution_results as result on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
+  join fb_ads.attribution_results as result
+    on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
   where attribution.transaction_ref = sale.transaction_ref;
 
   with given as (
-    select * from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
+    select *
+    from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
   ),
   hosts as materialized (
     select
-      fb_ads.existing_host_ids('user_id', array(select given.user_id from given where given.user_id is not null)) as user_ids,
-      fb_ads.existing_host_ids('transaction_id', array(select given.transaction_id from given where given.transaction_id is not null)) as transaction_ids
+      fb_ads.existing_host_ids(
+        'user_id', array(select given.user_id from given where given.user_id is not null)
+      ) as user_ids,
+      fb_ads.existing_host_ids(
+        'transaction_id', array(select given.transaction_id from given where given.transaction_id is not null)
+      ) as transaction_ids
   )
   insert into public.ad_attributions as known (
-    transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value,
-    currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, reversed_value, net_value
+    transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time,
+    conversion_value, currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window,
+    clicked_at, checkout_at, reversed_value, net_value
   )
   select
-    result.transaction_ref, case when given.transaction_id = any (hosts.transaction_ids) then given.transaction_id end, given.user_ref,
+    result.transaction_ref,
+    case when given.transaction_id = any (hosts.transaction_ids) then given.transaction_id end, given.user_ref,
     case when given.user_id = any (hosts.user_ids) then given.user_id end,
-    result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value, result.currency,
+    result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value,
+    result.currency,
     click.fbclid, case when result.reversed_value > 0 and result.net_value <= 0 then 'reversed' else 'active' end,
-    result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window, least(result.clicked_at, result.completed_at),
-    result.checkout_at, result.reversed_value, result.net_value
+    result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window,
+    least(result.clicked_at, result.completed_at), result.checkout_at, result.reversed_value, result.net_value
   from given
-  join fb_ads.attribution_results as result on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
+  join fb_ads.attribution_results as result
+    on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
   left join fb_ads.ad_clicks as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
-  set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id, campaign_id = excluded.campaign_id,
-    adset_id = excluded.adset_id, ad_id = excluded.ad_id, event_time = excluded.event_time, conversion_value = excluded.conversion_value,
-    currency = excluded.currency, fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
+  set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,
+    campaign_id = excluded.campaign_id, adset_id = excluded.adset_id, ad_id = excluded.ad_id,
+    event_time = excluded.event_time, conversion_value = excluded.conversion_value, currency = excluded.currency,
+    fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
     confidence = excluded.confidence, clicked_at = excluded.clicked_at, checkout_at = excluded.checkout_at,
-    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value, net_value = excluded.net_value, updated_at = now()
-  where (known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id, known.event_time,
-      known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by, known.confidence, known.clicked_at,
-      known.checkout_at, known.reversed_value, known.net_value)
-    is distinct from (excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id, excluded.ad_id,
-      excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id, excluded.state, excluded.matched_by,
-      excluded.confidence, excluded.clicked_at, excluded.checkout_at, excluded.reversed_value, excluded.net_value);
+    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value,
+    net_value = excluded.net_value, updated_at = now()
+  where (
+    known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id,
+    known.event_time, known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by,
+    known.confidence, known.clicked_at, known.checkout_at, known.reversed_value, known.net_value
+  ) is distinct from (
+    excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id,
+    excluded.ad_id, excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id,
+    excluded.state, excluded.matched_by, excluded.confidence, excluded.clicked_at, excluded.checkout_at,
+    excluded.reversed_value, excluded.net_value
+  );
 end;
 $$;
 
 comment on function fb_ads.store_attributions(jsonb) is
-  'Brings public.ad_attributions in step with the results of these sales: one row where a sale is credited, none '
-  'otherwise.';
+  'Brings public.ad_attributions in step with the results of these sales: one '
+  'row where a sale is credited, none otherwise.';
 
 create function fb_ads.store_buyers(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -7706,14 +8240,17 @@ begin
   -- Whoever pays in a browser is one of its users, logged in or not.
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
-      'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest, 'seen_at', sale.checkout_at
+      'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
+      'seen_at', sale.checkout_at
     )), '[]')
     from jsonb_to_recordset(sales) as sale (
       is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
     )
     where not sale.is_denied and sale.user_digest is not null
   )), '{}');
-  perform fb_ads.lock_results(array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met);
+  perform fb_ads.lock_results(
+    array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met
+  );
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
   end if;
@@ -7822,12 +8359,14 @@ comment on function fb_ads.refresh_reversals(timestamptz) is
 
 create function public.fb_refresh_reversals(request jsonb)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select jsonb_build_object('changed', fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day'));
+  select jsonb_build_object(
+    'changed', fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day')
+  );
 $$;
 
 comment on function public.fb_refresh_reversals(jsonb) is
-  'Called by attribute-purchase with {days?}: takes over refunds and chargebacks of the sales of the last days (7). '
-  'Returns {changed}.';
+  'Called by attribute-purchase with {days?}: takes over refunds and chargebacks '
+  'of the sales of the last days (7). Returns {changed}.';
 
 -- schemas/attribution/touchpoint_retention.sql
 
@@ -7853,7 +8392,9 @@ begin
   get diagnostics step = row_count;
   touched := touched + step;
   delete from fb_ads.checkout_clicks as checkout
-  where checkout.event_id in (select old.event_id from fb_ads.checkout_clicks as old where old.created_at < kept_since limit most);
+  where checkout.event_id in (
+    select old.event_id from fb_ads.checkout_clicks as old where old.created_at < kept_since limit most
+  );
   get diagnostics step = row_count;
   touched := touched + step;
   update fb_ads.attribution_results as result
@@ -7893,15 +8434,21 @@ begin
   end if;
   if person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     return query
-      select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+      select
+        sale.transaction_ref, sale.user_ref, sale.completed_at,
+        coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
       from fb_ads.purchases as sale where sale.user_id = person::uuid;
   end if;
   return query
-    select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+    select
+      sale.transaction_ref, sale.user_ref, sale.completed_at,
+      coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
     where (
         coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
-        or sale.transaction_ref in (select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting')
+        or sale.transaction_ref in (
+          select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting'
+        )
       )
       and (
         fb_ads.digest_of(sale.user_ref) = any (digests)
@@ -7923,7 +8470,8 @@ declare
 begin
   digests := case
     when person ~ '^[0-9a-f]{64}$' then array[person]
-    when person ~ '^\+?[0-9][0-9 ().-]{6,}$' then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
+    when person ~ '^\+?[0-9][0-9 ().-]{6,}$'
+      then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
     else array[fb_ads.digest_of(person)]
   end;
   select array_agg(distinct event.user_digest)
@@ -7976,9 +8524,10 @@ begin
   set state = 'suppressed', reason = 'erased', lease_id = null, lease_until = null
   where delivery.event_row_id = any (event_row_ids) and delivery.state not in ('sent', 'suppressed', 'expired');
   update fb_ads.conversion_events as event
-  set state = 'erased', content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
-    user_digest = null, browser_digest = null, person_digests = null, consent = null, consent_at = null, lease_id = null,
-    final_at = coalesce(event.final_at, now())
+  set
+    state = 'erased', content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
+    user_digest = null, browser_digest = null, person_digests = null, consent = null, consent_at = null,
+    lease_id = null, final_at = coalesce(event.final_at, now())
   where event.id = any (event_row_ids);
 end;
 $$;
@@ -7998,7 +8547,9 @@ begin
     -- Somebody else's browser too: what is the other's stays.
     and not exists (
       select from fb_ads.browser_people as other
-      where other.browser_digest = known.browser_digest and other.person_kind = 'user' and other.person_digest <> all (digests)
+      where other.browser_digest = known.browser_digest
+        and other.person_kind = 'user'
+        and other.person_digest <> all (digests)
     );
   clicks := coalesce(clicks, '{}') || digests;
 
@@ -8015,7 +8566,8 @@ begin
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
   get diagnostics erased = row_count;
   delete from fb_ads.checkout_clicks as checkout where checkout.fbc_digest = any (clicks);
-  delete from fb_ads.browser_people as known where known.person_digest = any (digests) or known.browser_digest = any (clicks);
+  delete from fb_ads.browser_people as known
+  where known.person_digest = any (digests) or known.browser_digest = any (clicks);
   update fb_ads.attribution_results as result
   set match_keys = null, due_at = null
   where result.match_keys && clicks;
@@ -8024,8 +8576,8 @@ end;
 $$;
 
 comment on function fb_ads.erase_clicks(text[]) is
-  'Called by fb_erase_person: deletes the touches of a person given by digests, and of the browsers that were nobody '
-  'else''s; returns how many.';
+  'Called by fb_erase_person: deletes the touches of a person given by digests, and of '
+  'the browsers that were nobody else''s; returns how many.';
 
 create function public.fb_erase_person(person text)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8036,7 +8588,8 @@ declare
   erased_consents bigint;
 begin
   if coalesce(given, '') = '' then
-    raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number' using errcode = '22023';
+    raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number'
+      using errcode = '22023';
   end if;
   -- No run of attribution writes meanwhile what it read before.
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
@@ -8127,7 +8680,8 @@ select
   end as revenue,
   case
     when attribution.state = 'reversed' or attribution.net_value = 0 then 0
-    when attribution.net_value is not null and (attribution.currency = account.currency or exchange.rate is not null) then 0
+    when attribution.net_value is not null and (attribution.currency = account.currency or exchange.rate is not null)
+      then 0
     else 1
   end as unpriced
 from public.ad_attributions as attribution
@@ -8138,7 +8692,9 @@ left join lateral (
   from fb_ads.exchange_rates as known
   where known.from_currency = attribution.currency and known.to_currency = account.currency
     -- The account's day may be behind or ahead of the day for which the rate was noted.
-    and known.date between attribution.paid_on - 7 and greatest(attribution.paid_on, (attribution.event_time at time zone 'UTC')::date)
+    and known.date between attribution.paid_on - 7 and greatest(
+      attribution.paid_on, (attribution.event_time at time zone 'UTC')::date
+    )
   order by known.date desc
   limit 1
 ) as exchange on attribution.currency is distinct from account.currency
@@ -8402,8 +8958,8 @@ from fb_ads.attribution_results as result
 group by (result.completed_at at time zone 'UTC')::date, result.source;
 
 comment on view public.fb_attribution_coverage is
-  'Sales by day and source: how many are credited, how many are not, and why. attributed + unattributed + waiting = '
-  'sales.';
+  'Sales by day and source: how many are credited, how many are not, and '
+  'why. attributed + unattributed + waiting = sales.';
 comment on column public.fb_attribution_coverage.date is
   'Day of the payment in UTC: a sale without an ad has no account whose day it could be.';
 comment on column public.fb_attribution_coverage.source is 'What was sold, as the host says: p2p, canva, ...';
@@ -8463,9 +9019,10 @@ select
   claimed.purchase_value as meta_purchase_value,
   performance.sales_by_click_day - claimed.purchases as sales_difference,
   performance.revenue_by_click_day - claimed.purchase_value as revenue_difference,
-  'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default 7 days after a click, 1 day after a view), '
-    || 'purchases it estimates where it may not look, and refunds never. We count paid sales with a landing that names the ad, after refunds, and only once each. '
-    || 'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
+  'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default '
+  '7 days after a click, 1 day after a view), purchases it estimates where it may not look, and refunds never. '
+  'We count paid sales with a landing that names the ad, after refunds, and only once each. '
+  'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
 from public.fb_ad_performance as performance
 left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
 cross join lateral (
@@ -8482,8 +9039,8 @@ comment on view public.fb_meta_claims is
   'Our sales of each ad and click day beside the purchases that Meta claims for it, with the difference and why there '
   'always is one. Give it a range of dates.';
 comment on column public.fb_meta_claims.date is
-  'Calendar day of the click in the ad account''s time zone: Meta counts a purchase to the day of its click (or '
-  'view).';
+  'Calendar day of the click in the ad account''s time zone: Meta counts a '
+  'purchase to the day of its click (or view).';
 comment on column public.fb_meta_claims.account_id is 'The ad account.';
 comment on column public.fb_meta_claims.fb_account_id is 'Meta''s id of the ad account.';
 comment on column public.fb_meta_claims.account_name is 'Name of the ad account.';
@@ -8497,8 +9054,8 @@ comment on column public.fb_meta_claims.our_sales is
 comment on column public.fb_meta_claims.our_revenue is
   'What they are worth after refunds; null where an exchange rate is missing.';
 comment on column public.fb_meta_claims.meta_purchases is
-  'Purchases that Meta claims (omni_purchase, else purchase); null where Meta refused the field, or there is no row '
-  'of that day.';
+  'Purchases that Meta claims (omni_purchase, else purchase); null where Meta '
+  'refused the field, or there is no row of that day.';
 comment on column public.fb_meta_claims.meta_purchase_value is 'Their value as Meta has it.';
 comment on column public.fb_meta_claims.sales_difference is 'our_sales minus meta_purchases.';
 comment on column public.fb_meta_claims.revenue_difference is 'our_revenue minus meta_purchase_value.';
@@ -8519,9 +9076,13 @@ begin
   return (
     select count(*)
     from fb_ads.purchases as sale
-    where coalesce(sale.is_completed, fb_ads.means_paid(sale.status)) and sale.completed_at >= count_unaccounted_sales.since and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
+    where coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+      and sale.completed_at >= count_unaccounted_sales.since
+      and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
       and sale.completed_at >= (select min(attached.attached_at) from fb_ads.attached_tables as attached)
-      and not exists (select from fb_ads.attribution_results as result where result.transaction_ref = sale.transaction_ref)
+      and not exists (
+        select from fb_ads.attribution_results as result where result.transaction_ref = sale.transaction_ref
+      )
   );
 end;
 $$;
@@ -8540,13 +9101,17 @@ begin
   loop
     refs := array(
       select attribution.transaction_ref from public.ad_attributions as attribution
-      where attribution.event_time >= since and attribution.event_time < until and attribution.transaction_ref > last_ref
+      where attribution.event_time >= since
+        and attribution.event_time < until
+        and attribution.transaction_ref > last_ref
       order by attribution.transaction_ref limit 1000
     );
     exit when cardinality(refs) = 0;
     last_ref := refs[cardinality(refs)];
     unpaid := unpaid + cardinality(refs) - (
-      select count(distinct listed.sale ->> 'transaction_ref') from fb_ads.find_purchases(refs) as listed (sale) where fb_ads.is_sale(listed.sale)
+      select count(distinct listed.sale ->> 'transaction_ref')
+      from fb_ads.find_purchases(refs) as listed (sale)
+      where fb_ads.is_sale(listed.sale)
     );
   end loop;
   return unpaid;
@@ -8554,8 +9119,8 @@ end;
 $$;
 
 comment on function fb_ads.count_unpaid_attributions(timestamptz, timestamptz) is
-  'Rows of ad_attributions in a range of time whose transaction the host does not show as paid (or paid and taken '
-  'back).';
+  'Rows of ad_attributions in a range of time whose transaction the host '
+  'does not show as paid (or paid and taken back).';
 
 create function fb_ads.count_broken_links(since date, until date)
 returns bigint language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8566,7 +9131,14 @@ returns bigint language sql stable security invoker set search_path = pg_catalog
       left join public.ad_adsets as adset on adset.id = spent.adset_id
       left join public.ad_campaigns as campaign on campaign.id = spent.campaign_id
       where spent.date between since and until
-        and (ad.id is null or adset.id is null or campaign.id is null or ad.adset_id <> adset.id or adset.campaign_id <> campaign.id or campaign.account_id <> spent.account_id)
+        and (
+          ad.id is null
+          or adset.id is null
+          or campaign.id is null
+          or ad.adset_id <> adset.id
+          or adset.campaign_id <> campaign.id
+          or campaign.account_id <> spent.account_id
+        )
     ) + (
       select count(*) from public.ad_attributions as attribution
       left join public.ad_ads as ad on ad.id = attribution.ad_id
@@ -8581,29 +9153,43 @@ returns bigint language sql stable security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.count_broken_links(date, date) is
-  'Rows of ad_spend and ad_attributions in a range of days whose ad, ad set, campaign and account are missing or do '
-  'not belong to each other.';
+  'Rows of ad_spend and ad_attributions in a range of days whose ad, ad set, campaign '
+  'and account are missing or do not belong to each other.';
 
 create function public.fb_validate(since date default current_date - 30, until date default current_date + 1)
 returns table (check_name text, ok boolean, failures bigint, message text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with range as (
-    select fb_validate.since::timestamp at time zone 'UTC' as starts_at, (fb_validate.until + 1)::timestamp at time zone 'UTC' as ends_at
+    select
+      fb_validate.since::timestamp at time zone 'UTC' as starts_at,
+      (fb_validate.until + 1)::timestamp at time zone 'UTC' as ends_at
   ),
   checks (position, check_name, failures, message) as (
     select 1, 'host_attached',
-      case when exists (select from fb_ads.attached_tables as attached where to_regclass(attached.host_table) is not null) then 0 else 1 end,
+      case
+        when exists (select from fb_ads.attached_tables as attached where to_regclass(attached.host_table) is not null)
+          then 0
+        else 1
+      end,
       'A table of transactions is attached: select fb_ads.attach_transactions(''public.transactions'');'
     union all
     select 2, 'purchases_view',
-      case when to_regclass('fb_ads.purchases') is null or pg_get_viewdef(to_regclass('fb_ads.purchases')) ~* 'WHERE false;?\s*$' then 1 else 0 end,
-      'fb_ads.purchases shows the host''s transactions; over other tables than the standard ones define it with create or replace view.'
+      case
+        when to_regclass('fb_ads.purchases') is null
+          or pg_get_viewdef(to_regclass('fb_ads.purchases')) ~* 'WHERE false;?\s*$'
+          then 1
+        else 0
+      end,
+      'fb_ads.purchases shows the host''s transactions; over other tables than the standard ones define it with create '
+      'or replace view.'
     union all
     select 3, 'foreign_keys', fb_ads.count_broken_links(fb_validate.since, fb_validate.until),
-      'Every row of ad_spend and ad_attributions has its ad, ad set, campaign and account, and they belong to each other.'
+      'Every row of ad_spend and ad_attributions has its ad, ad set, campaign and account, '
+      'and they belong to each other.'
     union all
     select 4, 'attributions_are_paid', fb_ads.count_unpaid_attributions(range.starts_at, range.ends_at),
-      'Every attribution is linked to a completed transaction (or one that was completed and then refunded or charged back).'
+      'Every attribution is linked to a completed transaction (or one that was completed and then '
+      'refunded or charged back).'
     from range
     union all
     select 5, 'sales_accounted_for', fb_ads.count_unaccounted_sales(range.starts_at, range.ends_at),
@@ -8726,8 +9312,8 @@ create table fb_ads.alert_posts (
 );
 
 comment on table fb_ads.alert_posts is
-  'Messages for the webhook, sent in order until it answers 2xx. At least once: when its answer is lost, a message '
-  'goes again. Kept 90 days.';
+  'Messages for the webhook, sent in order until it answers 2xx. At least once: when '
+  'its answer is lost, a message goes again. Kept 90 days.';
 comment on column fb_ads.alert_posts.id is 'Our key, in the order of sending.';
 comment on column fb_ads.alert_posts.key is 'The trouble (fb_ads.alert_states.key).';
 comment on column fb_ads.alert_posts.moment is 'begin or end.';
@@ -8751,8 +9337,8 @@ create unlogged table fb_ads.alert_flights (
 );
 
 comment on table fb_ads.alert_flights is
-  'Messages handed to pg_net whose answer is not known yet. Unlogged like pg_net''s own tables, whose request ids '
-  'start anew after a crash.';
+  'Messages handed to pg_net whose answer is not known yet. Unlogged like pg_net''s '
+  'own tables, whose request ids start anew after a crash.';
 comment on column fb_ads.alert_flights.post_id is 'The message.';
 comment on column fb_ads.alert_flights.request_id is 'pg_net''s id of the request.';
 comment on column fb_ads.alert_flights.sent_at is 'When it was handed over.';
@@ -8778,42 +9364,60 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
     select secret.name
     from vault.decrypted_secrets as secret
-    where (secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key') or secret.name like 'meta\_capi\_access\_token%')
+    where (
+      secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
+      or secret.name like 'meta\_capi\_access\_token%'
+    )
       and nullif(secret.decrypted_secret, '') is not null
   )
   select
     'secret_missing:' || wanted.name,
     -- Who has attached no table may read spend alone.
-    case when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning' else 'error' end,
+    case
+      when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
+      else 'error'
+    end,
     'The Vault secret ' || wanted.name || ' is missing.', wanted.cost,
     'Run "npm run deploy", or add it in the dashboard (Integrations > Vault): ' || wanted.value || '.',
     null::timestamptz
   from (
     values
-      ('meta_marketing_api_token', 'No campaign, no ad and no spend is read.', 'the system user''s token with ads_read'),
+      (
+        'meta_marketing_api_token', 'No campaign, no ad and no spend is read.',
+        'the system user''s token with ads_read'
+      ),
       ('fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.', 'https://<ref>.supabase.co'),
       ('fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.', 'the secret key named fb_ads'),
-      ('meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.', 'the pixel''s Conversions API token')
+      (
+        'meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.',
+        'the pixel''s Conversions API token'
+      )
   ) as wanted (name, cost, value)
   where not exists (
     select from stored
-    where stored.name = wanted.name or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+    where stored.name = wanted.name
+      or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
   )
   union all
   select
     'project_url', 'error', 'The Vault secret fb_ads_project_url is not an address of this project.',
     'Nothing is called: no sync runs, and sales wait.',
-    'Store https://<ref>.supabase.co there, or name your own domain: update fb_ads.settings set project_host = ''<host>'';',
+    'Store https://<ref>.supabase.co there, or name your own domain: '
+    'update fb_ads.settings set project_host = ''<host>'';',
     null
   from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_project_url' and secret.decrypted_secret <> '' and not fb_ads.is_project_url(secret.decrypted_secret)
+  where secret.name = 'fb_ads_project_url'
+    and secret.decrypted_secret <> ''
+    and not fb_ads.is_project_url(secret.decrypted_secret)
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
     'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook' and secret.decrypted_secret <> '' and not fb_ads.is_webhook_url(secret.decrypted_secret);
+  where secret.name = 'fb_ads_alert_webhook'
+    and secret.decrypted_secret <> ''
+    and not fb_ads.is_webhook_url(secret.decrypted_secret);
 $$;
 
 comment on function fb_ads.secret_alerts() is
@@ -8824,9 +9428,11 @@ returns table (key text, severity text, problem text, cost text, remedy text, si
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'token_dead:' || quota.key, 'error',
-    'Meta refuses the Marketing API token: ' || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
+    'Meta refuses the Marketing API token: '
+      || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    'Make a new token for the system user (Business settings > System users) and store it in Vault as meta_marketing_api_token. It is taken up within a minute.',
+    'Make a new token for the system user (Business settings > System users) and store it in Vault as '
+    'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
   from fb_ads.rate_limits as quota
   where quota.scope = 'token'
@@ -8840,10 +9446,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'permission_lost:' || account.fb_account_id, 'error',
-    'The token may no longer read ad account ' || account.fb_account_id || coalesce(' (' || account.name || ')', '') || ': '
+    'The token may no longer read ad account ' || account.fb_account_id
+      || coalesce(' (' || account.name || ')', '') || ': '
       || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'Its spend is not read; figures stand still since then.',
-    'Assign the ad account to the system user again (Business settings > Ad accounts), or take it out of FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["' || account.fb_account_id || '"]}.',
+    'Assign the ad account to the system user again (Business settings > Ad accounts), or take it out of '
+    'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
+      || account.fb_account_id || '"]}.',
     quota.stopped_at
   from fb_ads.rate_limits as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
@@ -8855,8 +9464,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       || coalesce(' (code ' || pixel.code || ')', '') || '.',
     'Its events wait and go out once it is mended; those older than 7 days by then are lost to Meta.',
     case pixel.reason
-      when 'no_token' then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_' || pixel.pixel_id || '.'
-      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as meta_capi_access_token or meta_capi_access_token_'
+      when 'no_token'
+        then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_'
+          || pixel.pixel_id || '.'
+      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as '
+        'meta_capi_access_token or meta_capi_access_token_'
         || pixel.pixel_id || '; if it lives, give its system user the pixel again.'
     end,
     pixel.blocked_at
@@ -8873,11 +9485,14 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'api_version_dead', 'error', 'The API version in META_API_VERSION is dead: Meta refuses it.',
     'Nothing is read from Meta, and events may be refused too.',
-    'Set the function secret META_API_VERSION to a living version: supabase secrets set META_API_VERSION=v<n>.0', refused.finished_at
+    'Set the function secret META_API_VERSION to a living version: supabase secrets set META_API_VERSION=v<n>.0',
+    refused.finished_at
   from (
     select job.finished_at
     from fb_ads.sync_jobs as job
-    where job.state = 'failed' and job.finished_at > now() - interval '3 days' and job.last_error ->> 'reason' = 'version_dead'
+    where job.state = 'failed'
+      and job.finished_at > now() - interval '3 days'
+      and job.last_error ->> 'reason' = 'version_dead'
     order by job.finished_at desc
     limit 1
   ) as refused
@@ -8888,7 +9503,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'api_version_warned', 'warning', 'Meta warns that the API version in META_API_VERSION ends.',
     'When it has ended nothing is read any more; Meta gives 90 days of notice at least.',
-    'Set the function secret META_API_VERSION to a newer version: supabase secrets set META_API_VERSION=v<n>.0', run.finished_at
+    'Set the function secret META_API_VERSION to a newer version: supabase secrets set META_API_VERSION=v<n>.0',
+    run.finished_at
   from (
     select run.finished_at, run.warnings
     from fb_ads.sync_runs as run
@@ -8914,9 +9530,14 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'sync_queue:' || queue.slug, 'error',
     waiting.jobs || ' job' || case waiting.jobs when 1 then '' else 's' end || ' of ' || queue.slug || ' wait since '
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
-      || case when waiting.parked_until > now() then ', parked until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI') else '' end || '.',
+      || case
+        when waiting.parked_until > now()
+          then ', parked until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+        else ''
+      end || '.',
     'Figures are as old as that.',
-    'Look at what the last runs say: select * from fb_ads.sync_runs order by started_at desc limit 5; and at last_error in fb_ads.sync_jobs. Parked jobs wait for Meta''s quota.',
+    'Look at what the last runs say: select * from fb_ads.sync_runs order by started_at desc limit 5; and at '
+    'last_error in fb_ads.sync_jobs. Parked jobs wait for Meta''s quota.',
     waiting.oldest
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
@@ -8929,7 +9550,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       select running.* from fb_ads.sync_jobs as running where running.state = 'running'
     ) as job
     where job.kind = any (fb_ads.sync_kinds(queue.slug))
-      and job.created_at < now() - case when job.purpose = 'backfill' then settings.alert_backfill_age else settings.alert_sync_age end
+      and job.created_at < now() - case
+        when job.purpose = 'backfill' then settings.alert_backfill_age
+        else settings.alert_sync_age
+      end
   ) as waiting
   where waiting.jobs > 0
   union all
@@ -8939,11 +9563,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       || coalesce('ad account ' || account.fb_account_id, 'the token''s accounts') || ' ('
       || string_agg(distinct coalesce(failed.last_error ->> 'reason', 'no reason given'), ', ') || ').',
     'What these jobs were to read is missing or old.',
-    'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the function.',
+    'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the '
+    'function.',
     min(failed.finished_at)
   from (
     -- Of each list the newest failure, so that the look for a later success is one step in an index each.
-    select distinct on (job.account_id, job.kind) job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
+    select distinct on (job.account_id, job.kind)
+      job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
     from fb_ads.sync_jobs as job
     where job.state = 'failed'
       and job.finished_at > now() - interval '3 days'
@@ -8953,30 +9579,41 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id
   left join fb_ads.rate_limits as quota
-    on quota.scope = 'account' and quota.key = account.fb_account_id and quota.use_case = '' and quota.stopped_at is not null
+    on quota.scope = 'account'
+      and quota.key = account.fb_account_id
+      and quota.use_case = ''
+      and quota.stopped_at is not null
   where quota.key is null
     and (account.id is null or account.enabled)
     and not exists (
       select
       from fb_ads.sync_jobs as later
-      where later.account_id = failed.account_id and later.kind = failed.kind and later.created_at > failed.created_at and later.state = 'done'
+      where later.account_id = failed.account_id
+        and later.kind = failed.kind
+        and later.created_at > failed.created_at
+        and later.state = 'done'
     )
     and not (
       failed.account_id is null
       and exists (
         select
         from fb_ads.sync_jobs as later
-        where later.account_id is null and later.kind = failed.kind and later.created_at > failed.created_at and later.state = 'done'
+        where later.account_id is null
+          and later.kind = failed.kind
+          and later.created_at > failed.created_at
+          and later.state = 'done'
       )
     )
   group by account.fb_account_id
   union all
   select
     'reconciliation_off:' || account.fb_account_id, 'warning',
-    'On ' || count(*) || ' day' || case count(*) when 1 then '' else 's' end || ' the spend of ad account ' || account.fb_account_id
+    'On ' || count(*) || ' day' || case count(*) when 1 then '' else 's' end
+      || ' the spend of ad account ' || account.fb_account_id
       || ' is not what Meta says; together by ' || sum(off.difference) || ' ' || coalesce(off.currency, '') || '.',
     'Cost and return of these days are wrong by that much.',
-    'Read the days again: npm run backfill -- --since ' || min(off.date) || ' --until ' || max(off.date) || ' --account ' || account.fb_account_id
+    'Read the days again: npm run backfill -- --since ' || min(off.date) || ' --until ' || max(off.date)
+      || ' --account ' || account.fb_account_id
       || '. They are in ad_spend_reconciliation with is_warning.',
     min(off.checked_at)
   from fb_ads.reconciliations as off
@@ -8993,9 +9630,12 @@ returns table (key text, severity text, problem text, cost text, remedy text, si
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'cron_job:' || wanted.jobname, 'error',
-    'The cron job ' || wanted.jobname || case when job.jobid is null then ' is not scheduled.' else ' is switched off.' end,
+    'The cron job ' || wanted.jobname
+      || case when job.jobid is null then ' is not scheduled.' else ' is switched off.' end,
     case wanted.jobname
-      when 'fb-ads-tick' then 'What was interrupted is not gone on with, waiting events are not sent again, and nobody is told of trouble.'
+      when 'fb-ads-tick'
+        then 'What was interrupted is not gone on with, waiting events are not sent again, '
+          'and nobody is told of trouble.'
       when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
       when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
       when 'fb-sync-insights' then 'Spend is not read.'
@@ -9003,7 +9643,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       else 'What it does is not done: ' || wanted.command
     end,
     case
-      when job.jobid is null then format('select cron.schedule(%L, %L, %L);', wanted.jobname, wanted.schedule, wanted.command)
+      when job.jobid is null
+        then format('select cron.schedule(%L, %L, %L);', wanted.jobname, wanted.schedule, wanted.command)
       else format('select cron.alter_job(%s, active => true);', job.jobid)
     end || format(' Where it is meant so: delete from fb_ads.scheduled_jobs where jobname = %L;', wanted.jobname),
     null::timestamptz
@@ -9013,9 +9654,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'sync_silent:' || wanted.slug, 'error',
-    wanted.slug || ' has not run for more than ' || extract(epoch from settings.alert_run_silence)::integer / 3600 || ' hours.',
+    wanted.slug || ' has not run for more than ' || extract(epoch from settings.alert_run_silence)::integer / 3600
+      || ' hours.',
     'Figures stand still since then.',
-    'See whether the function is deployed and answers: select status_code, error_msg from net._http_response order by created desc limit 5; then run "npm run doctor".',
+    'See whether the function is deployed and answers: select status_code, error_msg from net._http_response order by '
+    'created desc limit 5; then run "npm run doctor".',
     greatest(
       settings.created_at,
       (select max(run.started_at) from fb_ads.sync_runs as run where run.function_slug = wanted.slug)
@@ -9031,7 +9674,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'no_account', 'warning', 'No ad account is enabled.', 'No campaign and no spend is read.',
-    'Set the function secret FB_ADS_ACCOUNT_IDS to the accounts to read (* for all that the token can read), or: update public.ad_accounts set enabled = true where fb_account_id = ''<digits>'';',
+    'Set the function secret FB_ADS_ACCOUNT_IDS to the accounts to read (* for all that the token can read), or: '
+    'update public.ad_accounts set enabled = true where fb_account_id = ''<digits>'';',
     null
   where not exists (select from public.ad_accounts as account where account.enabled)
     and exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-metadata' and run.jobs_done > 0);
@@ -9050,23 +9694,31 @@ create function fb_ads.host_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'host_not_attached', 'warning', 'No host table is attached.', 'No completed transaction is reported to Meta, and no sale is credited to an ad.',
-    'select fb_ads.attach_transactions(''public.transactions''); names of columns can be given, and fb_ads.purchases must show the table.',
+    'host_not_attached', 'warning', 'No host table is attached.',
+    'No completed transaction is reported to Meta, and no sale is credited to an ad.',
+    'select fb_ads.attach_transactions(''public.transactions''); names of columns can be given, and fb_ads.purchases '
+    'must show the table.',
     settings.created_at
   from fb_ads.settings as settings
   -- Within the first day somebody is at it; fb_validate() says so from the first minute.
   where not exists (select from fb_ads.attached_tables) and settings.created_at < now() - interval '1 day'
   union all
   select
-    'host_table_gone:' || attached.host_table, 'error', 'The attached table ' || attached.host_table || ' is not there any more.',
-    'Its sales are not reported.',
-    format('Attach the table that took its place, then: delete from fb_ads.attached_tables where host_table = %L;', attached.host_table), null
+    'host_table_gone:' || attached.host_table, 'error',
+    'The attached table ' || attached.host_table || ' is not there any more.', 'Its sales are not reported.',
+    format(
+      'Attach the table that took its place, then: delete from fb_ads.attached_tables where host_table = %L;',
+      attached.host_table
+    ),
+    null
   from fb_ads.attached_tables as attached
   where to_regclass(attached.host_table) is null
   union all
   select
-    'host_triggers:' || attached.host_table, 'error', 'The purchase triggers of ' || attached.host_table || ' are missing or disabled.',
-    'Its sales are only found by the sweep, up to 15 minutes late.', format('select fb_ads.attach_transactions(%L);', attached.host_table), null
+    'host_triggers:' || attached.host_table, 'error',
+    'The purchase triggers of ' || attached.host_table || ' are missing or disabled.',
+    'Its sales are only found by the sweep, up to 15 minutes late.',
+    format('select fb_ads.attach_transactions(%L);', attached.host_table), null
   from fb_ads.attached_tables as attached
   where to_regclass(attached.host_table) is not null
     and (
@@ -9091,8 +9743,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   group by attached.host_table
   union all
   select
-    'purchases_view', 'error', 'The view fb_ads.purchases is not there.', 'No sale can be read, so none is reported or credited.',
-    'Define it again with create view; the host''s guide in docs/guides/install.md has its columns. Over the standard tables: select fb_ads.make_purchases_view();', null
+    'purchases_view', 'error', 'The view fb_ads.purchases is not there.',
+    'No sale can be read, so none is reported or credited.',
+    'Define it again with create view; the host''s guide in docs/guides/install.md has its columns. Over the standard '
+    'tables: select fb_ads.make_purchases_view();',
+    null
   where to_regclass('fb_ads.purchases') is null;
 $$;
 
@@ -9102,9 +9757,12 @@ create function fb_ads.delivery_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'delivery_queue', 'error', 'Events wait to be sent to Meta since ' || to_char(min(first.created_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
+    'delivery_queue', 'error',
+    'Events wait to be sent to Meta since ' || to_char(min(first.created_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+      || ' UTC.',
     'Meta''s optimisation learns of them late, and of those older than 7 days never.',
-    'See select * from fb_ads.undelivered_events; and whether capi-event is deployed and META_PIXEL_ID is set.', min(first.created_at)
+    'See select * from fb_ads.undelivered_events; and whether capi-event is deployed and META_PIXEL_ID is set.',
+    min(first.created_at)
   from (
     select delivery.created_at, delivery.pixel_id
     from fb_ads.event_deliveries as delivery
@@ -9117,10 +9775,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   having count(*) > 0
   union all
   select
-    'purchase_queue', 'error', count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
+    'purchase_queue', 'error',
+    count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
       || case count(*) when 1 then ' is' else 's are' end || ' noted and not made into events.',
     'Meta learns of these sales late, and of those older than 7 days never.',
-    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
+    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as '
+    'completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
     min(first.received_at)
   from (
     select event.received_at
@@ -9134,10 +9794,14 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   having count(*) > 0
   union all
   select
-    'dead_letters:' || pixel.pixel_id, 'warning', 'Meta refused ' || dead.events || case dead.events when 1000 then ' or more' else '' end || ' event'
-      || case dead.events when 1 then '' else 's' end || ' for pixel ' || pixel.pixel_id || ' for good (' || dead.reasons || ').',
+    'dead_letters:' || pixel.pixel_id, 'warning',
+    'Meta refused ' || dead.events || case dead.events when 1000 then ' or more' else '' end || ' event'
+      || case dead.events when 1 then '' else 's' end
+      || ' for pixel ' || pixel.pixel_id || ' for good (' || dead.reasons || ').',
     'Meta does not know of them; its figures and its optimisation lack them.',
-    'See select * from fb_ads.undelivered_events where state = ''dead''; mend the cause, then: select public.fb_replay_deliveries();', dead.since
+    'See select * from fb_ads.undelivered_events where state = ''dead''; mend the cause, then: select '
+    'public.fb_replay_deliveries();',
+    dead.since
   from (
     -- The few pixels there are, by skipping through the index.
     with recursive refused as (
@@ -9174,8 +9838,10 @@ create function fb_ads.sales_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'attribution_queue', 'warning', 'Sales wait to be attributed since ' || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
-    'What each ad sold is not up to date.', 'See whether attribute-purchase is deployed and answers: npm run doctor', waiting.oldest
+    'attribution_queue', 'warning',
+    'Sales wait to be attributed since ' || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
+    'What each ad sold is not up to date.', 'See whether attribute-purchase is deployed and answers: npm run doctor',
+    waiting.oldest
   from fb_ads.settings as settings
   cross join lateral (
     select least(
@@ -9193,10 +9859,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'purchases_silent', 'warning',
-    'No transaction was completed since ' || to_char(newest.at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC; the longest pause of the 4 weeks before was '
+    'No transaction was completed since ' || to_char(newest.at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+      || ' UTC; the longest pause of the 4 weeks before was '
       || round(extract(epoch from usual.longest) / 3600, 1) || ' hours.',
-    'Either nothing is sold (is the checkout or the payment callback broken?), or sales are not noted and Meta does not learn of them.',
-    'Compare with the host''s own table. If it has newer ones: is it attached, and do its statuses fit? select * from fb_ads.attached_tables;',
+    'Either nothing is sold (is the checkout or the payment callback broken?), or sales are not noted and Meta does '
+    'not learn of them.',
+    'Compare with the host''s own table. If it has newer ones: is it attached, and do its statuses fit? select * from '
+    'fb_ads.attached_tables;',
     newest.at
   from fb_ads.settings as settings
   cross join lateral (
@@ -9217,7 +9886,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       from (
         select result.completed_at
         from fb_ads.attribution_results as result
-        where result.completed_at > newest.at - interval '28 days' and newest.at < now() - settings.alert_purchase_silence
+        where result.completed_at > newest.at - interval '28 days'
+          and newest.at < now() - settings.alert_purchase_silence
         order by result.completed_at desc
         limit 2000
       ) as recent
@@ -9256,15 +9926,17 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
     'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
-    'Store another address in Vault as fb_ads_alert_webhook. The messages are kept and go out as soon as it answers 2xx.', min(post.created_at)
+    'Store another address in Vault as fb_ads_alert_webhook. '
+    'The messages are kept and go out as soon as it answers 2xx.',
+    min(post.created_at)
   from fb_ads.alert_posts as post
   where post.confirmed_at is null and post.attempts >= 3
   having count(*) > 0;
 $$;
 
 comment on function fb_ads.current_alerts() is
-  'What is wrong now, computed anew; since is null where only the tick that noticed it knows. Read it through '
-  'public.fb_alerts.';
+  'What is wrong now, computed anew; since is null where only the tick that '
+  'noticed it knows. Read it through public.fb_alerts.';
 
 create view public.fb_alerts with (security_invoker = true) as
 select
@@ -9311,7 +9983,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     from current
     where not exists (select from fb_ads.alert_states as state where state.key = current.key and state.ended_at is null)
     on conflict (key) do update set
-      severity = excluded.severity, problem = excluded.problem, began_at = excluded.began_at, noticed_at = now(), ended_at = null, announced_at = null
+      severity = excluded.severity, problem = excluded.problem, began_at = excluded.began_at, noticed_at = now(),
+      ended_at = null, announced_at = null
     where known.ended_at is not null
     returning 1
   ),
@@ -9337,11 +10010,14 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   select replace(replace(replace(
     case
       when state.ended_at is not null then
-        'Meta Ads: over. ' || state.problem || ' (from ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+        'Meta Ads: over. ' || state.problem || ' (from '
+          || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
           || ' to ' || to_char(state.ended_at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC)'
       else
-        'Meta Ads: ' || state.severity || '. ' || alert.problem || E'\nCosts: ' || alert.cost || E'\nTo mend: ' || alert.remedy
-          || E'\nSince ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC (' || state.key || ')'
+        'Meta Ads: ' || state.severity || '. ' || alert.problem || E'\nCosts: ' || alert.cost
+          || E'\nTo mend: ' || alert.remedy
+          || E'\nSince ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+          || ' UTC (' || state.key || ')'
     end, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
   from (select state.key as key) as wanted
   left join fb_ads.current_alerts() as alert on alert.key = wanted.key and state.ended_at is null;
@@ -9396,14 +10072,16 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   set
     last_status = landed.status_code,
     confirmed_at = case when landed.status_code between 200 and 299 then now() end,
-    next_attempt_at = now() + least(interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)) - interval '10 seconds'
+    next_attempt_at = now() + least(
+      interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)
+    ) - interval '10 seconds'
   from landed
   where post.id = landed.post_id;
 $$;
 
 comment on function fb_ads.settle_alert_posts() is
-  'Looks for the answers of messages that are on their way: 2xx confirms one, anything else or two minutes without '
-  'answer puts it off.';
+  'Looks for the answers of messages that are on their way: 2xx confirms one, '
+  'anything else or two minutes without answer puts it off.';
 
 create function fb_ads.send_alert_posts(url text)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9412,7 +10090,9 @@ declare
   request bigint;
 begin
   if exists (select from fb_ads.alert_flights)
-    or exists (select from fb_ads.alert_posts as waiting where waiting.confirmed_at is null and waiting.next_attempt_at > now()) then
+    or exists (
+      select from fb_ads.alert_posts as waiting where waiting.confirmed_at is null and waiting.next_attempt_at > now()
+    ) then
     return;
   end if;
   for post in
@@ -9424,7 +10104,11 @@ begin
         where earlier.confirmed_at is null and earlier.key = waiting.key and earlier.id < waiting.id
       )
     order by waiting.id
-    limit case when exists (select from fb_ads.alert_posts as failed where failed.confirmed_at is null and failed.attempts > 0) then 1 else 5 end
+    limit case
+      when exists (select from fb_ads.alert_posts as failed where failed.confirmed_at is null and failed.attempts > 0)
+        then 1
+      else 5
+    end
   loop
     -- Short, for everything that pg_net sends at the same time waits for the slowest answer.
     request := net.http_post(url := url, body := jsonb_build_object('text', post.body), timeout_milliseconds := 3000);
@@ -9447,7 +10131,9 @@ begin
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;
-  select secret.decrypted_secret into url from vault.decrypted_secrets as secret where secret.name = 'fb_ads_alert_webhook';
+  select secret.decrypted_secret into url
+  from vault.decrypted_secrets as secret
+  where secret.name = 'fb_ads_alert_webhook';
   if not fb_ads.is_webhook_url(url) then
     return;
   end if;
@@ -9479,8 +10165,8 @@ end;
 $$;
 
 comment on function fb_ads.refresh_insights() is
-  'Every hour: has today and yesterday read for every enabled account, unless settings.insights_hourly_refresh is '
-  'off.';
+  'Every hour: has today and yesterday read for every enabled account, '
+  'unless settings.insights_hourly_refresh is off.';
 
 create function fb_ads.tick()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9518,10 +10204,10 @@ comment on function fb_ads.tick() is
 
 -- schemas/grants.sql
 
--- Who may do what, by caller. Nothing here is granted to anon or authenticated, and what they or everybody have by default
+-- Who may do what, by caller. Nothing is granted to anon or authenticated, and what they or everybody have by default
 -- is taken away. A test asks the catalogue whether it is so.
--- The owner (postgres) needs no grant: cron jobs run as the owner, trigger functions need none of whoever fires them, and
--- the operator calls fb_ads.attach_transactions, fb_ads.detach_transactions and fb_ads.make_purchases_view as the owner.
+-- The owner (postgres) needs no grant: cron jobs run as the owner, a trigger function needs no grant for whoever fires
+-- it, and the operator attaches tables as the owner.
 
 -- Nobody by default. In public only what is ours is named, for the rest is the host's.
 revoke all on schema fb_ads from public;
@@ -9647,8 +10333,8 @@ grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.lo
 -- schemas/data.sql
 
 -- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule.
--- Applied once, behind the schema files, by the first release's migration. It is no part of schema_paths in config.toml:
--- the schema is compared and these rows are not. A later release that needs another row adds it in its own migration.
+-- The first release's migration applies it once, behind the schema files. It is no part of schema_paths in config.toml:
+-- the schema is compared, and these rows are not. A later release that needs another row adds it in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -9669,7 +10355,9 @@ select cron.schedule('fb-sync-insights', '45 18 * * *', $$select fb_ads.invoke_e
 select cron.schedule('fb-sync-insights-hourly', '7 * * * *', $$select fb_ads.refresh_insights();$$);
 select cron.schedule('fb-ads-tick', '* * * * *', $$select fb_ads.tick();$$);
 select cron.schedule('fb-ads-sweep', '*/15 * * * *', $$select fb_ads.sweep_purchases();$$);
-select cron.schedule('fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$);
+select cron.schedule(
+  'fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$
+);
 select cron.schedule('fb-ads-retention', '* 19 * * *', $$select fb_ads.delete_old_rows();$$);
 
 insert into fb_ads.scheduled_jobs (jobname, schedule, command)

@@ -1,6 +1,6 @@
 -- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule.
--- Applied once, behind the schema files, by the first release's migration. It is no part of schema_paths in config.toml:
--- the schema is compared and these rows are not. A later release that needs another row adds it in its own migration.
+-- The first release's migration applies it once, behind the schema files. It is no part of schema_paths in config.toml:
+-- the schema is compared, and these rows are not. A later release that needs another row adds it in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -21,7 +21,9 @@ select cron.schedule('fb-sync-insights', '45 18 * * *', $$select fb_ads.invoke_e
 select cron.schedule('fb-sync-insights-hourly', '7 * * * *', $$select fb_ads.refresh_insights();$$);
 select cron.schedule('fb-ads-tick', '* * * * *', $$select fb_ads.tick();$$);
 select cron.schedule('fb-ads-sweep', '*/15 * * * *', $$select fb_ads.sweep_purchases();$$);
-select cron.schedule('fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$);
+select cron.schedule(
+  'fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$
+);
 select cron.schedule('fb-ads-retention', '* 19 * * *', $$select fb_ads.delete_old_rows();$$);
 
 insert into fb_ads.scheduled_jobs (jobname, schedule, command)

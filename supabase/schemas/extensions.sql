@@ -14,7 +14,7 @@ begin
   );
   if missing is not null then
     raise exception 'these extensions are not available on this server: %', missing
-      using hint = 'Enable them for the project (Database > Extensions in the dashboard), then push the migrations again.';
+      using hint = 'Enable them in the dashboard (Database > Extensions), then push the migrations again.';
   end if;
 end;
 $$;

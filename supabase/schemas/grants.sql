@@ -1,7 +1,7 @@
--- Who may do what, by caller. Nothing here is granted to anon or authenticated, and what they or everybody have by default
+-- Who may do what, by caller. Nothing is granted to anon or authenticated, and what they or everybody have by default
 -- is taken away. A test asks the catalogue whether it is so.
--- The owner (postgres) needs no grant: cron jobs run as the owner, trigger functions need none of whoever fires them, and
--- the operator calls fb_ads.attach_transactions, fb_ads.detach_transactions and fb_ads.make_purchases_view as the owner.
+-- The owner (postgres) needs no grant: cron jobs run as the owner, a trigger function needs no grant for whoever fires
+-- it, and the operator attaches tables as the owner.
 
 -- Nobody by default. In public only what is ours is named, for the rest is the host's.
 revoke all on schema fb_ads from public;

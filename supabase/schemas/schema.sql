@@ -1,8 +1,8 @@
 -- The schema of the machinery, and the role that reads the reports.
 -- Why a schema of its own: the Data API exposes `public` alone, so queues, outbox and personal data cannot be reached
 -- through it.
--- Why the role is made only where it is missing: a role outlives a reset of its database, and belongs to all databases of
--- the server.
+-- Why the role is made only where it is missing: a role outlives a reset of its database, and belongs to all databases
+-- of the server.
 
 create schema fb_ads;
 

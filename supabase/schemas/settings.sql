@@ -1,5 +1,5 @@
--- What triggers, cron and functions must agree on. They cannot all see environment variables, so it is one row here, and
--- it holds without a deployment.
+-- What triggers, cron and functions must agree on. They cannot all see environment variables, so it is one row here. A
+-- change holds at once, without a deployment.
 
 create table fb_ads.settings (
   id boolean primary key default true,
@@ -102,7 +102,9 @@ create table fb_ads.settings (
   ),
   constraint alert_ages_are_positive check (
     alert_sync_age > interval '0' and alert_backfill_age > interval '0' and alert_delivery_age > interval '0'
-    and alert_attribution_age > interval '0' and alert_run_silence > interval '0' and alert_purchase_silence > interval '0'
+    and alert_attribution_age > interval '0'
+    and alert_run_silence > interval '0'
+    and alert_purchase_silence > interval '0'
   )
 );
 
@@ -117,8 +119,8 @@ comment on column fb_ads.settings.project_host is
   'Host of the project URL where it is neither <ref>.supabase.co nor loopback: a custom domain (https), or the '
   'gateway''s name beside a database in a container (http). Null: no other host may receive the function key.';
 comment on column fb_ads.settings.metadata_page_size is
-  'Objects a page with which a list of campaigns, ad sets or ads begins. Halved when Meta asks to reduce the amount '
-  'of data.';
+  'Objects a page with which a list of campaigns, ad sets or ads begins. '
+  'Halved when Meta asks to reduce the amount of data.';
 comment on column fb_ads.settings.metadata_page_size_max is
   'The largest page that a list grows to while every page succeeds.';
 comment on column fb_ads.settings.insights_page_size is
@@ -136,18 +138,18 @@ comment on column fb_ads.settings.insights_open_reports is
 comment on column fb_ads.settings.insights_hourly_refresh is
   'Whether today and yesterday are read every hour, beside the nightly window.';
 comment on column fb_ads.settings.browser_events is
-  'event_name values that a publishable key may send. Never Purchase: it comes from completed transactions or a '
-  'secret key.';
+  'event_name values that a publishable key may send. Never Purchase: it '
+  'comes from completed transactions or a secret key.';
 comment on column fb_ads.settings.visitor_events_per_minute is
-  'Events that one client address may send in a minute. Generous, because a mobile carrier puts thousands of people '
-  'behind one address.';
+  'Events that one client address may send in a minute. Generous, because a mobile '
+  'carrier puts thousands of people behind one address.';
 comment on column fb_ads.settings.visitor_events_per_day is
   'Events that one client address may send in a UTC day; bounds what a stranger can fill the tables with.';
 comment on column fb_ads.settings.browser_events_per_minute is
   'Events that all browsers together may send in a minute.';
 comment on column fb_ads.settings.checkout_window is
-  'How long before a sale the same user''s checkout may lie to lend it its browser data, when no order id links them. '
-  'At most 7 days.';
+  'How long before a sale the same user''s checkout may lie to lend it its browser '
+  'data, when no order id links them. At most 7 days.';
 comment on column fb_ads.settings.completed_statuses is
   'Statuses of a transaction that mean paid, in lower case: the default of fb_ads.attach_transactions.';
 comment on column fb_ads.settings.refunded_statuses is
@@ -155,8 +157,8 @@ comment on column fb_ads.settings.refunded_statuses is
 comment on column fb_ads.settings.charged_back_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back whatever was refunded.';
 comment on column fb_ads.settings.purchases_view_md5 is
-  'Digest of fb_ads.purchases as this suite made it; while it fits, the view may be made anew. A view that the host '
-  'defined is left alone.';
+  'Digest of fb_ads.purchases as this suite made it; while it fits, the view may be '
+  'made anew. A view that the host defined is left alone.';
 comment on column fb_ads.settings.attribution_window is
   'How long before the checkout a click may lie to be credited, both ends included, to the second.';
 comment on column fb_ads.settings.attribution_revision_window is
@@ -164,11 +166,11 @@ comment on column fb_ads.settings.attribution_revision_window is
 comment on column fb_ads.settings.attribution_lookup_patience is
   'How long a sale waits at most for an ad that is being read by its id.';
 comment on column fb_ads.settings.landing_reload_window is
-  'A landing without click id that comes again from the same browser with the same ids within this time is a reload, '
-  'not a second touch.';
+  'A landing without click id that comes again from the same browser with the same '
+  'ids within this time is a reload, not a second touch.';
 comment on column fb_ads.settings.payment_hosts is
-  'Domains of payment pages beside the built-in list (lower case, with all hosts below them): a return from there is '
-  'no touch.';
+  'Domains of payment pages beside the built-in list (lower case, with all '
+  'hosts below them): a return from there is no touch.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';

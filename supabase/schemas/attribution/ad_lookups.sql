@@ -46,7 +46,9 @@ begin
   loop
     insert into fb_ads.ad_lookups (fb_id, level, state, ended_at)
     values (
-      wanted.fb_id, wanted.level, case when wanted.is_awaited then 'open' else 'unknown' end, case when not wanted.is_awaited then now() end
+      wanted.fb_id, wanted.level,
+      case when wanted.is_awaited then 'open' else 'unknown' end,
+      case when not wanted.is_awaited then now() end
     )
     on conflict (fb_id) do nothing;
     if not found then
@@ -67,7 +69,8 @@ begin
     limit 1;
     insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
     values (
-      asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}', fb_ads.parked_until(asked_account, 'objects')
+      asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}',
+      fb_ads.parked_until(asked_account, 'objects')
     )
     returning id into job;
     update fb_ads.ad_lookups as lookup set job_id = job where lookup.fb_id = wanted.fb_id;
@@ -93,7 +96,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select case lookup.state
     when 'open' then
       lookup.requested_at <= now() - settings.attribution_lookup_patience
-      or not exists (select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running'))
+      or not exists (
+        select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running')
+      )
       or fb_ads.is_known_object(lookup.fb_id)
     -- Given up, but the nightly sync may still bring it.
     when 'unknown' then
@@ -130,7 +135,10 @@ begin
   if ended is null then
     return 0;
   end if;
-  perform from fb_ads.attribution_results as result where result.missing_ids && ended order by result.transaction_ref for update;
+  perform from fb_ads.attribution_results as result
+  where result.missing_ids && ended
+  order by result.transaction_ref
+  for update;
   update fb_ads.attribution_results as result
   set due_at = now()
   from fb_ads.settings as settings

@@ -42,8 +42,8 @@ comment on column public.ad_attributions.id is 'Our key.';
 comment on column public.ad_attributions.user_id is
   'The buyer, where the host''s key is a uuid; null for a guest, another kind of key, or a deleted user.';
 comment on column public.ad_attributions.transaction_id is
-  'The sale, where the host''s key is a uuid named id of the first attached table; null otherwise or once it is '
-  'deleted.';
+  'The sale, where the host''s key is a uuid named id of the first attached '
+  'table; null otherwise or once it is deleted.';
 comment on column public.ad_attributions.campaign_id is 'The campaign that is credited.';
 comment on column public.ad_attributions.adset_id is
   'The ad set that is credited; null when only the campaign is known.';
@@ -62,8 +62,8 @@ comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
 comment on column public.ad_attributions.state is
-  'active; reversed once all of it was refunded or charged back; superseded while a better answer is being looked '
-  'for.';
+  'active; reversed once all of it was refunded or charged back; '
+  'superseded while a better answer is being looked for.';
 comment on column public.ad_attributions.matched_by is
   'What linked the click to the sale: user_id, em, ph, fbc or fbp.';
 comment on column public.ad_attributions.confidence is 'How sure the link is: high, medium or low.';

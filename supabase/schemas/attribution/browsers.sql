@@ -13,8 +13,8 @@ create table fb_ads.browser_people (
 );
 
 comment on table fb_ads.browser_people is
-  'Who a browser is known to belong to: links an anonymous landing to whoever logs in or leaves an address there, and '
-  'tells a shared browser.';
+  'Who a browser is known to belong to: links an anonymous landing to whoever logs in '
+  'or leaves an address there, and tells a shared browser.';
 comment on column fb_ads.browser_people.browser_digest is 'SHA-256 of fbp, or of the click id in fbc.';
 comment on column fb_ads.browser_people.person_kind is
   'user: a verified user id; email, phone: what an event said of the visitor.';
@@ -52,12 +52,16 @@ declare
   met text[];
 begin
   with given as (
-    select touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest, touch ->> 'user_digest' as user_digest,
-      touch -> 'email_digests' as email_digests, touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
+    select
+      touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest,
+      touch ->> 'user_digest' as user_digest, touch -> 'email_digests' as email_digests,
+      touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
     from jsonb_array_elements(touches) as touch
   ),
   sightings as (
-    select browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at, max(given.seen_at) as last_at
+    select
+      browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at,
+      max(given.seen_at) as last_at
     from given
     cross join lateral (values (given.fbp_digest), (given.fbc_digest)) as browser (digest)
     cross join lateral (
@@ -76,7 +80,8 @@ begin
     from sightings
     order by sightings.browser_digest, sightings.kind, sightings.person_digest
     on conflict (browser_digest, person_kind, person_digest) do update
-    set first_seen_at = least(known.first_seen_at, excluded.first_seen_at), last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
+    set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
+      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
     -- Seen every minute, written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
     -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
@@ -93,7 +98,12 @@ begin
     select written.person_digest
     union all
     -- Whoever else was seen there: it is a shared browser now.
-    (select other.person_digest from fb_ads.browser_people as other where other.browser_digest = written.browser_digest limit 50)
+    (
+      select other.person_digest
+      from fb_ads.browser_people as other
+      where other.browser_digest = written.browser_digest
+      limit 50
+    )
   ) as digest (value)
   where written.first_seen_at = sightings.first_at;
   return met;

@@ -17,66 +17,84 @@ begin
   if host_table is null or ids is null then
     return ids;
   end if;
-  execute format('select array_agg(host.id) from %s as host where host.id = any ($1)', host_table) into existing using ids;
+  execute format(
+    'select array_agg(host.id) from %s as host where host.id = any ($1)', host_table
+  ) into existing using ids;
   return coalesce(existing, '{}');
 end;
 $$;
 
 comment on function fb_ads.existing_host_ids(text, uuid[]) is
-  'Which of these ids ad_attributions.<column> may refer to: those that the host''s table has; all of them where '
-  'there is no foreign key.';
+  'Which of these ids ad_attributions.<column> may refer to: those that the host''s '
+  'table has; all of them where there is no foreign key.';
 
 create function fb_ads.store_attributions(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   delete from public.ad_attributions as attribution
   using jsonb_to_recordset(sales) as sale (transaction_ref text)
-  join fb_ads.attribution_results as result on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
+  join fb_ads.attribution_results as result
+    on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
   where attribution.transaction_ref = sale.transaction_ref;
 
   with given as (
-    select * from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
+    select *
+    from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
   ),
   hosts as materialized (
     select
-      fb_ads.existing_host_ids('user_id', array(select given.user_id from given where given.user_id is not null)) as user_ids,
-      fb_ads.existing_host_ids('transaction_id', array(select given.transaction_id from given where given.transaction_id is not null)) as transaction_ids
+      fb_ads.existing_host_ids(
+        'user_id', array(select given.user_id from given where given.user_id is not null)
+      ) as user_ids,
+      fb_ads.existing_host_ids(
+        'transaction_id', array(select given.transaction_id from given where given.transaction_id is not null)
+      ) as transaction_ids
   )
   insert into public.ad_attributions as known (
-    transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value,
-    currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, reversed_value, net_value
+    transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time,
+    conversion_value, currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window,
+    clicked_at, checkout_at, reversed_value, net_value
   )
   select
-    result.transaction_ref, case when given.transaction_id = any (hosts.transaction_ids) then given.transaction_id end, given.user_ref,
+    result.transaction_ref,
+    case when given.transaction_id = any (hosts.transaction_ids) then given.transaction_id end, given.user_ref,
     case when given.user_id = any (hosts.user_ids) then given.user_id end,
-    result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value, result.currency,
+    result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value,
+    result.currency,
     click.fbclid, case when result.reversed_value > 0 and result.net_value <= 0 then 'reversed' else 'active' end,
-    result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window, least(result.clicked_at, result.completed_at),
-    result.checkout_at, result.reversed_value, result.net_value
+    result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window,
+    least(result.clicked_at, result.completed_at), result.checkout_at, result.reversed_value, result.net_value
   from given
-  join fb_ads.attribution_results as result on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
+  join fb_ads.attribution_results as result
+    on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
   left join fb_ads.ad_clicks as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
-  set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id, campaign_id = excluded.campaign_id,
-    adset_id = excluded.adset_id, ad_id = excluded.ad_id, event_time = excluded.event_time, conversion_value = excluded.conversion_value,
-    currency = excluded.currency, fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
+  set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,
+    campaign_id = excluded.campaign_id, adset_id = excluded.adset_id, ad_id = excluded.ad_id,
+    event_time = excluded.event_time, conversion_value = excluded.conversion_value, currency = excluded.currency,
+    fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
     confidence = excluded.confidence, clicked_at = excluded.clicked_at, checkout_at = excluded.checkout_at,
-    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value, net_value = excluded.net_value, updated_at = now()
-  where (known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id, known.event_time,
-      known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by, known.confidence, known.clicked_at,
-      known.checkout_at, known.reversed_value, known.net_value)
-    is distinct from (excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id, excluded.ad_id,
-      excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id, excluded.state, excluded.matched_by,
-      excluded.confidence, excluded.clicked_at, excluded.checkout_at, excluded.reversed_value, excluded.net_value);
+    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value,
+    net_value = excluded.net_value, updated_at = now()
+  where (
+    known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id,
+    known.event_time, known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by,
+    known.confidence, known.clicked_at, known.checkout_at, known.reversed_value, known.net_value
+  ) is distinct from (
+    excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id,
+    excluded.ad_id, excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id,
+    excluded.state, excluded.matched_by, excluded.confidence, excluded.clicked_at, excluded.checkout_at,
+    excluded.reversed_value, excluded.net_value
+  );
 end;
 $$;
 
 comment on function fb_ads.store_attributions(jsonb) is
-  'Brings public.ad_attributions in step with the results of these sales: one row where a sale is credited, none '
-  'otherwise.';
+  'Brings public.ad_attributions in step with the results of these sales: one '
+  'row where a sale is credited, none otherwise.';
 
 create function fb_ads.store_buyers(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -86,14 +104,17 @@ begin
   -- Whoever pays in a browser is one of its users, logged in or not.
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
-      'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest, 'seen_at', sale.checkout_at
+      'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
+      'seen_at', sale.checkout_at
     )), '[]')
     from jsonb_to_recordset(sales) as sale (
       is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
     )
     where not sale.is_denied and sale.user_digest is not null
   )), '{}');
-  perform fb_ads.lock_results(array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met);
+  perform fb_ads.lock_results(
+    array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met
+  );
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
   end if;

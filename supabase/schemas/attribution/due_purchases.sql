@@ -33,7 +33,9 @@ returns setof text language sql stable security invoker set search_path = pg_cat
   (
     select event.transaction_ref from fb_ads.conversion_events as event
     where event.state = 'waiting' and not event.attribution_done and event.event_name = 'Purchase'
-      and event.transaction_ref is not null and event.event_time <= now() - interval '1 hour' and fb_ads.is_purchase_due(event)
+      and event.transaction_ref is not null
+      and event.event_time <= now() - interval '1 hour'
+      and fb_ads.is_purchase_due(event)
     limit most
   )
   limit most;
@@ -48,18 +50,27 @@ begin
   update fb_ads.conversion_events as event
   set attribution_done = true
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
-    and exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id);
+    and exists (
+      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+    );
 
   -- Not in the view, or not paid: a sale that never was one, after a week.
   update fb_ads.conversion_events as event
-  set attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
+  set
+    attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
-    and not exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id);
+    and not exists (
+      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+    );
 
   update fb_ads.attribution_results as result
   set due_at = null
   where result.transaction_ref = any (refs) and result.due_at is not null
-    and not exists (select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = result.transaction_ref);
+    and not exists (
+      select
+      from jsonb_to_recordset(sales) as sale (transaction_ref text)
+      where sale.transaction_ref = result.transaction_ref
+    );
 end;
 $$;
 
@@ -91,7 +102,13 @@ begin
     refs := array(
       select due.transaction_ref
       from (
-        (select result.transaction_ref from fb_ads.attribution_results as result where result.due_at <= now() order by result.due_at limit most)
+        (
+          select result.transaction_ref
+          from fb_ads.attribution_results as result
+          where result.due_at <= now()
+          order by result.due_at
+          limit most
+        )
         union
         select listed.transaction_ref from fb_ads.due_purchases(most) as listed (transaction_ref)
       ) as due
@@ -102,12 +119,13 @@ begin
 
   -- Whose address or number is in no sent event: the function hashes them, by the same rules as for Meta.
   select jsonb_agg(jsonb_build_object(
-    'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email', 'phone', listed.sale ->> 'phone',
-    'country', listed.sale ->> 'country'
+    'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email',
+    'phone', listed.sale ->> 'phone', 'country', listed.sale ->> 'country'
   ))
   into people
   from fb_ads.find_purchases(refs) as listed (sale)
-  left join fb_ads.conversion_events as event on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
+  left join fb_ads.conversion_events as event
+    on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
   where event.user_data is null and event.state is distinct from 'erased' and event.consent is distinct from 'denied'
     and coalesce(listed.sale ->> 'email', listed.sale ->> 'phone') is not null;
   return jsonb_build_object('transaction_refs', to_jsonb(refs), 'people', coalesce(people, '[]'::jsonb));

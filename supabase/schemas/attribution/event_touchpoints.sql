@@ -70,11 +70,17 @@ begin
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at') from unnest(fresh) as kept (touch)
+    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at')
+    from unnest(fresh) as kept (touch)
   );
-  perform fb_ads.lock_results('{}', met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news)));
+  perform fb_ads.lock_results(
+    '{}',
+    met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
+  );
   foreach touch in array news loop
-    perform fb_ads.revise_sales(array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz);
+    perform fb_ads.revise_sales(
+      array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz
+    );
   end loop;
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);

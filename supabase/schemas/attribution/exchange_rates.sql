@@ -39,7 +39,8 @@ select
   end as revenue,
   case
     when attribution.state = 'reversed' or attribution.net_value = 0 then 0
-    when attribution.net_value is not null and (attribution.currency = account.currency or exchange.rate is not null) then 0
+    when attribution.net_value is not null and (attribution.currency = account.currency or exchange.rate is not null)
+      then 0
     else 1
   end as unpriced
 from public.ad_attributions as attribution
@@ -50,7 +51,9 @@ left join lateral (
   from fb_ads.exchange_rates as known
   where known.from_currency = attribution.currency and known.to_currency = account.currency
     -- The account's day may be behind or ahead of the day for which the rate was noted.
-    and known.date between attribution.paid_on - 7 and greatest(attribution.paid_on, (attribution.event_time at time zone 'UTC')::date)
+    and known.date between attribution.paid_on - 7 and greatest(
+      attribution.paid_on, (attribution.event_time at time zone 'UTC')::date
+    )
   order by known.date desc
   limit 1
 ) as exchange on attribution.currency is distinct from account.currency

@@ -5,9 +5,9 @@
 
 create function fb_ads.touches_of_sales(sales jsonb)
 returns table (
-  transaction_ref text, click_id bigint, clicked_second timestamptz, clicked_at timestamptz, place text, is_own boolean, rank integer,
-  matched_by text, confidence text, level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
-  missing_level text, missing_id text, is_awaited boolean
+  transaction_ref text, click_id bigint, clicked_second timestamptz, clicked_at timestamptz, place text, is_own boolean,
+  rank integer, matched_by text, confidence text, level text, account_id uuid, ad_id uuid, adset_id uuid,
+  campaign_id uuid, catalogue_differs boolean, missing_level text, missing_id text, is_awaited boolean
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
@@ -21,8 +21,8 @@ set search_path = pg_catalog, pg_temp as $$
     -- Each touch once, by its strongest link; a link that only goes by the browser holds while that browser is not
     -- shared.
     select distinct on (sale.transaction_ref, click.id)
-      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window, sale.attribution_lookup_patience,
-      click, link.rank, link.matched_by, judged.is_own,
+      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
+      sale.attribution_lookup_patience, click, link.rank, link.matched_by, judged.is_own,
       case
         when link.rank in (1, 4) then 'high'
         when link.rank = 5 and sale.user_digest is null then 'low'
@@ -49,8 +49,8 @@ set search_path = pg_catalog, pg_temp as $$
       else 'within'
     end,
     matched.is_own, matched.rank, matched.matched_by, matched.confidence,
-    resolved.level, resolved.account_id, resolved.ad_id, resolved.adset_id, resolved.campaign_id, resolved.catalogue_differs,
-    resolved.missing_level, resolved.missing_id,
+    resolved.level, resolved.account_id, resolved.ad_id, resolved.adset_id, resolved.campaign_id,
+    resolved.catalogue_differs, resolved.missing_level, resolved.missing_id,
     resolved.missing_id ~ '^[0-9]{10,20}$' and coalesce(
       lookup.state = 'open' and lookup.requested_at > now() - matched.attribution_lookup_patience,
       exists (select from public.ad_accounts as account where account.enabled)
@@ -72,9 +72,9 @@ comment on function fb_ads.touches_of_sales(jsonb) is
 
 create function fb_ads.judge_sales(sales jsonb)
 returns table (
-  transaction_ref text, outcome text, reason text, level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid,
-  matched_by text, confidence text, click_id bigint, clicked_at timestamptz, catalogue_differs boolean, assist_click_ids bigint[],
-  rival_click_ids bigint[], missing jsonb
+  transaction_ref text, outcome text, reason text, level text, account_id uuid, ad_id uuid, adset_id uuid,
+  campaign_id uuid, matched_by text, confidence text, click_id bigint, clicked_at timestamptz,
+  catalogue_differs boolean, assist_click_ids bigint[], rival_click_ids bigint[], missing jsonb
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as (
@@ -87,7 +87,9 @@ set search_path = pg_catalog, pg_temp as $$
       -- tie.
       row_number() over (
         partition by touch.transaction_ref
-        order by touch.level = 'ad' desc, touch.clicked_second desc, touch.level = 'adset' desc, touch.rank, touch.clicked_at desc, touch.click_id desc
+        order by
+          touch.level = 'ad' desc, touch.clicked_second desc, touch.level = 'adset' desc, touch.rank,
+          touch.clicked_at desc, touch.click_id desc
       ) as position
     from touch
     where touch.place = 'within' and touch.is_own and touch.level is not null
@@ -105,16 +107,24 @@ set search_path = pg_catalog, pg_temp as $$
     select
       touch.transaction_ref,
       bool_or(touch.place = 'within' and not touch.is_own) as has_shared,
-      array_agg(touch.click_id order by touch.click_id) filter (where touch.place = 'within' and not touch.is_own) as shared_click_ids,
+      array_agg(touch.click_id order by touch.click_id) filter (
+        where touch.place = 'within'
+        and not touch.is_own
+      ) as shared_click_ids,
       bool_or(touch.place = 'within' and touch.is_own) as has_own,
       bool_or(touch.place = 'after') as has_after,
       bool_or(touch.place = 'before') as has_before,
       bool_or(awaited.counts and touch.is_awaited) as is_waiting,
       array_agg(touch.click_id order by touch.click_id) filter (
-        where touch.place = 'within' and touch.is_own and touch.level is null and (winner.click_id is null or touch.clicked_second >= winner.clicked_second)
+        where touch.place = 'within'
+          and touch.is_own
+          and touch.level is null
+          and (winner.click_id is null or touch.clicked_second >= winner.clicked_second)
       ) as assist_click_ids,
-      jsonb_agg(distinct jsonb_build_object('fb_id', touch.missing_id, 'level', touch.missing_level, 'account_id', touch.account_id, 'is_awaited', touch.is_awaited))
-        filter (where awaited.counts) as missing
+      jsonb_agg(distinct jsonb_build_object(
+        'fb_id', touch.missing_id, 'level', touch.missing_level, 'account_id', touch.account_id,
+        'is_awaited', touch.is_awaited
+      )) filter (where awaited.counts) as missing
     from touch
     left join winner on winner.transaction_ref = touch.transaction_ref
     cross join lateral (
@@ -126,7 +136,9 @@ set search_path = pg_catalog, pg_temp as $$
   ),
   verdict as (
     select sale.transaction_ref, summary.assist_click_ids, summary.missing,
-      coalesce(rivals.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end) as rival_click_ids,
+      coalesce(
+        rivals.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end
+      ) as rival_click_ids,
       case
         when sale.is_denied then 'no_consent'
         when summary.is_waiting then 'ad_unknown'
@@ -148,15 +160,14 @@ set search_path = pg_catalog, pg_temp as $$
   select
     verdict.transaction_ref,
     case when verdict.is_waiting then 'waiting' when verdict.reason is null then 'attributed' else 'unattributed' end,
-    verdict.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id, credit.matched_by, credit.confidence,
-    credit.click_id, credit.clicked_at, credit.catalogue_differs,
+    verdict.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id,
+    credit.matched_by, credit.confidence, credit.click_id, credit.clicked_at, credit.catalogue_differs,
     verdict.assist_click_ids,
-    case when verdict.reason = 'ambiguous' then verdict.rival_click_ids end,
-    coalesce(verdict.missing, '[]')
+    case when verdict.reason = 'ambiguous' then verdict.rival_click_ids end, coalesce(verdict.missing, '[]')
   from verdict
   left join winner as credit on credit.transaction_ref = verdict.transaction_ref and verdict.reason is null;
 $$;
 
 comment on function fb_ads.judge_sales(jsonb) is
-  'The result of each of these sales (as sales_to_judge gives them). Reads only; the same knowledge gives the same '
-  'result.';
+  'The result of each of these sales (as sales_to_judge gives them). Reads '
+  'only; the same knowledge gives the same result.';

@@ -23,7 +23,8 @@ begin
       and coalesce(click.user_digest = touch ->> 'user_digest', true)
       and click.id is distinct from except_id
       -- For the index.
-      and click.clicked_at between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
+      and click.clicked_at
+        between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
         and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window + interval '1 second'
       -- An event's time is in whole seconds.
       and case
@@ -34,7 +35,8 @@ begin
           and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window
       end
       and coalesce(
-        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id
+        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
+        click.utm_campaign_id
       ) is not null
     order by direction * extract(epoch from click.clicked_at), direction * click.id
     limit 1
@@ -98,13 +100,14 @@ begin
   same_id := fb_ads.find_same_landing(touch);
   if same_id is null then
     insert into fb_ads.ad_clicks (
-      clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid, fbc_digest,
-      browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
+      clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
+      fbc_digest, browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
     )
     select
-      least(given.clicked_at, now()), given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id,
-      given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest, nullif(given.email_digests, '{}'),
-      nullif(given.phone_digests, '{}'), given.page_url, given.consent, given.event_name, given.event_id
+      least(given.clicked_at, now()), given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id,
+      given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
+      nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
+      given.event_name, given.event_id
     from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given;
     return true;
   end if;
@@ -122,10 +125,12 @@ begin
   cross join fb_ads.settings as settings
   where click.id = same_id
     and coalesce(
-      click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id, click.utm_campaign_id
+      click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
+      click.utm_campaign_id
     ) is null
     and coalesce(
-      given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id, given.utm_campaign_id
+      given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id,
+      given.utm_campaign_id
     ) is not null;
   changed := found;
   update fb_ads.ad_clicks as click
@@ -135,7 +140,10 @@ begin
     phone_digests = coalesce(click.phone_digests, nullif(given.phone_digests, '{}')),
     fbclid = coalesce(click.fbclid, given.fbclid),
     fbc_digest = coalesce(click.fbc_digest, given.fbc_digest),
-    clicked_at = case when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at) else click.clicked_at end
+    clicked_at = case
+      when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
+      else click.clicked_at
+    end
   from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given
   cross join fb_ads.settings as settings
   -- What a cookie says of a landing that was seen counts as far as the window goes.

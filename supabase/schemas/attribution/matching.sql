@@ -7,24 +7,33 @@ returns table (transaction_ref text, digest text, kind text, rank integer, match
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text, fbc_digest text,
-      email_digests text[], phone_digests text[]
+      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text,
+      fbc_digest text, email_digests text[], phone_digests text[]
     )
     where not sale.is_denied
   ),
   person as (
-    select sale.transaction_ref, sale.completed_at, 'user' as kind, 1 as rank, 'user_id' as matched_by, sale.user_digest as digest
+    select
+      sale.transaction_ref, sale.completed_at, 'user' as kind, 1 as rank, 'user_id' as matched_by,
+      sale.user_digest as digest
     from sale where sale.user_digest is not null
     union
-    select sale.transaction_ref, sale.completed_at, 'email', 2, 'em', email.digest from sale, unnest(sale.email_digests) as email (digest)
+    select sale.transaction_ref, sale.completed_at, 'email', 2, 'em', email.digest
+    from sale, unnest(sale.email_digests) as email (digest)
     union
-    select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest from sale, unnest(sale.phone_digests) as phone (digest)
+    select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest
+    from sale, unnest(sale.phone_digests) as phone (digest)
   )
-  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at from person
+  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at
+  from person
   union all
-  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at from sale where sale.fbc_digest is not null
+  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at
+  from sale
+  where sale.fbc_digest is not null
   union all
-  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at from sale where sale.browser_digest is not null
+  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at
+  from sale
+  where sale.browser_digest is not null
   union all
   -- Browsers in which the buyer was seen, be it after the sale.
   select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
@@ -72,12 +81,13 @@ end;
 $$;
 
 comment on function fb_ads.clicks_by_digest(text, text, timestamptz, timestamptz) is
-  'The latest 100 touches with this digest in a range of time, by the index of its kind: user, email, phone, fbc or '
-  'browser.';
+  'The latest 100 touches with this digest in a range of time, by the index '
+  'of its kind: user, email, phone, fbc or browser.';
 
 create function fb_ads.resolve_click(click fb_ads.ad_clicks)
 returns table (
-  level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean, missing_level text, missing_id text
+  level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
+  missing_level text, missing_id text
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with named as (
@@ -89,7 +99,13 @@ set search_path = pg_catalog, pg_temp as $$
   ),
   found as (
     select
-      (select ad from public.ad_ads as ad where ad.fb_ad_id = any (named.ads) order by array_position(named.ads, ad.fb_ad_id) limit 1) as ad,
+      (
+        select ad
+        from public.ad_ads as ad
+        where ad.fb_ad_id = any (named.ads)
+        order by array_position(named.ads, ad.fb_ad_id)
+        limit 1
+      ) as ad,
       (select adset from public.ad_adsets as adset where adset.fb_adset_id = any (named.adsets)
         order by array_position(named.adsets, adset.fb_adset_id) limit 1) as adset,
       (select campaign from public.ad_campaigns as campaign where campaign.fb_campaign_id = any (named.campaigns)
@@ -104,7 +120,11 @@ set search_path = pg_catalog, pg_temp as $$
     left join public.ad_adsets as own_adset on own_adset.id = coalesce((found.ad).adset_id, (found.adset).id)
   )
   select
-    case when (placed.ad).id is not null then 'ad' when (placed.own_adset).id is not null then 'adset' when placed.campaign_id is not null then 'campaign' end,
+    case
+      when (placed.ad).id is not null then 'ad'
+      when (placed.own_adset).id is not null then 'adset'
+      when placed.campaign_id is not null then 'campaign'
+    end,
     coalesce((placed.ad).account_id, (placed.own_adset).account_id, (placed.campaign).account_id),
     (placed.ad).id,
     (placed.own_adset).id,
@@ -114,7 +134,11 @@ set search_path = pg_catalog, pg_temp as $$
       or own_campaign.fb_campaign_id <> coalesce(click.fb_campaign_id, (placed.campaign).fb_campaign_id),
       false
     ),
-    case when missing.ad is not null then 'ad' when missing.adset is not null then 'adset' when missing.campaign is not null then 'campaign' end,
+    case
+      when missing.ad is not null then 'ad'
+      when missing.adset is not null then 'adset'
+      when missing.campaign is not null then 'campaign'
+    end,
     coalesce(missing.ad, missing.adset, missing.campaign)
   from placed
   left join public.ad_campaigns as own_campaign on own_campaign.id = placed.campaign_id
@@ -126,7 +150,8 @@ set search_path = pg_catalog, pg_temp as $$
           -- A number as long as Meta's ids that is nothing yet: by convention the ad's.
           select utm.id from unnest(placed.utm) with ordinality as utm (id, position)
           where utm.id ~ '^[0-9]{15,20}$'
-            and utm.id is distinct from (placed.adset).fb_adset_id and utm.id is distinct from (placed.campaign).fb_campaign_id
+            and utm.id is distinct from (placed.adset).fb_adset_id
+            and utm.id is distinct from (placed.campaign).fb_campaign_id
           order by utm.position limit 1
         )
       end,

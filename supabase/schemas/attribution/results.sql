@@ -49,8 +49,8 @@ comment on table fb_ads.attribution_results is
   'for good; match_keys go when nothing can change any more.';
 comment on column fb_ads.attribution_results.transaction_ref is 'The sale''s reference in fb_ads.purchases.';
 comment on column fb_ads.attribution_results.outcome is
-  'attributed: there is a row in ad_attributions; unattributed; waiting: an ad that a touch names is being read by '
-  'its id.';
+  'attributed: there is a row in ad_attributions; unattributed; waiting: an '
+  'ad that a touch names is being read by its id.';
 comment on column fb_ads.attribution_results.reason is
   'Why it is not attributed: no_touch; outside_window: the touch is older than settings.attribution_window; '
   'click_after_purchase: it came after the checkout; ambiguous: two ads in the same second, or a browser with two '
@@ -63,8 +63,8 @@ comment on column fb_ads.attribution_results.campaign_id is 'The campaign that i
 comment on column fb_ads.attribution_results.matched_by is
   'The strongest link between the touch and the sale: user_id, em, ph, fbc or fbp.';
 comment on column fb_ads.attribution_results.confidence is
-  'high: the same user, or the same click id; medium: an e-mail address, a phone number or a browser; low: a browser '
-  'whose user is not known.';
+  'high: the same user, or the same click id; medium: an e-mail address, a phone '
+  'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
   'The touch that is credited (fb_ads.ad_clicks.id); no foreign key, for touches go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
@@ -90,22 +90,26 @@ comment on column fb_ads.attribution_results.match_keys is
   'or when the person was erased.';
 comment on column fb_ads.attribution_results.due_at is 'When it is to be worked out anew; null: nothing new is known.';
 comment on column fb_ads.attribution_results.history is
-  'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, adset_id, campaign_id, matched_by, '
-  'clicked_at}].';
+  'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, '
+  'adset_id, campaign_id, matched_by, clicked_at}].';
 comment on column fb_ads.attribution_results.created_at is 'When the sale was first looked at.';
 comment on column fb_ads.attribution_results.updated_at is 'When the result last changed.';
 
 create index attribution_results_due_at_idx on fb_ads.attribution_results (due_at) where due_at is not null;
 create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at);
-create index attribution_results_match_keys_idx on fb_ads.attribution_results using gin (match_keys) with (fastupdate = off)
+create index attribution_results_match_keys_idx on fb_ads.attribution_results
+  using gin (match_keys) with (fastupdate = off)
   where match_keys is not null;
-create index attribution_results_missing_ids_idx on fb_ads.attribution_results using gin (missing_ids) with (fastupdate = off)
+create index attribution_results_missing_ids_idx on fb_ads.attribution_results
+  using gin (missing_ids) with (fastupdate = off)
   where missing_ids is not null;
 create index attribution_results_account_id_idx on fb_ads.attribution_results (account_id);
 create index attribution_results_ad_id_idx on fb_ads.attribution_results (ad_id);
 create index attribution_results_adset_id_idx on fb_ads.attribution_results (adset_id);
 create index attribution_results_campaign_id_idx on fb_ads.attribution_results (campaign_id);
-create index attribution_results_completed_on_idx on fb_ads.attribution_results (((completed_at at time zone 'UTC')::date));
+create index attribution_results_completed_on_idx on fb_ads.attribution_results (
+  ((completed_at at time zone 'UTC')::date)
+);
 
 alter table fb_ads.attribution_results enable row level security;
 create policy reader_reads_attribution_results on fb_ads.attribution_results for select to fb_ads_reader using (true);
@@ -135,7 +139,10 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     and (
       revise_sales.clicked_at is null
       or date_trunc('second', revise_sales.clicked_at) <= result.checkout_at
-      or (result.outcome <> 'attributed' and revise_sales.clicked_at <= result.completed_at + settings.attribution_window)
+      or (
+        result.outcome <> 'attributed'
+        and revise_sales.clicked_at <= result.completed_at + settings.attribution_window
+      )
     );
 $$;
 
@@ -148,7 +155,8 @@ create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'until', now(), 'outcome', result.outcome, 'reason', result.reason, 'level', result.level, 'ad_id', result.ad_id,
-    'adset_id', result.adset_id, 'campaign_id', result.campaign_id, 'matched_by', result.matched_by, 'clicked_at', result.clicked_at
+    'adset_id', result.adset_id, 'campaign_id', result.campaign_id, 'matched_by', result.matched_by,
+    'clicked_at', result.clicked_at
   );
 $$;
 
@@ -162,7 +170,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(sales) as given
   ),
   verdict as materialized (
-    select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(verdicts) as given
+    select given.value ->> 'transaction_ref' as transaction_ref, given.value
+    from jsonb_array_elements(verdicts) as given
   )
   select fresh.*
   from sale
@@ -173,7 +182,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     sale.value || verdict.value || jsonb_build_object(
       'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
-        (select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]') from jsonb_array_elements(verdict.value -> 'missing') as missing),
+        (
+          select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
+          from jsonb_array_elements(verdict.value -> 'missing') as missing
+        ),
         '[]'
       ),
       -- Nothing of a person who said no, and nothing once nothing can change.
@@ -196,7 +208,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   -- An event that is being stored at this moment finds neither this result nor its new digests: looked at once more,
   -- when it is in.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
-    'due_at', case when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true then now() + interval '30 seconds' end
+    'due_at',
+    case
+      when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true
+        then now() + interval '30 seconds'
+    end
   )) as fresh;
 $$;
 
@@ -217,33 +233,47 @@ begin
   set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref and known.outcome = 'attributed' and fresh.outcome = 'waiting'
-    and (known.missing_ids, known.match_keys, known.due_at) is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
+    and (known.missing_ids, known.match_keys, known.due_at)
+      is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
 
   update fb_ads.attribution_results as known
-  set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id, ad_id = fresh.ad_id,
-    adset_id = fresh.adset_id, campaign_id = fresh.campaign_id, matched_by = fresh.matched_by, confidence = fresh.confidence,
-    click_id = fresh.click_id, clicked_at = fresh.clicked_at, catalogue_differs = fresh.catalogue_differs,
-    history = (known.history || fb_ads.history_entry(known)), updated_at = now()
+  set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id,
+    ad_id = fresh.ad_id, adset_id = fresh.adset_id, campaign_id = fresh.campaign_id, matched_by = fresh.matched_by,
+    confidence = fresh.confidence, click_id = fresh.click_id, clicked_at = fresh.clicked_at,
+    catalogue_differs = fresh.catalogue_differs, history = (known.history || fb_ads.history_entry(known)),
+    updated_at = now()
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
-    and (known.outcome, known.reason, known.level, known.ad_id, known.adset_id, known.campaign_id, known.matched_by, known.confidence, known.click_id, known.catalogue_differs)
-      is distinct from (fresh.outcome, fresh.reason, fresh.level, fresh.ad_id, fresh.adset_id, fresh.campaign_id, fresh.matched_by, fresh.confidence, fresh.click_id, fresh.catalogue_differs);
+    and (
+      known.outcome, known.reason, known.level, known.ad_id, known.adset_id, known.campaign_id, known.matched_by,
+      known.confidence, known.click_id, known.catalogue_differs
+    ) is distinct from (
+      fresh.outcome, fresh.reason, fresh.level, fresh.ad_id, fresh.adset_id, fresh.campaign_id, fresh.matched_by,
+      fresh.confidence, fresh.click_id, fresh.catalogue_differs
+    );
 
   update fb_ads.attribution_results as known
-  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids, missing_ids = fresh.missing_ids,
-    source = fresh.source, completed_at = fresh.completed_at, checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value,
-    currency = fresh.currency, reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys, due_at = fresh.due_at
+  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids,
+    missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
+    checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
+    reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
+    due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
-    and (known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source, known.completed_at, known.checkout_at,
-      known.conversion_value, known.currency, known.reversed_value, known.net_value, known.match_keys, known.due_at)
-      is distinct from (fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source, fresh.completed_at, fresh.checkout_at,
-      fresh.conversion_value, fresh.currency, fresh.reversed_value, fresh.net_value, fresh.match_keys, fresh.due_at);
+    and (
+      known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source,
+      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
+      known.net_value, known.match_keys, known.due_at
+    ) is distinct from (
+      fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source,
+      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
+      fresh.net_value, fresh.match_keys, fresh.due_at
+    );
 end;
 $$;
 
 comment on function fb_ads.store_results(jsonb, jsonb) is
-  'Keeps results: what is the same is not written, what differs supersedes the earlier result, which goes to its '
-  'history.';
+  'Keeps results: what is the same is not written, what differs supersedes '
+  'the earlier result, which goes to its history.';

@@ -56,9 +56,11 @@ comment on function fb_ads.refresh_reversals(timestamptz) is
 
 create function public.fb_refresh_reversals(request jsonb)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select jsonb_build_object('changed', fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day'));
+  select jsonb_build_object(
+    'changed', fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day')
+  );
 $$;
 
 comment on function public.fb_refresh_reversals(jsonb) is
-  'Called by attribute-purchase with {days?}: takes over refunds and chargebacks of the sales of the last days (7). '
-  'Returns {changed}.';
+  'Called by attribute-purchase with {days?}: takes over refunds and chargebacks '
+  'of the sales of the last days (7). Returns {changed}.';

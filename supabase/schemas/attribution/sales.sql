@@ -12,8 +12,8 @@ returns text[] language sql immutable security invoker set search_path = pg_cata
 $$;
 
 comment on function fb_ads.digests_in(jsonb) is
-  'Digests in a field of user_data, which is one text or a list of them; without the suffix that Meta''s parameter '
-  'builder appends.';
+  'Digests in a field of user_data, which is one text or a list of them; without '
+  'the suffix that Meta''s parameter builder appends.';
 
 create function fb_ads.reversed_value(status text, value numeric, refunded_amount numeric)
 returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -41,14 +41,15 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still counts: it is paid, or was and is '
-  'refunded or charged back.';
+  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
+  'counts: it is paid, or was and is refunded or charged back.';
 
 create function fb_ads.sales_to_judge(refs text[], digests jsonb)
 returns table (
-  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz, checkout_at timestamptz,
-  conversion_value numeric, currency text, reversed_value numeric, is_denied boolean, is_unconsented boolean, user_digest text,
-  browser_digest text, fbc_digest text, email_digests text[], phone_digests text[]
+  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz,
+  checkout_at timestamptz, conversion_value numeric, currency text, reversed_value numeric, is_denied boolean,
+  is_unconsented boolean, user_digest text, browser_digest text, fbc_digest text, email_digests text[],
+  phone_digests text[]
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
@@ -60,21 +61,35 @@ set search_path = pg_catalog, pg_temp as $$
     paid.at,
     -- The checkout of this very order may begin after the host made the transaction; never after it was paid.
     least(paid.at, coalesce(
-      greatest((listed.sale ->> 'checkout_at')::timestamptz, case when checkout.order_id = any (paid.order_ids) then checkout.event_time end),
+      greatest(
+        (listed.sale ->> 'checkout_at')::timestamptz,
+        case when checkout.order_id = any (paid.order_ids) then checkout.event_time end
+      ),
       checkout.event_time, paid.at
     )),
     (listed.sale ->> 'value')::numeric,
     upper(btrim(listed.sale ->> 'currency')),
-    coalesce(fb_ads.reversed_value(listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric), 0),
+    coalesce(
+      fb_ads.reversed_value(
+        listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
+      ),
+      0
+    ),
     coalesce(event.state = 'erased', false)
-      or coalesce(event.consent, (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state)
+      or coalesce(
+        event.consent,
+        (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state
+      )
         is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
     buyer.digest,
     coalesce(event.browser_digest, checkout.browser_digest),
     begun.fbc_digest,
     fb_ads.digests_in(event.user_data -> 'em') || fb_ads.digests_in(given.email_digests)
-      || case when coalesce(listed.sale ->> 'email', '') like '%@%' then array[fb_ads.digest_of(listed.sale ->> 'email')] else '{}' end,
+      || case
+        when coalesce(listed.sale ->> 'email', '') like '%@%' then array[fb_ads.digest_of(listed.sale ->> 'email')]
+        else '{}'
+      end,
     fb_ads.digests_in(event.user_data -> 'ph') || fb_ads.digests_in(given.phone_digests)
   from fb_ads.find_purchases(refs) as listed (sale)
   left join fb_ads.conversion_events as event
@@ -83,7 +98,9 @@ set search_path = pg_catalog, pg_temp as $$
     on given.transaction_ref = listed.sale ->> 'transaction_ref'
   cross join lateral (
     select
-      coalesce((listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz),
+      coalesce(
+        (listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz
+      ),
       array[listed.sale ->> 'transaction_ref', listed.sale ->> 'order_id', listed.sale ->> 'transaction_id'],
       fb_ads.digest_of(nullif(btrim(listed.sale ->> 'user_ref'), ''))
   ) as paid (at, order_ids, by_digest)
@@ -92,7 +109,10 @@ set search_path = pg_catalog, pg_temp as $$
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
     -- Refunded before anyone looked: a sale all the same, as its noted completion proves.
-    and (coalesce((listed.sale ->> 'is_completed')::boolean, false) or (event.id is not null and fb_ads.is_sale(listed.sale)))
+    and (
+      coalesce((listed.sale ->> 'is_completed')::boolean, false)
+      or (event.id is not null and fb_ads.is_sale(listed.sale))
+    )
   order by listed.sale ->> 'transaction_ref';
 $$;
 

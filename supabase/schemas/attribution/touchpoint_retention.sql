@@ -20,7 +20,9 @@ begin
   get diagnostics step = row_count;
   touched := touched + step;
   delete from fb_ads.checkout_clicks as checkout
-  where checkout.event_id in (select old.event_id from fb_ads.checkout_clicks as old where old.created_at < kept_since limit most);
+  where checkout.event_id in (
+    select old.event_id from fb_ads.checkout_clicks as old where old.created_at < kept_since limit most
+  );
   get diagnostics step = row_count;
   touched := touched + step;
   update fb_ads.attribution_results as result

@@ -35,8 +35,8 @@ create table fb_ads.ad_clicks (
 );
 
 comment on table fb_ads.ad_clicks is
-  'Touches: landings from an ad, as events told of them. One landing reloaded is one row. Kept for '
-  'settings.click_retention.';
+  'Touches: landings from an ad, as events told of them. One landing reloaded '
+  'is one row. Kept for settings.click_retention.';
 comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.ad_clicks.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
@@ -51,8 +51,8 @@ comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a
 comment on column fb_ads.ad_clicks.fbclid is
   'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
 comment on column fb_ads.ad_clicks.fbc_digest is
-  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because the time in it may differ between '
-  'browser and server.';
+  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
+  'the time in it may differ between browser and server.';
 comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
 comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
 comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
@@ -65,10 +65,13 @@ comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
 comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
 
 create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
-create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at) where browser_digest is not null;
+create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at)
+  where browser_digest is not null;
 create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
-create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off) where email_digests is not null;
-create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off) where phone_digests is not null;
+create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off)
+  where email_digests is not null;
+create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off)
+  where phone_digests is not null;
 create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
 
 alter table fb_ads.ad_clicks enable row level security;
@@ -112,13 +115,18 @@ create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
-      jsonb_set(browser_data, '{fbc}', to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4))))
+      jsonb_set(
+        browser_data, '{fbc}',
+        to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4)))
+      )
     else browser_data
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from fb_ads.ad_clicks as click
-    where click.fbc_digest = encode(sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex')
+    where click.fbc_digest = encode(
+      sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+    )
       -- As for landings: a link that is passed on is seen for the first time once more.
       and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
   ) as known;

@@ -30,8 +30,8 @@ comment on column public.ad_accounts.status is
 comment on column public.ad_accounts.enabled is
   'Whether the syncs read this account. Follows FB_ADS_ACCOUNT_IDS when that changes; may be changed by hand between.';
 comment on column public.ad_accounts.configured is
-  'Whether FB_ADS_ACCOUNT_IDS named the account (or was *) when it was last seen. A change of this, and nothing else, '
-  'moves enabled.';
+  'Whether FB_ADS_ACCOUNT_IDS named the account (or was *) when it was last seen. '
+  'A change of this, and nothing else, moves enabled.';
 comment on column public.ad_accounts.created_at is 'When the account was first seen.';
 comment on column public.ad_accounts.updated_at is 'When a column of this row last changed.';
 
@@ -49,7 +49,9 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
   ),
   written as (
     insert into public.ad_accounts as a (fb_account_id, name, currency, timezone_name, status, configured, enabled)
-    select i.fb_account_id, i.name, i.currency, i.timezone_name, i.status, coalesce(i.configured, false), coalesce(i.configured, false)
+    select
+      i.fb_account_id, i.name, i.currency, i.timezone_name, i.status, coalesce(i.configured, false),
+      coalesce(i.configured, false)
     from incoming as i
     order by i.fb_account_id
     on conflict (fb_account_id) do update set
@@ -61,7 +63,10 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       -- Only a change of the configuration moves `enabled`, so that a switch set by hand stays.
       enabled = case when excluded.configured = a.configured then a.enabled else excluded.configured end,
       updated_at = now()
-    where (coalesce(excluded.name, a.name), coalesce(excluded.currency, a.currency), coalesce(excluded.timezone_name, a.timezone_name), coalesce(excluded.status, a.status), excluded.configured)
+    where (
+      coalesce(excluded.name, a.name), coalesce(excluded.currency, a.currency),
+      coalesce(excluded.timezone_name, a.timezone_name), coalesce(excluded.status, a.status), excluded.configured
+    )
       is distinct from (a.name, a.currency, a.timezone_name, a.status, a.configured)
     returning 1
   )
@@ -88,7 +93,9 @@ create function fb_ads.refused_accounts(request jsonb)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     jsonb_agg(
-      jsonb_build_object('fb_account_id', named.fb_account_id, 'reason', case when account.id is null then 'unknown' else 'disabled' end)
+      jsonb_build_object(
+        'fb_account_id', named.fb_account_id, 'reason', case when account.id is null then 'unknown' else 'disabled' end
+      )
       order by named.position
     ),
     '[]'
@@ -108,11 +115,15 @@ begin
   if owner_of_objects.fb_account_id is null then
     return owner_of_objects.account_id;
   end if;
-  insert into public.ad_accounts as account (fb_account_id) values (owner_of_objects.fb_account_id) on conflict do nothing;
-  return (select account.id from public.ad_accounts as account where account.fb_account_id = owner_of_objects.fb_account_id);
+  insert into public.ad_accounts as account (fb_account_id)
+  values (owner_of_objects.fb_account_id)
+  on conflict do nothing;
+  return (
+    select account.id from public.ad_accounts as account where account.fb_account_id = owner_of_objects.fb_account_id
+  );
 end;
 $$;
 
 comment on function fb_ads.owner_of_objects(uuid, text) is
-  'The account that objects read by id belong to: the one Meta named, which is stored disabled when it is new, else '
-  'the job''s.';
+  'The account that objects read by id belong to: the one Meta named, which is '
+  'stored disabled when it is new, else the job''s.';

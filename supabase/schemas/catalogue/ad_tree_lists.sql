@@ -11,10 +11,14 @@ begin
   elsif job.kind = 'campaigns' then
     perform fb_ads.upsert_campaigns(job.account_id, rows, dropped);
   elsif job.kind = 'adsets' then
-    perform fb_ads.stub_campaigns(job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r));
+    perform fb_ads.stub_campaigns(
+      job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r)
+    );
     perform fb_ads.upsert_adsets(job.account_id, rows, dropped);
   elsif job.kind = 'ads' then
-    perform fb_ads.stub_campaigns(job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r));
+    perform fb_ads.stub_campaigns(
+      job.account_id, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(rows) as r)
+    );
     perform fb_ads.stub_adsets(job.account_id, rows);
     perform fb_ads.upsert_ads(job.account_id, rows, dropped);
   else
@@ -79,10 +83,13 @@ create function fb_ads.end_list(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   -- A crash of the server empties the unlogged pages: then this list proves nothing and begins again.
-  if (select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id) is distinct from job.page_count then
+  if (
+    select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
+  ) is distinct from job.page_count then
     delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
     update fb_ads.sync_jobs as j
-    set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null, cursor = null, page_count = 0
+    set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null,
+      cursor = null, page_count = 0
     where j.id = job.id;
     update fb_ads.sync_runs as run set jobs_done = run.jobs_done - 1 where run.id = job.run_id;
     return false;

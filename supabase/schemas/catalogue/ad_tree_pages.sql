@@ -35,7 +35,9 @@ begin
   end if;
 
   page_state := fb_ads.settle_page(advanced, park, complete);
-  return jsonb_build_object('state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end);
+  return jsonb_build_object(
+    'state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end
+  );
 end;
 $$;
 
@@ -58,14 +60,18 @@ declare
   owner uuid := fb_ads.owner_of_objects(job.account_id, request ->> 'fb_account_id');
 begin
   perform fb_ads.upsert_campaigns(owner, coalesce(request -> 'campaigns', '[]'), dropped);
-  perform fb_ads.stub_campaigns(owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r));
+  perform fb_ads.stub_campaigns(
+    owner, array(select r ->> 'fb_campaign_id' from jsonb_array_elements(adset_rows || ad_rows) as r)
+  );
   perform fb_ads.upsert_adsets(owner, adset_rows, dropped);
   perform fb_ads.stub_adsets(owner, ad_rows);
   perform fb_ads.upsert_ads(owner, ad_rows, dropped);
 
   -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
-  where job.object_level = 'campaign' and c.fb_campaign_id = any (missing) and c.effective_status is distinct from 'DELETED';
+  where job.object_level = 'campaign'
+    and c.fb_campaign_id = any (missing)
+    and c.effective_status is distinct from 'DELETED';
   update public.ad_adsets as s set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
   where job.object_level = 'adset' and s.fb_adset_id = any (missing) and s.effective_status is distinct from 'DELETED';
   update public.ad_ads as a set effective_status = 'DELETED', status = 'DELETED', updated_at = now()

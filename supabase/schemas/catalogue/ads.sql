@@ -27,8 +27,8 @@ comment on column public.ad_ads.effective_status is
 comment on column public.ad_ads.creative_id is 'Meta''s id of the creative that the ad shows.';
 comment on column public.ad_ads.creative_summary is 'The creative in one readable line of at most 500 characters.';
 comment on column public.ad_ads.url_tags is
-  'Meta''s url_tags of the creative: the parameters that Meta adds to the landing page''s address. Attribution needs '
-  'the ad''s id in them.';
+  'Meta''s url_tags of the creative: the parameters that Meta adds to the landing '
+  'page''s address. Attribution needs the ad''s id in them.';
 comment on column public.ad_ads.created_at is 'When the ad was first stored here.';
 comment on column public.ad_ads.updated_at is 'When a column of this row last changed.';
 
@@ -44,8 +44,8 @@ returns uuid language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.ad_key(uuid) is
-  'A new key of an ad that begins like its account''s: the ads of one account, and their spend of a day, then lie '
-  'side by side in every index.';
+  'A new key of an ad that begins like its account''s: the ads of one account, and '
+  'their spend of a day, then lie side by side in every index.';
 
 create function fb_ads.upsert_ads(account_id uuid, rows jsonb, dropped text[] default '{}')
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -65,15 +65,23 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       coalesce(i.status, a.status) as status,
       coalesce(i.effective_status, a.effective_status) as effective_status,
       case when 'creative' = any (dropped) then a.creative_id else i.creative_id end as creative_id,
-      case when dropped && array['creative', 'name', 'title', 'body', 'object_type', 'call_to_action_type'] then a.creative_summary else i.creative_summary end as creative_summary,
+      case
+        when dropped && array['creative', 'name', 'title', 'body', 'object_type', 'call_to_action_type']
+          then a.creative_summary
+        else i.creative_summary
+      end as creative_summary,
       case when dropped && array['creative', 'url_tags'] then a.url_tags else i.url_tags end as url_tags
     from incoming as i
     left join public.ad_adsets as s on s.fb_adset_id = i.fb_adset_id
     left join public.ad_ads as a on a.fb_ad_id = i.fb_ad_id
   ),
   written as (
-    insert into public.ad_ads as a (id, account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags)
-    select fb_ads.ad_key(upsert_ads.account_id), upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status, m.effective_status, m.creative_id, m.creative_summary, m.url_tags
+    insert into public.ad_ads as a (
+      id, account_id, adset_id, fb_ad_id, name, status, effective_status, creative_id, creative_summary, url_tags
+    )
+    select
+      fb_ads.ad_key(upsert_ads.account_id), upsert_ads.account_id, m.adset_id, m.fb_ad_id, m.name, m.status,
+      m.effective_status, m.creative_id, m.creative_summary, m.url_tags
     from merged as m
     order by m.fb_ad_id
     on conflict (fb_ad_id) do update set
@@ -86,7 +94,9 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       creative_summary = excluded.creative_summary,
       url_tags = excluded.url_tags,
       updated_at = now()
-    where (a.account_id, a.adset_id, a.name, a.status, a.effective_status, a.creative_id, a.creative_summary, a.url_tags)
+    where (
+      a.account_id, a.adset_id, a.name, a.status, a.effective_status, a.creative_id, a.creative_summary, a.url_tags
+    )
       is distinct from (
         excluded.account_id, excluded.adset_id, excluded.name, excluded.status, excluded.effective_status,
         excluded.creative_id, excluded.creative_summary, excluded.url_tags
@@ -97,8 +107,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.upsert_ads(uuid, jsonb, text[]) is
-  'Stores a set of ads of one account. Their ad sets must be stored (see stub_adsets). Returns how many rows it '
-  'wrote.';
+  'Stores a set of ads of one account. Their ad sets must be stored (see '
+  'stub_adsets). Returns how many rows it wrote.';
 
 create function fb_ads.stub_ads(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -72,7 +72,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
   ),
   written as (
     insert into public.ad_adsets as s (
-      account_id, campaign_id, fb_adset_id, name, status, effective_status, daily_budget, lifetime_budget, targeting_summary, start_time, stop_time
+      account_id, campaign_id, fb_adset_id, name, status, effective_status, daily_budget, lifetime_budget,
+      targeting_summary, start_time, stop_time
     )
     select
       upsert_adsets.account_id, m.campaign_id, m.fb_adset_id, m.name, m.status, m.effective_status,
@@ -91,10 +92,14 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       start_time = excluded.start_time,
       stop_time = excluded.stop_time,
       updated_at = now()
-    where (s.account_id, s.campaign_id, s.name, s.status, s.effective_status, s.daily_budget, s.lifetime_budget, s.targeting_summary, s.start_time, s.stop_time)
+    where (
+      s.account_id, s.campaign_id, s.name, s.status, s.effective_status, s.daily_budget, s.lifetime_budget,
+      s.targeting_summary, s.start_time, s.stop_time
+    )
       is distinct from (
         excluded.account_id, excluded.campaign_id, excluded.name, excluded.status, excluded.effective_status,
-        excluded.daily_budget, excluded.lifetime_budget, excluded.targeting_summary, excluded.start_time, excluded.stop_time
+        excluded.daily_budget, excluded.lifetime_budget, excluded.targeting_summary, excluded.start_time,
+        excluded.stop_time
       )
     returning 1
   )

@@ -61,8 +61,12 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     left join public.ad_campaigns as c on c.fb_campaign_id = i.fb_campaign_id
   ),
   written as (
-    insert into public.ad_campaigns as c (account_id, fb_campaign_id, name, objective, status, effective_status, start_time, stop_time)
-    select upsert_campaigns.account_id, m.fb_campaign_id, m.name, m.objective, m.status, m.effective_status, m.start_time, m.stop_time
+    insert into public.ad_campaigns as c (
+      account_id, fb_campaign_id, name, objective, status, effective_status, start_time, stop_time
+    )
+    select
+      upsert_campaigns.account_id, m.fb_campaign_id, m.name, m.objective, m.status, m.effective_status, m.start_time,
+      m.stop_time
     from merged as m
     order by m.fb_campaign_id
     on conflict (fb_campaign_id) do update set
@@ -75,7 +79,10 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
       stop_time = excluded.stop_time,
       updated_at = now()
     where (c.account_id, c.name, c.objective, c.status, c.effective_status, c.start_time, c.stop_time)
-      is distinct from (excluded.account_id, excluded.name, excluded.objective, excluded.status, excluded.effective_status, excluded.start_time, excluded.stop_time)
+      is distinct from (
+        excluded.account_id, excluded.name, excluded.objective, excluded.status, excluded.effective_status,
+        excluded.start_time, excluded.stop_time
+      )
     returning 1
   )
   select count(*) from written;

@@ -22,8 +22,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.plan_lists(uuid[], timestamptz) is
-  'Plans a full read of the ad tree for those accounts that are enabled, unless one is under way or was planned since '
-  'planned_since.';
+  'Plans a full read of the ad tree for those accounts that are enabled, unless '
+  'one is under way or was planned since planned_since.';
 
 create function fb_ads.plan_account_reads(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -41,7 +41,8 @@ create function fb_ads.restart_lists(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with restarted as (
     update fb_ads.sync_jobs as job
-    set cursor = null, page_count = 0, attempts = 0, params = '{}', not_before = fb_ads.parked_until(job.account_id, job.kind)
+    set cursor = null, page_count = 0, attempts = 0, params = '{}',
+      not_before = fb_ads.parked_until(job.account_id, job.kind)
     where job.state = 'pending'
       and job.kind in ('accounts', 'campaigns', 'adsets', 'ads')
       and (account_ids is null or job.account_id = any (account_ids))
@@ -95,5 +96,5 @@ end;
 $$;
 
 comment on function fb_ads.plan_metadata(jsonb, uuid[]) is
-  'Makes sure that the jobs of a metadata sync exist: discovery first, or the named accounts by id. Called twice for '
-  'one request it plans once.';
+  'Makes sure that the jobs of a metadata sync exist: discovery first, or the named '
+  'accounts by id. Called twice for one request it plans once.';

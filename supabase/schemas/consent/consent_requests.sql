@@ -19,16 +19,22 @@ begin
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
   select said.subject_kind, said.subject, request ->> 'state', said_at, coalesce(request ->> 'source', 'request')
   -- In the order of fb_ads.note_consents, so that neither waits for the other.
-  from (values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')) as said (subject_kind, subject)
+  from (
+    values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')
+  ) as said (subject_kind, subject)
   where said.subject is not null
   on conflict on constraint consents_key do nothing;
   if request ->> 'state' = 'denied' then
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
     select later.*
-    from (values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')) as said (subject_kind, subject)
+    from (
+      values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')
+    ) as said (subject_kind, subject)
     cross join lateral fb_ads.later_grant(said.subject_kind, said.subject, said_at) as later
     on conflict on constraint consents_key do nothing;
-    suppressed := fb_ads.suppress_subjects(array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null));
+    suppressed := fb_ads.suppress_subjects(
+      array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null)
+    );
   end if;
   if visitor is not null then
     perform fb_ads.count_events(visitor, 1);

@@ -16,8 +16,8 @@ create table fb_ads.consents (
 );
 
 comment on table fb_ads.consents is
-  'Who agreed to advertising events, or withdrew it, and when. Only added to; the newest row of a subject counts, and '
-  'a denial wins a tie.';
+  'Who agreed to advertising events, or withdrew it, and when. Only added to; the '
+  'newest row of a subject counts, and a denial wins a tie.';
 comment on column fb_ads.consents.id is 'Our key.';
 comment on column fb_ads.consents.subject_kind is 'user: a verified user; browser: a browser with an fbp.';
 comment on column fb_ads.consents.subject is
@@ -31,12 +31,14 @@ alter table fb_ads.consents enable row level security;
 
 create function fb_ads.digest_of(value text)
 returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
-  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.lower(pg_catalog.btrim(value)), 'UTF8')), 'hex');
+  select pg_catalog.encode(
+    pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.lower(pg_catalog.btrim(value)), 'UTF8')), 'hex'
+  );
 $$;
 
 comment on function fb_ads.digest_of(text) is
-  'SHA-256 in lower-case hex of a trimmed, lower-cased text: what user_digest and Meta''s external_id hold for a user '
-  'id.';
+  'SHA-256 in lower-case hex of a trimmed, lower-cased text: what '
+  'user_digest and Meta''s external_id hold for a user id.';
 
 create function fb_ads.newest_consent(user_digest text, browser_digest text)
 returns fb_ads.consents language sql stable security invoker set search_path = pg_catalog, pg_temp as $$

@@ -14,15 +14,21 @@ begin
   end if;
   if person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     return query
-      select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+      select
+        sale.transaction_ref, sale.user_ref, sale.completed_at,
+        coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
       from fb_ads.purchases as sale where sale.user_id = person::uuid;
   end if;
   return query
-    select sale.transaction_ref, sale.user_ref, sale.completed_at, coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+    select
+      sale.transaction_ref, sale.user_ref, sale.completed_at,
+      coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
     where (
         coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
-        or sale.transaction_ref in (select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting')
+        or sale.transaction_ref in (
+          select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting'
+        )
       )
       and (
         fb_ads.digest_of(sale.user_ref) = any (digests)
@@ -44,7 +50,8 @@ declare
 begin
   digests := case
     when person ~ '^[0-9a-f]{64}$' then array[person]
-    when person ~ '^\+?[0-9][0-9 ().-]{6,}$' then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
+    when person ~ '^\+?[0-9][0-9 ().-]{6,}$'
+      then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
     else array[fb_ads.digest_of(person)]
   end;
   select array_agg(distinct event.user_digest)
@@ -97,9 +104,10 @@ begin
   set state = 'suppressed', reason = 'erased', lease_id = null, lease_until = null
   where delivery.event_row_id = any (event_row_ids) and delivery.state not in ('sent', 'suppressed', 'expired');
   update fb_ads.conversion_events as event
-  set state = 'erased', content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
-    user_digest = null, browser_digest = null, person_digests = null, consent = null, consent_at = null, lease_id = null,
-    final_at = coalesce(event.final_at, now())
+  set
+    state = 'erased', content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
+    user_digest = null, browser_digest = null, person_digests = null, consent = null, consent_at = null,
+    lease_id = null, final_at = coalesce(event.final_at, now())
   where event.id = any (event_row_ids);
 end;
 $$;
@@ -119,7 +127,9 @@ begin
     -- Somebody else's browser too: what is the other's stays.
     and not exists (
       select from fb_ads.browser_people as other
-      where other.browser_digest = known.browser_digest and other.person_kind = 'user' and other.person_digest <> all (digests)
+      where other.browser_digest = known.browser_digest
+        and other.person_kind = 'user'
+        and other.person_digest <> all (digests)
     );
   clicks := coalesce(clicks, '{}') || digests;
 
@@ -136,7 +146,8 @@ begin
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
   get diagnostics erased = row_count;
   delete from fb_ads.checkout_clicks as checkout where checkout.fbc_digest = any (clicks);
-  delete from fb_ads.browser_people as known where known.person_digest = any (digests) or known.browser_digest = any (clicks);
+  delete from fb_ads.browser_people as known
+  where known.person_digest = any (digests) or known.browser_digest = any (clicks);
   update fb_ads.attribution_results as result
   set match_keys = null, due_at = null
   where result.match_keys && clicks;
@@ -145,8 +156,8 @@ end;
 $$;
 
 comment on function fb_ads.erase_clicks(text[]) is
-  'Called by fb_erase_person: deletes the touches of a person given by digests, and of the browsers that were nobody '
-  'else''s; returns how many.';
+  'Called by fb_erase_person: deletes the touches of a person given by digests, and of '
+  'the browsers that were nobody else''s; returns how many.';
 
 create function public.fb_erase_person(person text)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -157,7 +168,8 @@ declare
   erased_consents bigint;
 begin
   if coalesce(given, '') = '' then
-    raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number' using errcode = '22023';
+    raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number'
+      using errcode = '22023';
   end if;
   -- No run of attribution writes meanwhile what it read before.
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));

@@ -25,7 +25,9 @@ begin
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
     select distinct said.subject_kind, said.subject, given.consent, given.consent_at, 'event'
     from fb_ads.given_events(request) as given
-    cross join lateral (values ('user', given.user_digest), ('browser', given.browser_digest)) as said (subject_kind, subject)
+    cross join lateral (
+      values ('user', given.user_digest), ('browser', given.browser_digest)
+    ) as said (subject_kind, subject)
     left join lateral (
       select known.state, known.since
       from fb_ads.consents as known
@@ -35,12 +37,17 @@ begin
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
       -- A denial said again counts against a consent between the two that is told of later.
-      and (newest.state is null or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at))
+      and (
+        newest.state is null
+        or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)
+      )
     order by said.subject_kind, said.subject, given.consent_at, given.consent
     on conflict on constraint consents_key do nothing
     returning consents.*
   )
-  select array_agg(row(changed.*)::fb_ads.consents order by changed.subject_kind, changed.subject) filter (where changed.state = 'denied')
+  select array_agg(
+    row(changed.*)::fb_ads.consents order by changed.subject_kind, changed.subject
+  ) filter (where changed.state = 'denied')
   into denials
   from changed;
   if denials is null then
@@ -54,10 +61,15 @@ begin
     and middle.state = 'denied' and middle.source = 'event' and middle.since < last.since
     and exists (
       select from fb_ads.consents as first
-      where first.subject_kind = middle.subject_kind and first.subject = middle.subject and first.state = 'denied' and first.since < middle.since
+      where first.subject_kind = middle.subject_kind
+        and first.subject = middle.subject
+        and first.state = 'denied'
+        and first.since < middle.since
         and not exists (
           select from fb_ads.consents as granted
-          where granted.subject_kind = first.subject_kind and granted.subject = first.subject and granted.state = 'granted'
+          where granted.subject_kind = first.subject_kind
+            and granted.subject = first.subject
+            and granted.state = 'granted'
             and granted.since between first.since and last.since
         )
     );

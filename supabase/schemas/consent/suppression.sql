@@ -19,8 +19,9 @@ begin
 
   with stripped as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', consent = 'denied', consent_at = now(), content = null, user_data = null, browser_data = null,
-      person_digests = null, user_digest = null, browser_digest = null, final_at = coalesce(event.final_at, now()), lease_id = null
+    set state = 'suppressed', consent = 'denied', consent_at = now(), content = null, user_data = null,
+      browser_data = null, person_digests = null, user_digest = null, browser_digest = null,
+      final_at = coalesce(event.final_at, now()), lease_id = null
     where event.id = any (event_row_ids)
       -- What one pixel has, or is just being given, stays as it is until its retention.
       and not exists (
@@ -34,7 +35,9 @@ begin
     -- A row under way keeps what it needs to be put together again.
     browser_data = case
       when exists (
-        select from fb_ads.event_deliveries as delivery where delivery.event_row_id = event.id and delivery.state = 'sending'
+        select
+        from fb_ads.event_deliveries as delivery
+        where delivery.event_row_id = event.id and delivery.state = 'sending'
       ) then event.browser_data
     end
   where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);

@@ -15,42 +15,60 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
     select secret.name
     from vault.decrypted_secrets as secret
-    where (secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key') or secret.name like 'meta\_capi\_access\_token%')
+    where (
+      secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
+      or secret.name like 'meta\_capi\_access\_token%'
+    )
       and nullif(secret.decrypted_secret, '') is not null
   )
   select
     'secret_missing:' || wanted.name,
     -- Who has attached no table may read spend alone.
-    case when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning' else 'error' end,
+    case
+      when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
+      else 'error'
+    end,
     'The Vault secret ' || wanted.name || ' is missing.', wanted.cost,
     'Run "npm run deploy", or add it in the dashboard (Integrations > Vault): ' || wanted.value || '.',
     null::timestamptz
   from (
     values
-      ('meta_marketing_api_token', 'No campaign, no ad and no spend is read.', 'the system user''s token with ads_read'),
+      (
+        'meta_marketing_api_token', 'No campaign, no ad and no spend is read.',
+        'the system user''s token with ads_read'
+      ),
       ('fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.', 'https://<ref>.supabase.co'),
       ('fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.', 'the secret key named fb_ads'),
-      ('meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.', 'the pixel''s Conversions API token')
+      (
+        'meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.',
+        'the pixel''s Conversions API token'
+      )
   ) as wanted (name, cost, value)
   where not exists (
     select from stored
-    where stored.name = wanted.name or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+    where stored.name = wanted.name
+      or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
   )
   union all
   select
     'project_url', 'error', 'The Vault secret fb_ads_project_url is not an address of this project.',
     'Nothing is called: no sync runs, and sales wait.',
-    'Store https://<ref>.supabase.co there, or name your own domain: update fb_ads.settings set project_host = ''<host>'';',
+    'Store https://<ref>.supabase.co there, or name your own domain: '
+    'update fb_ads.settings set project_host = ''<host>'';',
     null
   from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_project_url' and secret.decrypted_secret <> '' and not fb_ads.is_project_url(secret.decrypted_secret)
+  where secret.name = 'fb_ads_project_url'
+    and secret.decrypted_secret <> ''
+    and not fb_ads.is_project_url(secret.decrypted_secret)
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
     'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook' and secret.decrypted_secret <> '' and not fb_ads.is_webhook_url(secret.decrypted_secret);
+  where secret.name = 'fb_ads_alert_webhook'
+    and secret.decrypted_secret <> ''
+    and not fb_ads.is_webhook_url(secret.decrypted_secret);
 $$;
 
 comment on function fb_ads.secret_alerts() is
@@ -61,9 +79,11 @@ returns table (key text, severity text, problem text, cost text, remedy text, si
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'token_dead:' || quota.key, 'error',
-    'Meta refuses the Marketing API token: ' || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
+    'Meta refuses the Marketing API token: '
+      || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    'Make a new token for the system user (Business settings > System users) and store it in Vault as meta_marketing_api_token. It is taken up within a minute.',
+    'Make a new token for the system user (Business settings > System users) and store it in Vault as '
+    'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
   from fb_ads.rate_limits as quota
   where quota.scope = 'token'
@@ -77,10 +97,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'permission_lost:' || account.fb_account_id, 'error',
-    'The token may no longer read ad account ' || account.fb_account_id || coalesce(' (' || account.name || ')', '') || ': '
+    'The token may no longer read ad account ' || account.fb_account_id
+      || coalesce(' (' || account.name || ')', '') || ': '
       || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'Its spend is not read; figures stand still since then.',
-    'Assign the ad account to the system user again (Business settings > Ad accounts), or take it out of FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["' || account.fb_account_id || '"]}.',
+    'Assign the ad account to the system user again (Business settings > Ad accounts), or take it out of '
+    'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
+      || account.fb_account_id || '"]}.',
     quota.stopped_at
   from fb_ads.rate_limits as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
@@ -92,8 +115,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       || coalesce(' (code ' || pixel.code || ')', '') || '.',
     'Its events wait and go out once it is mended; those older than 7 days by then are lost to Meta.',
     case pixel.reason
-      when 'no_token' then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_' || pixel.pixel_id || '.'
-      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as meta_capi_access_token or meta_capi_access_token_'
+      when 'no_token'
+        then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_'
+          || pixel.pixel_id || '.'
+      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as '
+        'meta_capi_access_token or meta_capi_access_token_'
         || pixel.pixel_id || '; if it lives, give its system user the pixel again.'
     end,
     pixel.blocked_at
@@ -110,11 +136,14 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'api_version_dead', 'error', 'The API version in META_API_VERSION is dead: Meta refuses it.',
     'Nothing is read from Meta, and events may be refused too.',
-    'Set the function secret META_API_VERSION to a living version: supabase secrets set META_API_VERSION=v<n>.0', refused.finished_at
+    'Set the function secret META_API_VERSION to a living version: supabase secrets set META_API_VERSION=v<n>.0',
+    refused.finished_at
   from (
     select job.finished_at
     from fb_ads.sync_jobs as job
-    where job.state = 'failed' and job.finished_at > now() - interval '3 days' and job.last_error ->> 'reason' = 'version_dead'
+    where job.state = 'failed'
+      and job.finished_at > now() - interval '3 days'
+      and job.last_error ->> 'reason' = 'version_dead'
     order by job.finished_at desc
     limit 1
   ) as refused
@@ -125,7 +154,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'api_version_warned', 'warning', 'Meta warns that the API version in META_API_VERSION ends.',
     'When it has ended nothing is read any more; Meta gives 90 days of notice at least.',
-    'Set the function secret META_API_VERSION to a newer version: supabase secrets set META_API_VERSION=v<n>.0', run.finished_at
+    'Set the function secret META_API_VERSION to a newer version: supabase secrets set META_API_VERSION=v<n>.0',
+    run.finished_at
   from (
     select run.finished_at, run.warnings
     from fb_ads.sync_runs as run

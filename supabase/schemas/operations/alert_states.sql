@@ -44,8 +44,8 @@ create table fb_ads.alert_posts (
 );
 
 comment on table fb_ads.alert_posts is
-  'Messages for the webhook, sent in order until it answers 2xx. At least once: when its answer is lost, a message '
-  'goes again. Kept 90 days.';
+  'Messages for the webhook, sent in order until it answers 2xx. At least once: when '
+  'its answer is lost, a message goes again. Kept 90 days.';
 comment on column fb_ads.alert_posts.id is 'Our key, in the order of sending.';
 comment on column fb_ads.alert_posts.key is 'The trouble (fb_ads.alert_states.key).';
 comment on column fb_ads.alert_posts.moment is 'begin or end.';
@@ -69,8 +69,8 @@ create unlogged table fb_ads.alert_flights (
 );
 
 comment on table fb_ads.alert_flights is
-  'Messages handed to pg_net whose answer is not known yet. Unlogged like pg_net''s own tables, whose request ids '
-  'start anew after a crash.';
+  'Messages handed to pg_net whose answer is not known yet. Unlogged like pg_net''s '
+  'own tables, whose request ids start anew after a crash.';
 comment on column fb_ads.alert_flights.post_id is 'The message.';
 comment on column fb_ads.alert_flights.request_id is 'pg_net''s id of the request.';
 comment on column fb_ads.alert_flights.sent_at is 'When it was handed over.';

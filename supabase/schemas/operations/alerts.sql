@@ -20,15 +20,17 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
     'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
-    'Store another address in Vault as fb_ads_alert_webhook. The messages are kept and go out as soon as it answers 2xx.', min(post.created_at)
+    'Store another address in Vault as fb_ads_alert_webhook. '
+    'The messages are kept and go out as soon as it answers 2xx.',
+    min(post.created_at)
   from fb_ads.alert_posts as post
   where post.confirmed_at is null and post.attempts >= 3
   having count(*) > 0;
 $$;
 
 comment on function fb_ads.current_alerts() is
-  'What is wrong now, computed anew; since is null where only the tick that noticed it knows. Read it through '
-  'public.fb_alerts.';
+  'What is wrong now, computed anew; since is null where only the tick that '
+  'noticed it knows. Read it through public.fb_alerts.';
 
 create view public.fb_alerts with (security_invoker = true) as
 select

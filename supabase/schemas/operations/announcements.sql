@@ -16,7 +16,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     from current
     where not exists (select from fb_ads.alert_states as state where state.key = current.key and state.ended_at is null)
     on conflict (key) do update set
-      severity = excluded.severity, problem = excluded.problem, began_at = excluded.began_at, noticed_at = now(), ended_at = null, announced_at = null
+      severity = excluded.severity, problem = excluded.problem, began_at = excluded.began_at, noticed_at = now(),
+      ended_at = null, announced_at = null
     where known.ended_at is not null
     returning 1
   ),
@@ -42,11 +43,14 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   select replace(replace(replace(
     case
       when state.ended_at is not null then
-        'Meta Ads: over. ' || state.problem || ' (from ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+        'Meta Ads: over. ' || state.problem || ' (from '
+          || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
           || ' to ' || to_char(state.ended_at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC)'
       else
-        'Meta Ads: ' || state.severity || '. ' || alert.problem || E'\nCosts: ' || alert.cost || E'\nTo mend: ' || alert.remedy
-          || E'\nSince ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC (' || state.key || ')'
+        'Meta Ads: ' || state.severity || '. ' || alert.problem || E'\nCosts: ' || alert.cost
+          || E'\nTo mend: ' || alert.remedy
+          || E'\nSince ' || to_char(state.began_at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+          || ' UTC (' || state.key || ')'
     end, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')
   from (select state.key as key) as wanted
   left join fb_ads.current_alerts() as alert on alert.key = wanted.key and state.ended_at is null;
@@ -101,14 +105,16 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   set
     last_status = landed.status_code,
     confirmed_at = case when landed.status_code between 200 and 299 then now() end,
-    next_attempt_at = now() + least(interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)) - interval '10 seconds'
+    next_attempt_at = now() + least(
+      interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)
+    ) - interval '10 seconds'
   from landed
   where post.id = landed.post_id;
 $$;
 
 comment on function fb_ads.settle_alert_posts() is
-  'Looks for the answers of messages that are on their way: 2xx confirms one, anything else or two minutes without '
-  'answer puts it off.';
+  'Looks for the answers of messages that are on their way: 2xx confirms one, '
+  'anything else or two minutes without answer puts it off.';
 
 create function fb_ads.send_alert_posts(url text)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -117,7 +123,9 @@ declare
   request bigint;
 begin
   if exists (select from fb_ads.alert_flights)
-    or exists (select from fb_ads.alert_posts as waiting where waiting.confirmed_at is null and waiting.next_attempt_at > now()) then
+    or exists (
+      select from fb_ads.alert_posts as waiting where waiting.confirmed_at is null and waiting.next_attempt_at > now()
+    ) then
     return;
   end if;
   for post in
@@ -129,7 +137,11 @@ begin
         where earlier.confirmed_at is null and earlier.key = waiting.key and earlier.id < waiting.id
       )
     order by waiting.id
-    limit case when exists (select from fb_ads.alert_posts as failed where failed.confirmed_at is null and failed.attempts > 0) then 1 else 5 end
+    limit case
+      when exists (select from fb_ads.alert_posts as failed where failed.confirmed_at is null and failed.attempts > 0)
+        then 1
+      else 5
+    end
   loop
     -- Short, for everything that pg_net sends at the same time waits for the slowest answer.
     request := net.http_post(url := url, body := jsonb_build_object('text', post.body), timeout_milliseconds := 3000);
@@ -152,7 +164,9 @@ begin
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;
-  select secret.decrypted_secret into url from vault.decrypted_secrets as secret where secret.name = 'fb_ads_alert_webhook';
+  select secret.decrypted_secret into url
+  from vault.decrypted_secrets as secret
+  where secret.name = 'fb_ads_alert_webhook';
   if not fb_ads.is_webhook_url(url) then
     return;
   end if;

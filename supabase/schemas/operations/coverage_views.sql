@@ -23,8 +23,8 @@ from fb_ads.attribution_results as result
 group by (result.completed_at at time zone 'UTC')::date, result.source;
 
 comment on view public.fb_attribution_coverage is
-  'Sales by day and source: how many are credited, how many are not, and why. attributed + unattributed + waiting = '
-  'sales.';
+  'Sales by day and source: how many are credited, how many are not, and '
+  'why. attributed + unattributed + waiting = sales.';
 comment on column public.fb_attribution_coverage.date is
   'Day of the payment in UTC: a sale without an ad has no account whose day it could be.';
 comment on column public.fb_attribution_coverage.source is 'What was sold, as the host says: p2p, canva, ...';
@@ -84,9 +84,10 @@ select
   claimed.purchase_value as meta_purchase_value,
   performance.sales_by_click_day - claimed.purchases as sales_difference,
   performance.revenue_by_click_day - claimed.purchase_value as revenue_difference,
-  'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default 7 days after a click, 1 day after a view), '
-    || 'purchases it estimates where it may not look, and refunds never. We count paid sales with a landing that names the ad, after refunds, and only once each. '
-    || 'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
+  'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default '
+  '7 days after a click, 1 day after a view), purchases it estimates where it may not look, and refunds never. '
+  'We count paid sales with a landing that names the ad, after refunds, and only once each. '
+  'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
 from public.fb_ad_performance as performance
 left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
 cross join lateral (
@@ -103,8 +104,8 @@ comment on view public.fb_meta_claims is
   'Our sales of each ad and click day beside the purchases that Meta claims for it, with the difference and why there '
   'always is one. Give it a range of dates.';
 comment on column public.fb_meta_claims.date is
-  'Calendar day of the click in the ad account''s time zone: Meta counts a purchase to the day of its click (or '
-  'view).';
+  'Calendar day of the click in the ad account''s time zone: Meta counts a '
+  'purchase to the day of its click (or view).';
 comment on column public.fb_meta_claims.account_id is 'The ad account.';
 comment on column public.fb_meta_claims.fb_account_id is 'Meta''s id of the ad account.';
 comment on column public.fb_meta_claims.account_name is 'Name of the ad account.';
@@ -118,8 +119,8 @@ comment on column public.fb_meta_claims.our_sales is
 comment on column public.fb_meta_claims.our_revenue is
   'What they are worth after refunds; null where an exchange rate is missing.';
 comment on column public.fb_meta_claims.meta_purchases is
-  'Purchases that Meta claims (omni_purchase, else purchase); null where Meta refused the field, or there is no row '
-  'of that day.';
+  'Purchases that Meta claims (omni_purchase, else purchase); null where Meta '
+  'refused the field, or there is no row of that day.';
 comment on column public.fb_meta_claims.meta_purchase_value is 'Their value as Meta has it.';
 comment on column public.fb_meta_claims.sales_difference is 'our_sales minus meta_purchases.';
 comment on column public.fb_meta_claims.revenue_difference is 'our_revenue minus meta_purchase_value.';

@@ -63,7 +63,9 @@ begin
   return net.http_post(
     url := rtrim(project_url, '/') || '/functions/v1/' || slug,
     body := coalesce(body, '{}'::jsonb),
-    headers := jsonb_build_object('Content-Type', 'application/json', 'Prefer', 'respond-async', 'apikey', function_key),
+    headers := jsonb_build_object(
+      'Content-Type', 'application/json', 'Prefer', 'respond-async', 'apikey', function_key
+    ),
     timeout_milliseconds := 5000
   );
 end;

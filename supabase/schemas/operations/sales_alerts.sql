@@ -6,23 +6,31 @@ create function fb_ads.host_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'host_not_attached', 'warning', 'No host table is attached.', 'No completed transaction is reported to Meta, and no sale is credited to an ad.',
-    'select fb_ads.attach_transactions(''public.transactions''); names of columns can be given, and fb_ads.purchases must show the table.',
+    'host_not_attached', 'warning', 'No host table is attached.',
+    'No completed transaction is reported to Meta, and no sale is credited to an ad.',
+    'select fb_ads.attach_transactions(''public.transactions''); names of columns can be given, and fb_ads.purchases '
+    'must show the table.',
     settings.created_at
   from fb_ads.settings as settings
   -- Within the first day somebody is at it; fb_validate() says so from the first minute.
   where not exists (select from fb_ads.attached_tables) and settings.created_at < now() - interval '1 day'
   union all
   select
-    'host_table_gone:' || attached.host_table, 'error', 'The attached table ' || attached.host_table || ' is not there any more.',
-    'Its sales are not reported.',
-    format('Attach the table that took its place, then: delete from fb_ads.attached_tables where host_table = %L;', attached.host_table), null
+    'host_table_gone:' || attached.host_table, 'error',
+    'The attached table ' || attached.host_table || ' is not there any more.', 'Its sales are not reported.',
+    format(
+      'Attach the table that took its place, then: delete from fb_ads.attached_tables where host_table = %L;',
+      attached.host_table
+    ),
+    null
   from fb_ads.attached_tables as attached
   where to_regclass(attached.host_table) is null
   union all
   select
-    'host_triggers:' || attached.host_table, 'error', 'The purchase triggers of ' || attached.host_table || ' are missing or disabled.',
-    'Its sales are only found by the sweep, up to 15 minutes late.', format('select fb_ads.attach_transactions(%L);', attached.host_table), null
+    'host_triggers:' || attached.host_table, 'error',
+    'The purchase triggers of ' || attached.host_table || ' are missing or disabled.',
+    'Its sales are only found by the sweep, up to 15 minutes late.',
+    format('select fb_ads.attach_transactions(%L);', attached.host_table), null
   from fb_ads.attached_tables as attached
   where to_regclass(attached.host_table) is not null
     and (
@@ -47,8 +55,11 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   group by attached.host_table
   union all
   select
-    'purchases_view', 'error', 'The view fb_ads.purchases is not there.', 'No sale can be read, so none is reported or credited.',
-    'Define it again with create view; the host''s guide in docs/guides/install.md has its columns. Over the standard tables: select fb_ads.make_purchases_view();', null
+    'purchases_view', 'error', 'The view fb_ads.purchases is not there.',
+    'No sale can be read, so none is reported or credited.',
+    'Define it again with create view; the host''s guide in docs/guides/install.md has its columns. Over the standard '
+    'tables: select fb_ads.make_purchases_view();',
+    null
   where to_regclass('fb_ads.purchases') is null;
 $$;
 
@@ -58,9 +69,12 @@ create function fb_ads.delivery_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'delivery_queue', 'error', 'Events wait to be sent to Meta since ' || to_char(min(first.created_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
+    'delivery_queue', 'error',
+    'Events wait to be sent to Meta since ' || to_char(min(first.created_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+      || ' UTC.',
     'Meta''s optimisation learns of them late, and of those older than 7 days never.',
-    'See select * from fb_ads.undelivered_events; and whether capi-event is deployed and META_PIXEL_ID is set.', min(first.created_at)
+    'See select * from fb_ads.undelivered_events; and whether capi-event is deployed and META_PIXEL_ID is set.',
+    min(first.created_at)
   from (
     select delivery.created_at, delivery.pixel_id
     from fb_ads.event_deliveries as delivery
@@ -73,10 +87,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   having count(*) > 0
   union all
   select
-    'purchase_queue', 'error', count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
+    'purchase_queue', 'error',
+    count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
       || case count(*) when 1 then ' is' else 's are' end || ' noted and not made into events.',
     'Meta learns of these sales late, and of those older than 7 days never.',
-    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
+    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as '
+    'completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
     min(first.received_at)
   from (
     select event.received_at
@@ -90,10 +106,14 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   having count(*) > 0
   union all
   select
-    'dead_letters:' || pixel.pixel_id, 'warning', 'Meta refused ' || dead.events || case dead.events when 1000 then ' or more' else '' end || ' event'
-      || case dead.events when 1 then '' else 's' end || ' for pixel ' || pixel.pixel_id || ' for good (' || dead.reasons || ').',
+    'dead_letters:' || pixel.pixel_id, 'warning',
+    'Meta refused ' || dead.events || case dead.events when 1000 then ' or more' else '' end || ' event'
+      || case dead.events when 1 then '' else 's' end
+      || ' for pixel ' || pixel.pixel_id || ' for good (' || dead.reasons || ').',
     'Meta does not know of them; its figures and its optimisation lack them.',
-    'See select * from fb_ads.undelivered_events where state = ''dead''; mend the cause, then: select public.fb_replay_deliveries();', dead.since
+    'See select * from fb_ads.undelivered_events where state = ''dead''; mend the cause, then: select '
+    'public.fb_replay_deliveries();',
+    dead.since
   from (
     -- The few pixels there are, by skipping through the index.
     with recursive refused as (
@@ -130,8 +150,10 @@ create function fb_ads.sales_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
-    'attribution_queue', 'warning', 'Sales wait to be attributed since ' || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
-    'What each ad sold is not up to date.', 'See whether attribute-purchase is deployed and answers: npm run doctor', waiting.oldest
+    'attribution_queue', 'warning',
+    'Sales wait to be attributed since ' || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC.',
+    'What each ad sold is not up to date.', 'See whether attribute-purchase is deployed and answers: npm run doctor',
+    waiting.oldest
   from fb_ads.settings as settings
   cross join lateral (
     select least(
@@ -149,10 +171,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'purchases_silent', 'warning',
-    'No transaction was completed since ' || to_char(newest.at at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC; the longest pause of the 4 weeks before was '
+    'No transaction was completed since ' || to_char(newest.at at time zone 'utc', 'YYYY-MM-DD HH24:MI')
+      || ' UTC; the longest pause of the 4 weeks before was '
       || round(extract(epoch from usual.longest) / 3600, 1) || ' hours.',
-    'Either nothing is sold (is the checkout or the payment callback broken?), or sales are not noted and Meta does not learn of them.',
-    'Compare with the host''s own table. If it has newer ones: is it attached, and do its statuses fit? select * from fb_ads.attached_tables;',
+    'Either nothing is sold (is the checkout or the payment callback broken?), or sales are not noted and Meta does '
+    'not learn of them.',
+    'Compare with the host''s own table. If it has newer ones: is it attached, and do its statuses fit? select * from '
+    'fb_ads.attached_tables;',
     newest.at
   from fb_ads.settings as settings
   cross join lateral (
@@ -173,7 +198,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       from (
         select result.completed_at
         from fb_ads.attribution_results as result
-        where result.completed_at > newest.at - interval '28 days' and newest.at < now() - settings.alert_purchase_silence
+        where result.completed_at > newest.at - interval '28 days'
+          and newest.at < now() - settings.alert_purchase_silence
         order by result.completed_at desc
         limit 2000
       ) as recent

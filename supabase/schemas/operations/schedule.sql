@@ -14,8 +14,8 @@ end;
 $$;
 
 comment on function fb_ads.refresh_insights() is
-  'Every hour: has today and yesterday read for every enabled account, unless settings.insights_hourly_refresh is '
-  'off.';
+  'Every hour: has today and yesterday read for every enabled account, '
+  'unless settings.insights_hourly_refresh is off.';
 
 create function fb_ads.tick()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

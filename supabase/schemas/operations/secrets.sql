@@ -5,7 +5,8 @@ create function public.fb_read_secret(name text)
 returns text language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if fb_read_secret.name is null
-    or fb_read_secret.name !~ '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
+    or fb_read_secret.name !~
+      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
   return (

@@ -11,9 +11,13 @@ begin
   return (
     select count(*)
     from fb_ads.purchases as sale
-    where coalesce(sale.is_completed, fb_ads.means_paid(sale.status)) and sale.completed_at >= count_unaccounted_sales.since and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
+    where coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
+      and sale.completed_at >= count_unaccounted_sales.since
+      and sale.completed_at < least(count_unaccounted_sales.until, now() - interval '90 minutes')
       and sale.completed_at >= (select min(attached.attached_at) from fb_ads.attached_tables as attached)
-      and not exists (select from fb_ads.attribution_results as result where result.transaction_ref = sale.transaction_ref)
+      and not exists (
+        select from fb_ads.attribution_results as result where result.transaction_ref = sale.transaction_ref
+      )
   );
 end;
 $$;
@@ -32,13 +36,17 @@ begin
   loop
     refs := array(
       select attribution.transaction_ref from public.ad_attributions as attribution
-      where attribution.event_time >= since and attribution.event_time < until and attribution.transaction_ref > last_ref
+      where attribution.event_time >= since
+        and attribution.event_time < until
+        and attribution.transaction_ref > last_ref
       order by attribution.transaction_ref limit 1000
     );
     exit when cardinality(refs) = 0;
     last_ref := refs[cardinality(refs)];
     unpaid := unpaid + cardinality(refs) - (
-      select count(distinct listed.sale ->> 'transaction_ref') from fb_ads.find_purchases(refs) as listed (sale) where fb_ads.is_sale(listed.sale)
+      select count(distinct listed.sale ->> 'transaction_ref')
+      from fb_ads.find_purchases(refs) as listed (sale)
+      where fb_ads.is_sale(listed.sale)
     );
   end loop;
   return unpaid;
@@ -46,8 +54,8 @@ end;
 $$;
 
 comment on function fb_ads.count_unpaid_attributions(timestamptz, timestamptz) is
-  'Rows of ad_attributions in a range of time whose transaction the host does not show as paid (or paid and taken '
-  'back).';
+  'Rows of ad_attributions in a range of time whose transaction the host '
+  'does not show as paid (or paid and taken back).';
 
 create function fb_ads.count_broken_links(since date, until date)
 returns bigint language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -58,7 +66,14 @@ returns bigint language sql stable security invoker set search_path = pg_catalog
       left join public.ad_adsets as adset on adset.id = spent.adset_id
       left join public.ad_campaigns as campaign on campaign.id = spent.campaign_id
       where spent.date between since and until
-        and (ad.id is null or adset.id is null or campaign.id is null or ad.adset_id <> adset.id or adset.campaign_id <> campaign.id or campaign.account_id <> spent.account_id)
+        and (
+          ad.id is null
+          or adset.id is null
+          or campaign.id is null
+          or ad.adset_id <> adset.id
+          or adset.campaign_id <> campaign.id
+          or campaign.account_id <> spent.account_id
+        )
     ) + (
       select count(*) from public.ad_attributions as attribution
       left join public.ad_ads as ad on ad.id = attribution.ad_id
@@ -73,29 +88,43 @@ returns bigint language sql stable security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.count_broken_links(date, date) is
-  'Rows of ad_spend and ad_attributions in a range of days whose ad, ad set, campaign and account are missing or do '
-  'not belong to each other.';
+  'Rows of ad_spend and ad_attributions in a range of days whose ad, ad set, campaign '
+  'and account are missing or do not belong to each other.';
 
 create function public.fb_validate(since date default current_date - 30, until date default current_date + 1)
 returns table (check_name text, ok boolean, failures bigint, message text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with range as (
-    select fb_validate.since::timestamp at time zone 'UTC' as starts_at, (fb_validate.until + 1)::timestamp at time zone 'UTC' as ends_at
+    select
+      fb_validate.since::timestamp at time zone 'UTC' as starts_at,
+      (fb_validate.until + 1)::timestamp at time zone 'UTC' as ends_at
   ),
   checks (position, check_name, failures, message) as (
     select 1, 'host_attached',
-      case when exists (select from fb_ads.attached_tables as attached where to_regclass(attached.host_table) is not null) then 0 else 1 end,
+      case
+        when exists (select from fb_ads.attached_tables as attached where to_regclass(attached.host_table) is not null)
+          then 0
+        else 1
+      end,
       'A table of transactions is attached: select fb_ads.attach_transactions(''public.transactions'');'
     union all
     select 2, 'purchases_view',
-      case when to_regclass('fb_ads.purchases') is null or pg_get_viewdef(to_regclass('fb_ads.purchases')) ~* 'WHERE false;?\s*$' then 1 else 0 end,
-      'fb_ads.purchases shows the host''s transactions; over other tables than the standard ones define it with create or replace view.'
+      case
+        when to_regclass('fb_ads.purchases') is null
+          or pg_get_viewdef(to_regclass('fb_ads.purchases')) ~* 'WHERE false;?\s*$'
+          then 1
+        else 0
+      end,
+      'fb_ads.purchases shows the host''s transactions; over other tables than the standard ones define it with create '
+      'or replace view.'
     union all
     select 3, 'foreign_keys', fb_ads.count_broken_links(fb_validate.since, fb_validate.until),
-      'Every row of ad_spend and ad_attributions has its ad, ad set, campaign and account, and they belong to each other.'
+      'Every row of ad_spend and ad_attributions has its ad, ad set, campaign and account, '
+      'and they belong to each other.'
     union all
     select 4, 'attributions_are_paid', fb_ads.count_unpaid_attributions(range.starts_at, range.ends_at),
-      'Every attribution is linked to a completed transaction (or one that was completed and then refunded or charged back).'
+      'Every attribution is linked to a completed transaction (or one that was completed and then '
+      'refunded or charged back).'
     from range
     union all
     select 5, 'sales_accounted_for', fb_ads.count_unaccounted_sales(range.starts_at, range.ends_at),

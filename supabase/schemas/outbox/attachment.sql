@@ -15,8 +15,8 @@ begin
     return;
   end if;
   execute format(
-    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on update cascade on delete set null not valid',
-    constraint_name, column_name, host_table
+    'alter table public.ad_attributions add constraint %I foreign key (%I) references %s (id) on update cascade on '
+    'delete set null not valid', constraint_name, column_name, host_table
   );
   begin
     execute format('alter table public.ad_attributions validate constraint %I', constraint_name);
@@ -36,12 +36,14 @@ declare
   missing text;
 begin
   if attached.key_column is null then
-    raise exception '% has no primary key of one column: name the key with key_column =>', host_table using errcode = '22023';
+    raise exception '% has no primary key of one column: name the key with key_column =>', host_table
+      using errcode = '22023';
   end if;
   select string_agg(wanted.name, ', ')
   into missing
   from unnest(array[
-    attached.key_column, attached.status_column, attached.completed_at_column, attached.created_at_column, attached.user_column
+    attached.key_column, attached.status_column, attached.completed_at_column, attached.created_at_column,
+    attached.user_column
   ]) as wanted (name)
   where wanted.name is not null and not fb_ads.has_column(host_table, wanted.name);
   if missing is not null then
@@ -69,13 +71,17 @@ begin
     select
     from pg_catalog.pg_attribute as attribute
     join fb_ads.attached_tables as other
-      on other.host_table <> check_attachment.host_table::text and other.ref_prefix = attached.ref_prefix and to_regclass(other.host_table) is not null
-    join pg_catalog.pg_attribute as other_key on other_key.attrelid = to_regclass(other.host_table) and other_key.attname = other.key_column
+      on other.host_table <> check_attachment.host_table::text
+        and other.ref_prefix = attached.ref_prefix
+        and to_regclass(other.host_table) is not null
+    join pg_catalog.pg_attribute as other_key
+      on other_key.attrelid = to_regclass(other.host_table) and other_key.attname = other.key_column
     where attribute.attrelid = check_attachment.host_table and attribute.attname = attached.key_column
       and (attribute.atttypid <> 'uuid'::regtype and other_key.atttypid <> 'uuid'::regtype)
   ) then
     raise exception 'another attached table has keys like those of %', host_table
-      using errcode = '22023', hint = 'Give it a ref_prefix => ''orders:'', and put the same before transaction_ref in fb_ads.purchases.';
+      using errcode = '22023',
+      hint = 'Give it a ref_prefix => ''orders:'', and put the same before transaction_ref in fb_ads.purchases.';
   end if;
 end;
 $$;
@@ -130,28 +136,29 @@ begin
 
   -- Attached before: the columns may change, the moment since when sales count may not.
   insert into fb_ads.attached_tables as known (
-    host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column, ref_prefix, source,
-    capture_function
+    host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column,
+    ref_prefix, source, capture_function
   )
   values (
-    attached.host_table, attached.key_column, attached.status_column, attached.completed_statuses, attached.completed_at_column,
-    attached.created_at_column, attached.user_column, attached.ref_prefix, attached.source,
-    'capture_purchases_' || left(md5(attached.host_table), 12)
+    attached.host_table, attached.key_column, attached.status_column, attached.completed_statuses,
+    attached.completed_at_column, attached.created_at_column, attached.user_column, attached.ref_prefix,
+    attached.source, 'capture_purchases_' || left(md5(attached.host_table), 12)
   )
   on conflict on constraint attached_tables_host_table_key do update
-  set key_column = excluded.key_column, status_column = excluded.status_column, completed_statuses = excluded.completed_statuses,
-    completed_at_column = excluded.completed_at_column, created_at_column = excluded.created_at_column,
-    user_column = excluded.user_column, ref_prefix = excluded.ref_prefix, source = excluded.source
+  set key_column = excluded.key_column, status_column = excluded.status_column,
+    completed_statuses = excluded.completed_statuses, completed_at_column = excluded.completed_at_column,
+    created_at_column = excluded.created_at_column, user_column = excluded.user_column,
+    ref_prefix = excluded.ref_prefix, source = excluded.source
   returning known.* into attached;
 
   -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
   execute format(
-    'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for each statement execute function fb_ads.%I()',
-    host_table, attached.capture_function
+    'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for '
+    'each statement execute function fb_ads.%I()', host_table, attached.capture_function
   );
   execute format(
-    'create or replace trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new table as new_rows for each statement execute function fb_ads.%I()',
-    host_table, attached.capture_function
+    'create or replace trigger fb_ads_note_updated_purchases after update on %s referencing old table as old_rows new '
+    'table as new_rows for each statement execute function fb_ads.%I()', host_table, attached.capture_function
   );
 
   if attached.key_column = 'id' then
@@ -198,5 +205,5 @@ end;
 $$;
 
 comment on function fb_ads.detach_transactions(regclass) is
-  'Takes triggers, trigger function and our foreign keys off a host table. False when it was not attached. What was '
-  'noted before is still sent.';
+  'Takes triggers, trigger function and our foreign keys off a host table. False when '
+  'it was not attached. What was noted before is still sent.';

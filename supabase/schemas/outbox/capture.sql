@@ -19,7 +19,9 @@ begin
         -- A key is seldom known already, and asking for each of 100,000 would double the cost. In the index's order,
         -- for the same reason.
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
         -- What the host's own server has sent by that id is sent already, and is this sale. No "do update": it locks
@@ -29,7 +31,9 @@ begin
         where known.event_name = 'Purchase' and known.transaction_ref is null
           and known.event_id in (select %2$s from new_rows as sale where %1$s and sale.%5$I is not null);
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
-        select 'Purchase', %2$s, %3$s, %2$s from new_rows as sale where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
+        select 'Purchase', %2$s, %3$s, %2$s
+        from new_rows as sale
+        where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         on conflict (event_id, event_name) do nothing;
       end;
     else
@@ -38,7 +42,10 @@ begin
       end if;
       -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
       if not exists (
-        select from new_rows as sale where %1$s and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
+        select
+        from new_rows as sale
+        where %1$s
+          and sale.%5$I not in (select was.%5$I from old_rows as was where %6$s and was.%5$I is not null)
       ) then
         return null;
       end if;

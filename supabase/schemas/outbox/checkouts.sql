@@ -10,9 +10,14 @@ returns fb_ads.conversion_events language sql stable security invoker set search
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
         and checkout.event_time <= paid_at
         -- Some hosts keep whole seconds: such a second lasts to its end.
-        and checkout.received_at < paid_at + case when paid_at = date_trunc('second', paid_at) then interval '1 second' else interval '1 microsecond' end
+        and checkout.received_at < paid_at + case
+          when paid_at = date_trunc('second', paid_at) then interval '1 second'
+          else interval '1 microsecond'
+        end
         and (
-          checkout.user_digest is null or find_checkout.user_digest is null or checkout.user_digest = find_checkout.user_digest
+          checkout.user_digest is null
+          or find_checkout.user_digest is null
+          or checkout.user_digest = find_checkout.user_digest
         )
       order by coalesce(checkout.user_digest = find_checkout.user_digest, false) desc, checkout.received_at, checkout.id
       limit 1

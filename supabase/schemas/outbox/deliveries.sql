@@ -20,7 +20,10 @@ create table fb_ads.event_deliveries (
   primary key (event_row_id, pixel_id),
   constraint pixel_id_is_digits check (pixel_id ~ '^[0-9]{1,20}$'),
   constraint state_is_known check (state in ('pending', 'sending', 'sent', 'suppressed', 'expired', 'blocked', 'dead')),
-  constraint sending_has_a_lease check ((state = 'sending') = (lease_id is not null) and (lease_id is null) = (lease_until is null)),
+  constraint sending_has_a_lease check (
+    (state = 'sending') = (lease_id is not null)
+    and (lease_id is null) = (lease_until is null)
+  ),
   constraint sent_has_sent_at check ((state = 'sent') = (sent_at is not null)),
   constraint dead_has_a_reason check (state <> 'dead' or reason is not null)
 );
@@ -52,9 +55,11 @@ comment on column fb_ads.event_deliveries.reason is
   'Our word for the last refusal, such as token_dead, event_too_old, not_enough_user_data, outcome_unknown.';
 comment on column fb_ads.event_deliveries.created_at is 'When the event was stored for this pixel.';
 
-create index event_deliveries_pending_idx on fb_ads.event_deliveries (pixel_id, next_attempt_at) where state = 'pending';
+create index event_deliveries_pending_idx on fb_ads.event_deliveries (pixel_id, next_attempt_at)
+  where state = 'pending';
 create index event_deliveries_sending_idx on fb_ads.event_deliveries (lease_until) where state = 'sending';
-create index event_deliveries_stuck_idx on fb_ads.event_deliveries (state, pixel_id, event_row_id) where state in ('blocked', 'dead');
+create index event_deliveries_stuck_idx on fb_ads.event_deliveries (state, pixel_id, event_row_id)
+  where state in ('blocked', 'dead');
 
 alter table fb_ads.event_deliveries enable row level security;
 
@@ -92,5 +97,5 @@ end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
-  'Marks the events of which no delivery is open any more, and deletes what they hold in clear; a checkout keeps it '
-  'for its Purchase.';
+  'Marks the events of which no delivery is open any more, and deletes what they '
+  'hold in clear; a checkout keeps it for its Purchase.';

@@ -24,7 +24,10 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   select case
     when event.content is null then 'expired'
     when event.event_time
-      < now() + interval '2 minutes' - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end
+      < now() + interval '2 minutes' - case event.action_source
+        when 'physical_store' then interval '62 days'
+        else interval '7 days'
+      end
       then 'expired'
     when delivery.first_unknown_at <= now() - interval '48 hours' then 'expired'
     when newest.state = 'denied' and newest.since >= coalesce(event.consent_at, '-infinity') then 'suppressed'
@@ -83,8 +86,8 @@ end;
 $$;
 
 comment on function fb_ads.claim_candidates(jsonb, integer) is
-  'Locks what is due of each pixel that is open and not parked, and one event of each blocked pixel whose probe is '
-  'due.';
+  'Locks what is due of each pixel that is open and not parked, and one '
+  'event of each blocked pixel whose probe is due.';
 
 create function public.fb_claim_deliveries(request jsonb)
 returns json language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -101,9 +104,16 @@ begin
   with due as materialized (
     select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
       coalesce(sum(
-        case when pg_column_compression(event.content) is null then pg_column_size(event.content) else octet_length(event.content::text) end
+        case
+          when pg_column_compression(event.content) is null then pg_column_size(event.content)
+          else octet_length(event.content::text)
+        end
           + coalesce(pg_column_size(event.user_data), 0)
-      ) over (partition by candidate.pixel_id order by candidate.place rows between unbounded preceding and 1 preceding), 0) < 4000000
+      ) over (
+        partition by candidate.pixel_id
+        order by candidate.place
+        rows between unbounded preceding and 1 preceding
+      ), 0) < 4000000
         as is_taken
     from fb_ads.claim_candidates(request -> 'pixels', coalesce((request ->> 'limit')::integer, 1000)) with ordinality
       as candidate (event_row_id, pixel_id, is_probe, place)
@@ -113,7 +123,8 @@ begin
   judged as materialized (
     select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.delivery_verdict(waiting, event) as verdict
     from due
-    join fb_ads.event_deliveries as waiting on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
+    join fb_ads.event_deliveries as waiting
+      on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
     join fb_ads.conversion_events as event on event.id = due.event_row_id
     where due.is_taken
   ),
@@ -127,7 +138,10 @@ begin
       reason = case judged.verdict
         when 'sending' then delivery.reason
         when 'suppressed' then 'no_consent'
-        else case when delivery.first_unknown_at <= now() - interval '48 hours' then 'outcome_unknown' else 'event_too_old' end
+        else case
+          when delivery.first_unknown_at <= now() - interval '48 hours' then 'outcome_unknown'
+          else 'event_too_old'
+        end
       end
     from judged
     where delivery.event_row_id = judged.event_row_id and delivery.pixel_id = judged.pixel_id
@@ -138,8 +152,9 @@ begin
     json_agg(json_build_object(
       'event_row_id', event.id, 'pixel_id', claimed.pixel_id, 'is_probe', claimed.is_probe,
       'is_repeat', claimed.first_unknown_at is not null,
-      'event_name', event.event_name, 'event_id', event.event_id, 'event_time', floor(extract(epoch from event.event_time)),
-      'content', event.content, 'user_data', coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'),
+      'event_name', event.event_name, 'event_id', event.event_id,
+      'event_time', floor(extract(epoch from event.event_time)), 'content', event.content,
+      'user_data', coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'),
       'test_event_code', event.test_event_code
     ) order by event.id) filter (where claimed.state = 'sending'),
     array_agg(event.id) filter (where claimed.state <> 'sending'),
@@ -172,7 +187,9 @@ returns jsonb language sql volatile security invoker set search_path = pg_catalo
   with renewed as (
     update fb_ads.event_deliveries as delivery
     set lease_until = now() + interval '90 seconds'
-    where delivery.state = 'sending' and delivery.lease_id = (request ->> 'lease_id')::uuid and delivery.lease_until > now()
+    where delivery.state = 'sending'
+      and delivery.lease_id = (request ->> 'lease_id')::uuid
+      and delivery.lease_until > now()
     returning 1
   )
   select jsonb_build_object('held', count(*)) from renewed;

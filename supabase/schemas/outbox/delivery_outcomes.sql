@@ -22,7 +22,8 @@ begin
     select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
       event_row.id as event_row_id
     from jsonb_to_recordset(request -> 'outcomes') as said (
-      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean, event_row_ids bigint[]
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean,
+      event_row_ids bigint[]
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
@@ -45,7 +46,8 @@ begin
       sent_at = case given.outcome when 'sent' then now() end,
       attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
       first_unknown_at = case
-        when given.outcome = 'unknown' or given.is_in_doubt then coalesce(delivery.first_unknown_at, delivery.attempted_at)
+        when given.outcome = 'unknown' or given.is_in_doubt
+          then coalesce(delivery.first_unknown_at, delivery.attempted_at)
         else delivery.first_unknown_at
       end,
       next_attempt_at = case

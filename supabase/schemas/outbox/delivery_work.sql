@@ -5,7 +5,9 @@ create function fb_ads.has_delivery_work()
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     exists (select from fb_ads.conversion_events as event where event.state = 'waiting' and event.not_before <= now())
-    or exists (select from fb_ads.event_deliveries as delivery where delivery.state = 'sending' and delivery.lease_until <= now())
+    or exists (
+      select from fb_ads.event_deliveries as delivery where delivery.state = 'sending' and delivery.lease_until <= now()
+    )
     or exists (
       select
       from (
@@ -29,7 +31,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
       where (pixel.parked_until is null or pixel.parked_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
-          where delivery.state = 'pending' and delivery.pixel_id = waiting.pixel_id and delivery.next_attempt_at <= now()
+          where delivery.state = 'pending'
+            and delivery.pixel_id = waiting.pixel_id
+            and delivery.next_attempt_at <= now()
         )
     )
     -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go
@@ -39,11 +43,13 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
       from fb_ads.pixels as pixel
       where (pixel.parked_until is null or pixel.parked_until <= now())
         and exists (
-          select from fb_ads.event_deliveries as delivery where delivery.state = 'blocked' and delivery.pixel_id = pixel.pixel_id
+          select
+          from fb_ads.event_deliveries as delivery
+          where delivery.state = 'blocked' and delivery.pixel_id = pixel.pixel_id
         )
     );
 $$;
 
 comment on function fb_ads.has_delivery_work() is
-  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a blocked one be tried). Called by '
-  'fb_ads.tick.';
+  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a '
+  'blocked one be tried). Called by fb_ads.tick.';

@@ -11,7 +11,10 @@ begin
     set state = 'expired', reason = 'event_too_old'
     from fb_ads.conversion_events as event
     where event.id = delivery.event_row_id and delivery.state in ('pending', 'blocked')
-      and event.event_time < now() - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end
+      and event.event_time < now() - case event.action_source
+        when 'physical_store' then interval '62 days'
+        else interval '7 days'
+      end
     returning delivery.event_row_id
   )
   select array_agg(expired.event_row_id) into settled from expired;
@@ -24,14 +27,17 @@ begin
   set final_at = now(), browser_data = null
   from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = event.id and delivery.state = 'dead' and event.final_at is null
-    and event.event_time < now() - case event.action_source when 'physical_store' then interval '62 days' else interval '7 days' end;
+    and event.event_time < now() - case event.action_source
+      when 'physical_store' then interval '62 days'
+      else interval '7 days'
+    end;
   return coalesce(cardinality(settled), 0);
 end;
 $$;
 
 comment on function fb_ads.expire_deliveries() is
-  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where nothing is sent at the moment; returns '
-  'how many deliveries.';
+  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where '
+  'nothing is sent at the moment; returns how many deliveries.';
 
 create function fb_ads.delete_old_events(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -62,8 +68,8 @@ begin
 
   -- A Purchase keeps its key, and so can never be made again.
   update fb_ads.conversion_events as event
-  set content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null, user_digest = null,
-    browser_digest = null, person_digests = null
+  set content = null, user_data = null, browser_data = null, order_id = null, checkout_event_id = null,
+    user_digest = null, browser_digest = null, person_digests = null
   where event.id in (
     select old.id
     from fb_ads.conversion_events as old
@@ -91,7 +97,10 @@ begin
   where (counted.counter, counted.window_start) in (
     select old.counter, old.window_start
     from fb_ads.event_counts as old
-    where old.window_start < now() - case when old.counter like 'day:%' then interval '2 days' else interval '1 hour' end
+    where old.window_start < now() - case
+      when old.counter like 'day:%' then interval '2 days'
+      else interval '1 hour'
+    end
     limit most
   );
   get diagnostics step = row_count;

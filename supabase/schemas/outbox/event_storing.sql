@@ -24,7 +24,9 @@ begin
       given.*,
       verdict.consent as effective_consent,
       verdict.since as effective_since,
-      coalesce(verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false)
+      coalesce(
+        verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false
+      )
         as is_agreed
     from fb_ads.given_events(request) as given
     cross join lateral fb_ads.newest_consent(given.user_digest, given.browser_digest) as known
@@ -43,8 +45,8 @@ begin
   -- other.
   stored as (
     insert into fb_ads.conversion_events as event (
-      event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id, user_digest,
-      browser_digest, person_digests, consent, consent_at, test_event_code, final_at
+      event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id,
+      user_digest, browser_digest, person_digests, consent, consent_at, test_event_code, final_at
     )
     select
       judged.event_name, judged.event_id, judged.event_time, judged.action_source,
@@ -85,9 +87,11 @@ begin
   )
   into statuses
   from (
-    select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy from judged as every
+    select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy
+    from judged as every
   ) as judged
-  left join stored on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
+  left join stored
+    on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
 
   -- In this very transaction: an event that is stored has told of its click.
   perform fb_ads.store_touches(request, statuses);

@@ -59,8 +59,8 @@ comment on column fb_ads.conversion_events.content is
   'The server event as it is sent, without its key, its time and the person; frozen before the first attempt. Null '
   'before that, when suppressed, and after the retention.';
 comment on column fb_ads.conversion_events.user_data is
-  'Meta''s user_data, normalised and hashed, without browser_data; frozen with content. Null when suppressed and '
-  'after the retention.';
+  'Meta''s user_data, normalised and hashed, without browser_data; frozen with '
+  'content. Null when suppressed and after the retention.';
 comment on column fb_ads.conversion_events.browser_data is
   'The four fields of user_data that Meta wants in clear: client_ip_address, client_user_agent, fbc, fbp. Gone when '
   'the delivery is final; a checkout''s when its Purchase is final, at most 8 days after it came.';
@@ -75,8 +75,8 @@ comment on column fb_ads.conversion_events.transaction_ref is
 comment on column fb_ads.conversion_events.order_id is
   'custom_data.order_id of the event: links a checkout with its sale. Kept when the event is suppressed.';
 comment on column fb_ads.conversion_events.checkout_event_id is
-  'Of a purchase: the checkout event (id) that lent it its browser data and consent; no foreign key, for it goes '
-  'earlier.';
+  'Of a purchase: the checkout event (id) that lent it its browser data and '
+  'consent; no foreign key, for it goes earlier.';
 comment on column fb_ads.conversion_events.user_digest is
   'SHA-256 of the verified user''s id, as Meta''s external_id; null for a guest.';
 comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; null without one.';
@@ -89,8 +89,8 @@ comment on column fb_ads.conversion_events.test_event_code is
   'Meta''s test_event_code that came with the event. Such events count like any other.';
 comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was taken up to be frozen.';
 comment on column fb_ads.conversion_events.not_before is
-  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while it is being frozen, the end of the '
-  'lease of 90 s.';
+  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while '
+  'it is being frozen, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
   'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is
@@ -104,15 +104,18 @@ comment on column fb_ads.conversion_events.received_at is 'When the row was writ
 create index conversion_events_not_before_idx on fb_ads.conversion_events (not_before) where state = 'waiting';
 create index conversion_events_order_id_idx on fb_ads.conversion_events (order_id)
   where event_name = 'InitiateCheckout' and order_id is not null;
-create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time) where user_digest is not null;
-create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest) where browser_digest is not null;
+create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time)
+  where user_digest is not null;
+create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest)
+  where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;
 create index conversion_events_final_at_idx on fb_ads.conversion_events (final_at)
   where final_at is not null and (event_name <> 'Purchase' or content is not null);
-create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at) where browser_data is not null;
--- Sales that were not looked at at all. Those without content yet are in an index already (waiting): the purchase triggers,
--- which write those inside the host's own statements, pay nothing for this one.
+create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at)
+  where browser_data is not null;
+-- Sales that attribution has not looked at. Those without content yet are in an index already (waiting): the purchase
+-- triggers, which write those inside the host's own statements, pay nothing for this one.
 create index conversion_events_attribution_idx on fb_ads.conversion_events (event_time)
   where not attribution_done and event_name = 'Purchase' and state <> 'waiting';
 

@@ -34,8 +34,8 @@ comment on column fb_ads.attached_tables.created_at_column is
   'Column that says when the transaction began; the sweep goes by it where completed_at_column is null.';
 comment on column fb_ads.attached_tables.user_column is 'Column that holds the buyer''s key; null where there is none.';
 comment on column fb_ads.attached_tables.ref_prefix is
-  'Put before the key to make transaction_ref, so that two tables with counting keys do not collide. Must be what '
-  'fb_ads.purchases puts there.';
+  'Put before the key to make transaction_ref, so that two tables with counting keys '
+  'do not collide. Must be what fb_ads.purchases puts there.';
 comment on column fb_ads.attached_tables.source is
   'What is sold through this table (p2p, canva, ...); null where a column of the host says it.';
 comment on column fb_ads.attached_tables.capture_function is
@@ -50,7 +50,10 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select exists (
     select
     from pg_catalog.pg_attribute as attribute
-    where attribute.attrelid = host_table and attribute.attname = column_name and attribute.attnum > 0 and not attribute.attisdropped
+    where attribute.attrelid = host_table
+      and attribute.attname = column_name
+      and attribute.attnum > 0
+      and not attribute.attisdropped
   );
 $$;
 

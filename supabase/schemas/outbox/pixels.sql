@@ -58,7 +58,8 @@ comment on function fb_ads.free_deliveries(text[]) is
 create function fb_ads.hold_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
-  set state = 'blocked', code = pixel.code, subcode = pixel.subcode, fbtrace_id = pixel.fbtrace_id, reason = pixel.reason
+  set
+    state = 'blocked', code = pixel.code, subcode = pixel.subcode, fbtrace_id = pixel.fbtrace_id, reason = pixel.reason
   from fb_ads.pixels as pixel
   where delivery.pixel_id = pixel.pixel_id
     and (delivery.event_row_id, delivery.pixel_id) in (
@@ -83,8 +84,8 @@ begin
 
   -- Vault has another token than the one that Meta refused.
   update fb_ads.pixels as pixel
-  set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null, fbtrace_id = null,
-    reason = null, updated_at = now()
+  set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null,
+    fbtrace_id = null, reason = null, updated_at = now()
   from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
   where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
     and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '');
@@ -97,15 +98,18 @@ begin
 
   perform fb_ads.free_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
-    where pixel.state = 'open' and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
+    where pixel.state = 'open'
+      and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
   ));
-  perform fb_ads.hold_deliveries(array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked'));
+  perform fb_ads.hold_deliveries(
+    array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')
+  );
 end;
 $$;
 
 comment on function fb_ads.resume_pixels(jsonb) is
-  'Opens blocked pixels for which Vault has a new token, blocks those for which it has none, and keeps their '
-  'deliveries in step.';
+  'Opens blocked pixels for which Vault has a new token, blocks those for which '
+  'it has none, and keeps their deliveries in step.';
 
 create function fb_ads.record_pixels(pixels jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -115,15 +119,17 @@ begin
   for given in
     select *
     from jsonb_to_recordset(pixels) as told (
-      pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer, fbtrace_id text, reason text
+      pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer,
+      fbtrace_id text, reason text
     )
     order by told.pixel_id
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
-      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null, parked_count = 0,
-        code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
-      where pixel.pixel_id = given.pixel_id and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
+        parked_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
+      where pixel.pixel_id = given.pixel_id
+        and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
       if found then
         perform fb_ads.free_deliveries(array[given.pixel_id]);
       end if;
@@ -132,8 +138,8 @@ begin
         pixel_id, state, blocked_at, blocked_token, probed_at, code, subcode, fbtrace_id, reason
       )
       values (
-        given.pixel_id, 'blocked', now(), coalesce(given.token_fingerprint, ''), now(), given.code, given.subcode, given.fbtrace_id,
-        given.reason
+        given.pixel_id, 'blocked', now(), coalesce(given.token_fingerprint, ''), now(), given.code, given.subcode,
+        given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
       set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
@@ -143,12 +149,16 @@ begin
     elsif given.change = 'park' then
       insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
       values (
-        given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code, given.subcode, given.fbtrace_id, given.reason
+        given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
+        given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6)))))
+      set parked_until = now() + least(
+        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6))))
+      )
           * interval '1 second',
-        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
+        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode,
+        fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
     end if;
   end loop;

@@ -17,7 +17,10 @@ begin
   ),
   claimed as (
     update fb_ads.conversion_events as event
-    set state = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then 'expired' else 'waiting' end,
+    set state = case
+        when event.event_time < now() - interval '7 days' + interval '2 minutes' then 'expired'
+        else 'waiting'
+      end,
       final_at = case when event.event_time < now() - interval '7 days' + interval '2 minutes' then now() end,
       attempts = event.attempts + 1,
       lease_id = claim_waiting_purchases.lease_id,
@@ -39,8 +42,8 @@ end;
 $$;
 
 comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
-  'Leases keys of purchases that are to be frozen and returns their references; those older than Meta takes become '
-  'expired.';
+  'Leases keys of purchases that are to be frozen and returns their '
+  'references; those older than Meta takes become expired.';
 
 create function fb_ads.settle_unfrozen_purchases(
   lease uuid,
@@ -72,7 +75,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   )
   -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
   update fb_ads.conversion_events as event
-  set lease_id = null, not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
+  set lease_id = null,
+    not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
   where event.lease_id = lease and event.state = 'waiting' and not exists (select from sales where sales.id = event.id);
 $$;
 
@@ -114,9 +118,13 @@ begin
     where (listed.sale ->> 'is_completed')::boolean
   ) as found_sale
   join fb_ads.conversion_events as event
-    on event.event_name = 'Purchase' and event.event_id = found_sale.sale ->> 'transaction_ref' and event.lease_id = lease
+    on event.event_name = 'Purchase'
+      and event.event_id = found_sale.sale ->> 'transaction_ref'
+      and event.lease_id = lease
   cross join lateral (
-    select coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time), fb_ads.digest_of(found_sale.sale ->> 'user_ref')
+    select
+      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
+      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
   ) as paid (at, by_digest)
   cross join lateral fb_ads.find_checkout(
     paid.by_digest,
@@ -161,18 +169,23 @@ begin
   with given as (
     select *
     from jsonb_to_recordset(request -> 'purchases') as given (
-      id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb, order_id text,
-      checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[], consent text, consent_at timestamptz,
-      refused text
+      id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
+      order_id text, checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[],
+      consent text, consent_at timestamptz, refused text
     )
   ),
   written as (
     update fb_ads.conversion_events as event
-    set state = case when given.refused is null then 'stored' when given.refused = 'event_too_old' then 'expired' else 'refused' end,
+    set state = case
+        when given.refused is null then 'stored'
+        when given.refused = 'event_too_old' then 'expired'
+        else 'refused'
+      end,
       event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
-      content = given.content, user_data = nullif(given.user_data, '{}'), browser_data = nullif(given.browser_data, '{}'),
-      order_id = given.order_id, checkout_event_id = given.checkout_event_id,
-      user_digest = given.user_digest, browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
+      content = given.content, user_data = nullif(given.user_data, '{}'),
+      browser_data = nullif(given.browser_data, '{}'), order_id = given.order_id,
+      checkout_event_id = given.checkout_event_id, user_digest = given.user_digest,
+      browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
       consent = given.consent, consent_at = given.consent_at, lease_id = null,
       final_at = case when given.refused = 'event_too_old' then now() end
     from given
@@ -181,7 +194,10 @@ begin
   ),
   delivered as (
     insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason)
-    select written.id, pixel.id, case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end, written.refused
+    select
+      written.id, pixel.id,
+      case written.state when 'stored' then 'pending' when 'expired' then 'expired' else 'dead' end,
+      written.refused
     from written
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )

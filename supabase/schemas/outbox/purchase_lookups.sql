@@ -42,7 +42,9 @@ begin
     return query
       select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
       from fb_ads.purchases as sale
-      where sale.transaction_id is null and sale.transaction_number = any (numbers) and sale.transaction_ref = any (refs);
+      where sale.transaction_id is null
+        and sale.transaction_number = any (numbers)
+        and sale.transaction_ref = any (refs);
   end if;
   return query
     select to_jsonb(sale) || jsonb_build_object('value', sale.value::text)
@@ -62,8 +64,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.means_paid(text) is
-  'Whether a status means paid, for a host whose fb_ads.purchases leaves is_completed null: by the settings, or by '
-  'any attached table.';
+  'Whether a status means paid, for a host whose fb_ads.purchases leaves '
+  'is_completed null: by the settings, or by any attached table.';
 
 -- Definer: the host need not grant its tables to service_role. Gives out only the sales asked for.
 create function fb_ads.find_purchases(refs text[])

@@ -20,8 +20,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.column_or_null(text, regclass, text[], text) is
-  'SQL text of the first of these columns that the table has, cast to a type; of a null of that type where it has '
-  'none.';
+  'SQL text of the first of these columns that the table has, cast to a '
+  'type; of a null of that type where it has none.';
 
 create function fb_ads.standard_purchases_query()
 returns text language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -40,7 +40,11 @@ begin
     people := null;
   end if;
   select coalesce(
-    (select attached.completed_statuses from fb_ads.attached_tables as attached where to_regclass(attached.host_table) = sales),
+    (
+      select attached.completed_statuses
+      from fb_ads.attached_tables as attached
+      where to_regclass(attached.host_table) = sales
+    ),
     settings.completed_statuses
   )
   into statuses
@@ -62,7 +66,8 @@ begin
     fb_ads.column_or_null('sale', sales, array['completed_at', 'paid_at'], 'timestamptz') || ' as completed_at',
     fb_ads.column_or_null('sale', sales, array['checkout_at', 'created_at'], 'timestamptz') || ' as checkout_at',
     fb_ads.column_or_null('sale', sales, array['amount', 'value'], 'numeric') || ' as value',
-    fb_ads.column_or_null('sale', sales, array['refunded_amount', 'amount_refunded'], 'numeric') || ' as refunded_amount',
+    fb_ads.column_or_null('sale', sales, array['refunded_amount', 'amount_refunded'], 'numeric')
+      || ' as refunded_amount',
     fb_ads.column_or_null('sale', sales, array['currency'], 'text') || ' as currency',
     fb_ads.column_or_null('sale', sales, array['order_id', 'order_number', 'external_id'], 'text') || ' as order_id',
     fb_ads.column_or_null('sale', sales, array['content_ids', 'product_ids'], 'text[]') || ' as content_ids',
@@ -126,8 +131,8 @@ comment on view fb_ads.purchases is
   'the host has them; otherwise empty until the host defines it with create or replace view, these columns first and '
   'in this order.';
 comment on column fb_ads.purchases.transaction_ref is
-  'The transaction''s key as text, after the ref_prefix of its attached table; unique. It is the event_id of the '
-  'Purchase.';
+  'The transaction''s key as text, after the ref_prefix of its attached '
+  'table; unique. It is the event_id of the Purchase.';
 comment on column fb_ads.purchases.user_ref is
   'The buyer''s key as text, the same that the user''s token carries as sub; null for a guest.';
 comment on column fb_ads.purchases.transaction_id is
@@ -140,8 +145,8 @@ comment on column fb_ads.purchases.transaction_number is
 comment on column fb_ads.purchases.source is 'What is sold here: p2p, canva, ...';
 comment on column fb_ads.purchases.status is 'The host''s word for how far the transaction is.';
 comment on column fb_ads.purchases.is_completed is
-  'Whether that status means paid; where it is null, settings.completed_statuses and those of the attached tables say '
-  'so.';
+  'Whether that status means paid; where it is null, '
+  'settings.completed_statuses and those of the attached tables say so.';
 comment on column fb_ads.purchases.completed_at is 'When it was paid: the event_time of the Purchase.';
 comment on column fb_ads.purchases.checkout_at is 'When the checkout or the transaction began.';
 comment on column fb_ads.purchases.value is 'What was paid, in major units of currency.';
@@ -149,8 +154,8 @@ comment on column fb_ads.purchases.refunded_amount is
   'How much of it was paid back, in the same currency; null or 0 for nothing.';
 comment on column fb_ads.purchases.currency is 'ISO 4217 code of value.';
 comment on column fb_ads.purchases.order_id is
-  'The order number that the shopper''s checkout event may carry as custom_data.order_id; null where the key is all '
-  'there is.';
+  'The order number that the shopper''s checkout event may carry as '
+  'custom_data.order_id; null where the key is all there is.';
 comment on column fb_ads.purchases.content_ids is 'Ids of what was sold, as the catalogue at Meta knows them.';
 comment on column fb_ads.purchases.contents is 'Meta''s contents: a list of {id, quantity, item_price}.';
 comment on column fb_ads.purchases.email is

@@ -22,12 +22,17 @@ begin
       where %4$s and lower(sale.%5$I::text) = any ($3) and sale.%1$I is not null
         and not exists (
           select from fb_ads.conversion_events as known
-          where known.event_name = 'Purchase' and known.event_id = $1 || sale.%1$I::text and known.transaction_ref is not null
+          where known.event_name = 'Purchase'
+            and known.event_id = $1 || sale.%1$I::text
+            and known.transaction_ref is not null
         )
-      on conflict (event_id, event_name) do update set transaction_ref = excluded.transaction_ref where noted.transaction_ref is null
+      on conflict (event_id, event_name) do update
+      set transaction_ref = excluded.transaction_ref
+      where noted.transaction_ref is null
     $query$,
     attached.key_column,
-    concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end) || ')',
+    concat_ws(', ', 'coalesce(' || coalesce(completed, created), case when completed is not null then created end)
+      || ')',
     attached.host_table,
     -- Written so that an index on the first column serves.
     case

@@ -10,8 +10,8 @@ create unlogged table fb_ads.event_counts (
 );
 
 comment on table fb_ads.event_counts is
-  'How many browser events came in a minute and a day, for the limits in settings. Unlogged: a crash forgets at most '
-  'a day of counting.';
+  'How many browser events came in a minute and a day, for the limits in settings. '
+  'Unlogged: a crash forgets at most a day of counting.';
 comment on column fb_ads.event_counts.counter is
   'minute:<visitor>, day:<visitor> or all:<shard>. A visitor is an HMAC of the client address (of an IPv6 address its '
   '/64) under a salt that lives a day.';
@@ -40,7 +40,9 @@ declare
 begin
   select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
   if todays_salt is null then
-    insert into fb_ads.visitor_salts (salted_on, salt) values (today, extensions.gen_random_bytes(32)) on conflict do nothing;
+    insert into fb_ads.visitor_salts (salted_on, salt)
+    values (today, extensions.gen_random_bytes(32))
+    on conflict do nothing;
     select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
     delete from fb_ads.visitor_salts where salted_on < today;
   end if;
@@ -65,7 +67,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
     ), 0) + exceeded_event_limit.events > settings.visitor_events_per_day then 'day'
     when coalesce((
       select sum(counted.events) from fb_ads.event_counts as counted
-      where counted.counter in ('all:0', 'all:1', 'all:2', 'all:3') and counted.window_start = date_trunc('minute', now())
+      where counted.counter in ('all:0', 'all:1', 'all:2', 'all:3')
+        and counted.window_start = date_trunc('minute', now())
     ), 0) + exceeded_event_limit.events > settings.browser_events_per_minute then 'minute'
   end
   from fb_ads.settings as settings;

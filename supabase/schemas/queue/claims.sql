@@ -5,16 +5,18 @@ create function fb_ads.start_sync_job(job_id bigint, run_id uuid)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with started as (
     update fb_ads.sync_jobs as job
-    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(), lease_until = now() + interval '90 seconds', claimed_at = now()
+    set state = 'running', run_id = start_sync_job.run_id, lease_id = gen_random_uuid(),
+      lease_until = now() + interval '90 seconds', claimed_at = now()
     where job.id = start_sync_job.job_id and job.state = 'pending'
     returning job.*
   )
   select jsonb_build_object(
     'id', started.id, 'kind', started.kind, 'lease_id', started.lease_id,
     'fb_account_id', account.fb_account_id, 'currency', account.currency, 'timezone_name', account.timezone_name,
-    'since', started.since, 'until', started.until, 'object_level', started.object_level, 'object_ids', to_jsonb(started.object_ids),
-    'params', started.params, 'cursor', started.cursor, 'page_size', started.page_size, 'page_count', started.page_count,
-    'report_run_id', started.report_run_id, 'attempts', started.attempts
+    'since', started.since, 'until', started.until, 'object_level', started.object_level,
+    'object_ids', to_jsonb(started.object_ids), 'params', started.params, 'cursor', started.cursor,
+    'page_size', started.page_size, 'page_count', started.page_count, 'report_run_id', started.report_run_id,
+    'attempts', started.attempts
   )
   from started
   left join public.ad_accounts as account on account.id = started.account_id;
@@ -27,7 +29,8 @@ create function fb_ads.reap_sync_jobs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with reaped as (
     update fb_ads.sync_jobs as job
-    set state = 'pending', lease_id = null, lease_until = null, not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
+    set state = 'pending', lease_id = null, lease_until = null,
+      not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
     where job.state = 'running' and job.lease_until <= now()
     returning job.run_id
   )
@@ -37,8 +40,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.reap_sync_jobs() is
-  'Takes jobs back from workers whose lease ran out. Their cursor is what was last stored, so at most one page is '
-  'read again.';
+  'Takes jobs back from workers whose lease ran out. Their cursor is what was '
+  'last stored, so at most one page is read again.';
 
 create function public.fb_claim_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -56,7 +59,9 @@ declare
   );
 begin
   -- Whoever was taken for dead has lost its slot, and may go on only where one is free.
-  if exists (select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null)
+  if exists (
+    select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
+  )
     and not (public.fb_take_sync_slot(request) ->> 'slot')::boolean then
     return jsonb_build_object('job', null, 'reason', 'run_ended');
   end if;

@@ -33,7 +33,11 @@ create table fb_ads.sync_jobs (
   last_error jsonb,
   created_at timestamptz not null default now(),
   finished_at timestamptz,
-  constraint kind_is_known check (kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects')),
+  constraint kind_is_known check (
+    kind in (
+      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects'
+    )
+  ),
   constraint state_is_known check (state in ('pending', 'running', 'done', 'failed')),
   constraint running_has_a_lease check ((state = 'running') = (lease_id is not null and lease_until is not null)),
   constraint ended_has_a_finish check ((state in ('done', 'failed')) = (finished_at is not null)),
@@ -44,17 +48,20 @@ create table fb_ads.sync_jobs (
     or (since is not null and until is not null and purpose is not null and plan_id is not null)
   ),
   constraint range_is_ordered check (since is null or until is null or since <= until),
-  constraint objects_have_ids check (kind not in ('objects', 'missing_objects') or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)),
+  constraint objects_have_ids check (
+    kind not in ('objects', 'missing_objects')
+    or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)
+  ),
   constraint page_size_is_positive check (page_size > 0)
 );
 
 comment on table fb_ads.sync_jobs is
-  'Work queue of both syncs. A job is claimed with a lease, and every write carries it: a worker whose lease was '
-  'given to another is refused.';
+  'Work queue of both syncs. A job is claimed with a lease, and every write carries '
+  'it: a worker whose lease was given to another is refused.';
 comment on column fb_ads.sync_jobs.id is 'Key; a lower one is older.';
 comment on column fb_ads.sync_jobs.account_id is
-  'The ad account to read; null for the discovery of accounts. One job an account runs at a time, whichever sync it '
-  'is of.';
+  'The ad account to read; null for the discovery of accounts. One job an '
+  'account runs at a time, whichever sync it is of.';
 comment on column fb_ads.sync_jobs.kind is
   'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: '
   'daily figures of a range; reconciliation: totals to compare with; missing_objects: objects that an insight spoke '
@@ -77,8 +84,8 @@ comment on column fb_ads.sync_jobs.lease_id is 'Fence: a write with another leas
 comment on column fb_ads.sync_jobs.lease_until is
   'When the lease runs out and the job may be claimed by another. Renewed with every page.';
 comment on column fb_ads.sync_jobs.claimed_at is
-  'When the worker that holds or last held the job began with it; an app parked since then is not to be called for '
-  'it.';
+  'When the worker that holds or last held the job began with it; an app '
+  'parked since then is not to be called for it.';
 comment on column fb_ads.sync_jobs.not_before is 'Parked until then: a quota is spent, or an error wants a pause.';
 comment on column fb_ads.sync_jobs.cursor is 'Meta''s paging cursor after the last stored page; null at the beginning.';
 comment on column fb_ads.sync_jobs.page_size is
@@ -102,7 +109,8 @@ create index sync_jobs_account_id_kind_created_at_idx on fb_ads.sync_jobs (accou
 create index sync_jobs_run_id_idx on fb_ads.sync_jobs (run_id);
 create index sync_jobs_finished_at_idx on fb_ads.sync_jobs (finished_at) where state in ('done', 'failed');
 create index sync_jobs_plan_id_idx on fb_ads.sync_jobs (plan_id);
-create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id) where report_run_id is not null and state in ('pending', 'running');
+create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id)
+  where report_run_id is not null and state in ('pending', 'running');
 -- Failures are few: this asks for them without reading the many jobs that went well.
 create index sync_jobs_failed_idx on fb_ads.sync_jobs (finished_at) where state = 'failed';
 
@@ -145,8 +153,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.may_start_report(fb_ads.sync_jobs) is
-  'Whether Meta may be given another report of the account: a few are under way at a time, and less urgent ones do '
-  'not count.';
+  'Whether Meta may be given another report of the account: a few are under '
+  'way at a time, and less urgent ones do not count.';
 
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -154,7 +162,9 @@ begin
   update fb_ads.sync_jobs as job
   set
     state = 'failed', finished_at = now(),
-    last_error = jsonb_build_object('code', 'account_disabled', 'reason', 'account_disabled', 'message', 'The account was disabled.', 'at', now())
+    last_error = jsonb_build_object(
+      'code', 'account_disabled', 'reason', 'account_disabled', 'message', 'The account was disabled.', 'at', now()
+    )
   where job.account_id = new.id and job.state = 'pending';
   return null;
 end;

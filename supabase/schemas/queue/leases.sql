@@ -21,8 +21,8 @@ end;
 $$;
 
 comment on function fb_ads.hold_sync_job(jsonb) is
-  'The fence: locks and returns the job {job_id, lease_id} for the rest of the transaction, or raises lease_lost '
-  '(HTTP 409).';
+  'The fence: locks and returns the job {job_id, lease_id} for the rest of '
+  'the transaction, or raises lease_lost (HTTP 409).';
 
 create function fb_ads.advance_sync_job(job fb_ads.sync_jobs, page jsonb)
 returns fb_ads.sync_jobs language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -74,20 +74,25 @@ begin
   where j.id = job.id and j.state = 'running';
   parked_until := fb_ads.park_sync_jobs(
     park ->> 'scope',
-    case when park ->> 'scope' = 'app' then 'default' else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id) end,
+    case
+      when park ->> 'scope' = 'app' then 'default'
+      else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+    end,
     park ->> 'use_case',
     (park ->> 'seconds')::double precision,
     nullif(park -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
-  update fb_ads.sync_jobs as j set not_before = greatest(j.not_before, parked_until) where j.id = job.id and j.state = 'pending';
+  update fb_ads.sync_jobs as j
+  set not_before = greatest(j.not_before, parked_until)
+  where j.id = job.id and j.state = 'pending';
   perform fb_ads.keep_run(job.run_id);
 end;
 $$;
 
 comment on function fb_ads.park_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and parks it with all that spend the same quota: {scope: account | app, use_case, seconds, '
-  'error}.';
+  'Gives a held job back and parks it with all that spend the same quota: '
+  '{scope: account | app, use_case, seconds, error}.';
 
 create function fb_ads.heed_parking(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -106,8 +111,8 @@ end;
 $$;
 
 comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when somebody else was refused for the whole app meanwhile. Returns '
-  'whether it did.';
+  'After a stored page: gives the held job back when somebody else was refused '
+  'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, park jsonb, complete boolean default true)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -186,8 +186,14 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
     and (
-      (quota.scope = 'token' and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id))
-      or (quota.scope = 'account' and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id))
+      (
+        quota.scope = 'token'
+        and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id)
+      )
+      or (
+        quota.scope = 'account'
+        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+      )
     );
 $$;
 

@@ -6,8 +6,8 @@ returns double precision language sql volatile security invoker set search_path 
 $$;
 
 comment on function fb_ads.retry_delay_seconds(integer) is
-  'Pause before the next attempt after that many failures in a row: 5 s doubling to 10 minutes, a quarter of jitter '
-  'either way.';
+  'Pause before the next attempt after that many failures in a row: 5 s '
+  'doubling to 10 minutes, a quarter of jitter either way.';
 
 create function public.fb_release_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -17,7 +17,9 @@ declare
   error jsonb := nullif(request -> 'error', 'null');
   -- Pages between two failures forgive the failures, but a list that always breaks off behind its first page would
   -- begin for ever.
-  restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (request ->> 'outcome' is not distinct from 'restart')::integer;
+  restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (
+    request ->> 'outcome' is not distinct from 'restart'
+  )::integer;
   given_up boolean;
 begin
   if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
@@ -25,7 +27,10 @@ begin
   end if;
   -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or
   -- the next night.
-  given_up := outcome in ('fail', 'stop_account') or (outcome in ('retry', 'restart') and greatest(job.attempts, restarts - 1) >= 11);
+  given_up := outcome in ('fail', 'stop_account') or (
+    outcome in ('retry', 'restart')
+    and greatest(job.attempts, restarts - 1) >= 11
+  );
 
   update fb_ads.sync_jobs as j
   set
@@ -35,10 +40,16 @@ begin
     lease_until = null,
     -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
     -- job.
-    attempts = case outcome when 'retry' then j.attempts + 1 when 'restart' then j.attempts + 1 when 'park' then least(j.attempts + 1, 6) else j.attempts end,
+    attempts = case outcome
+      when 'retry' then j.attempts + 1
+      when 'restart' then j.attempts + 1
+      when 'park' then least(j.attempts + 1, 6)
+      else j.attempts
+    end,
     not_before = greatest(
       case
-        when outcome in ('retry', 'restart') and not given_up then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
+        when outcome in ('retry', 'restart') and not given_up
+          then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
         else j.not_before
       end,
       fb_ads.app_parked_until(j)
@@ -47,7 +58,10 @@ begin
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
     page_size = coalesce((request ->> 'page_size')::integer, j.page_size),
     report_run_id = case when request ? 'report_run_id' then request ->> 'report_run_id' else j.report_run_id end,
-    params = j.params || coalesce(request -> 'params', '{}') || case outcome when 'restart' then jsonb_build_object('restarts', restarts) else '{}' end,
+    params = j.params || coalesce(request -> 'params', '{}') || case outcome
+      when 'restart' then jsonb_build_object('restarts', restarts)
+      else '{}'
+    end,
     last_error = coalesce(error || jsonb_build_object('at', now()), j.last_error)
   where j.id = job.id;
 
@@ -60,7 +74,9 @@ begin
   elsif outcome = 'park' then
     perform fb_ads.park_held_job(job, request -> 'park');
   elsif outcome = 'stop_token' then
-    perform fb_ads.stop_token((select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error);
+    perform fb_ads.stop_token(
+      (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error
+    );
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
   end if;
@@ -73,9 +89,13 @@ begin
     set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
     where other.state = 'pending';
   end if;
-  if given_up and job.kind = 'accounts' and coalesce(error ->> 'reason', '') not in ('version_dead', 'policy_block') then
+  if given_up
+    and job.kind = 'accounts'
+    and coalesce(error ->> 'reason', '') not in ('version_dead', 'policy_block') then
     -- A token that may not list its accounts may still read those that are named.
-    perform fb_ads.plan_account_reads(array(select account.id from public.ad_accounts as account where account.enabled));
+    perform fb_ads.plan_account_reads(
+      array(select account.id from public.ad_accounts as account where account.enabled)
+    );
   end if;
 
   update fb_ads.sync_runs as run

@@ -42,5 +42,5 @@ end;
 $$;
 
 comment on function fb_ads.delete_old_runs(integer) is
-  'Deletes at most so many old jobs, runs and cron details each; returns how many went. Part of '
-  'fb_ads.delete_old_rows.';
+  'Deletes at most so many old jobs, runs and cron details each; returns '
+  'how many went. Part of fb_ads.delete_old_rows.';

@@ -16,8 +16,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_live_run(fb_ads.sync_runs) is
-  'Whether an invocation still holds its slot: it has just begun or ended a job, or holds one whose lease has not run '
-  'out.';
+  'Whether an invocation still holds its slot: it has just begun or ended a '
+  'job, or holds one whose lease has not run out.';
 
 create function fb_ads.free_slots(function_slug text)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -33,7 +33,10 @@ comment on function fb_ads.free_slots(text) is 'How many more invocations of a s
 create function fb_ads.end_dead_runs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.sync_runs as run
-  set finished_at = now(), error = '{"code": "worker_lost", "message": "The invocation ended without a word: it was killed or ran out of its limits."}'
+  set finished_at = now(),
+    error = jsonb_build_object(
+      'code', 'worker_lost', 'message', 'The invocation ended without a word: it was killed or ran out of its limits.'
+    )
   where run.finished_at is null and not fb_ads.is_live_run(run);
 $$;
 
@@ -50,7 +53,8 @@ begin
   if fb_ads.free_slots(waiting.function_slug) > 0 then
     perform fb_ads.end_dead_runs();
     update fb_ads.sync_runs as run
-    set started_at = now(), lease_until = now() + interval '5 seconds', finished_at = null, jobs_left = null, error = null
+    set
+      started_at = now(), lease_until = now() + interval '5 seconds', finished_at = null, jobs_left = null, error = null
     where run.id = waiting.id;
     return '{"slot": true}';
   end if;

@@ -13,7 +13,9 @@ begin
   perform fb_ads.upsert_accounts((
     select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
     from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
-    where not exists (select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id and account.configured)
+    where not exists (
+      select from public.ad_accounts as account where account.fb_account_id = named.fb_account_id and account.configured
+    )
   ));
   if jsonb_typeof(request -> 'account_ids') = 'array' then
     refused := fb_ads.refused_accounts(request);
@@ -44,7 +46,12 @@ begin
     now() + interval '5 seconds',
     case when not has_slot then now() end,
     case when not has_slot then fb_ads.open_job_count(slug, account_ids) end,
-    case when not has_slot then '{"code": "no_free_slot", "message": "Two invocations are at work; they or the next tick do this one''s jobs."}'::jsonb end
+    case
+      when not has_slot then jsonb_build_object(
+        'code', 'no_free_slot',
+        'message', 'Two invocations are at work; they or the next tick do this one''s jobs.'
+      )
+    end
   )
   returning * into started;
   return jsonb_build_object(

@@ -36,7 +36,9 @@ create function fb_ads.plan_backfill(
 )
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  zone text := (select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id);
+  zone text := (
+    select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id
+  );
   -- The calendar of an account that was never read is not known: what is asked for is cut to its days once it is
   -- (fb_replan_insights).
   first_day date := greatest(since, fb_ads.earliest_insight_day(fb_ads.local_day(coalesce(zone, 'Etc/GMT+12'))));
@@ -50,7 +52,9 @@ begin
       and known.until = last_day
       and (
         known.requested_at >= arrived_at
-        or exists (select from fb_ads.sync_jobs as job where job.plan_id = known.plan_id and job.state in ('pending', 'running'))
+        or exists (
+          select from fb_ads.sync_jobs as job where job.plan_id = known.plan_id and job.state in ('pending', 'running')
+        )
       )
   ) then
     return;

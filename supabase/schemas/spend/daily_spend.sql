@@ -63,8 +63,8 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   with incoming as materialized (
     select distinct on (r.date, r.fb_ad_id) r.*
     from jsonb_to_recordset(rows) as r (
-      date date, fb_campaign_id text, fb_adset_id text, fb_ad_id text, spend numeric, impressions integer, clicks integer,
-      reach integer, inline_link_clicks integer, currency text, actions jsonb, action_values jsonb
+      date date, fb_campaign_id text, fb_adset_id text, fb_ad_id text, spend numeric, impressions integer,
+      clicks integer, reach integer, inline_link_clicks integer, currency text, actions jsonb, action_values jsonb
     )
     order by r.date, r.fb_ad_id
   ),
@@ -94,7 +94,10 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   known as materialized (
     select d.*
     from (
-      select r.date, array_agg(r.ad_id order by r.ad_id) as ad_ids from resolved as r where r.ad_id is not null group by r.date
+      select r.date, array_agg(r.ad_id order by r.ad_id) as ad_ids
+      from resolved as r
+      where r.ad_id is not null
+      group by r.date
     ) as day
     cross join lateral (
       select spend.* from public.ad_spend as spend where spend.date = day.date and spend.ad_id = any (day.ad_ids)
@@ -105,14 +108,23 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
       -- Every amount of an account is in its currency, told again in the row or not.
-      coalesce(r.currency, (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)) as currency,
+      coalesce(
+        r.currency,
+        (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)
+      ) as currency,
       case when 'reach' = any (dropped) then d.reach else r.reach end as reach,
-      case when 'inline_link_clicks' = any (dropped) then d.inline_link_clicks else r.inline_link_clicks end as inline_link_clicks,
+      case
+        when 'inline_link_clicks' = any (dropped) then d.inline_link_clicks
+        else r.inline_link_clicks
+      end as inline_link_clicks,
       case when 'actions' = any (dropped) then d.actions else r.actions end as actions,
       case when 'action_values' = any (dropped) then d.action_values else r.action_values end as action_values,
       nullif(dropped, '{}') as missing_fields,
       d.id as known_id,
-      row(d.account_id, d.campaign_id, d.adset_id, d.spend, d.impressions, d.clicks, d.reach, d.inline_link_clicks, d.currency, d.actions, d.action_values, d.missing_fields) as known
+      row(
+        d.account_id, d.campaign_id, d.adset_id, d.spend, d.impressions, d.clicks, d.reach, d.inline_link_clicks,
+        d.currency, d.actions, d.action_values, d.missing_fields
+      ) as known
     from resolved as r
     left join known as d on d.date = r.date and d.ad_id = r.ad_id
     where r.campaign_id is not null and r.adset_id is not null and r.ad_id is not null
@@ -122,12 +134,14 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     from merged as m
     where m.known_id is null
       or m.known is distinct from row(
-        upsert_insights.account_id, m.campaign_id, m.adset_id, m.spend, m.impressions, m.clicks, m.reach, m.inline_link_clicks, m.currency, m.actions, m.action_values, m.missing_fields
+        upsert_insights.account_id, m.campaign_id, m.adset_id, m.spend, m.impressions, m.clicks, m.reach,
+        m.inline_link_clicks, m.currency, m.actions, m.action_values, m.missing_fields
       )
   ),
   stored as (
     insert into public.ad_spend as d (
-      date, account_id, campaign_id, adset_id, ad_id, spend, impressions, clicks, reach, inline_link_clicks, currency, actions, action_values, missing_fields
+      date, account_id, campaign_id, adset_id, ad_id, spend, impressions, clicks, reach, inline_link_clicks, currency,
+      actions, action_values, missing_fields
     )
     select
       c.date, upsert_insights.account_id, c.campaign_id, c.adset_id, c.ad_id, c.spend, c.impressions, c.clicks,

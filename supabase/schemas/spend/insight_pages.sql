@@ -8,9 +8,15 @@ declare
   ads text[];
 begin
   select
-    array_agg(distinct r.fb_campaign_id) filter (where not exists (select from public.ad_campaigns as c where c.fb_campaign_id = r.fb_campaign_id)),
-    array_agg(distinct r.fb_adset_id) filter (where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)),
-    array_agg(distinct r.fb_ad_id) filter (where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id))
+    array_agg(distinct r.fb_campaign_id) filter (
+      where not exists (select from public.ad_campaigns as c where c.fb_campaign_id = r.fb_campaign_id)
+    ),
+    array_agg(distinct r.fb_adset_id) filter (
+      where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)
+    ),
+    array_agg(distinct r.fb_ad_id) filter (
+      where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
+    )
   into campaigns, adsets, ads
   from jsonb_to_recordset(rows) as r (fb_campaign_id text, fb_adset_id text, fb_ad_id text);
 
@@ -25,7 +31,9 @@ begin
     return;
   end if;
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
-  select job.account_id, 'missing_objects', 120, unknown.level, unknown.ids, fb_ads.parked_until(job.account_id, 'missing_objects')
+  select
+    job.account_id, 'missing_objects', 120, unknown.level, unknown.ids,
+    fb_ads.parked_until(job.account_id, 'missing_objects')
   from (values ('campaign', campaigns), ('adset', adsets), ('ad', ads)) as unknown (level, ids)
   where unknown.ids is not null;
 end;
@@ -76,8 +84,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) is
-  'Deletes the rows of a range that was read completely in one job, for ads of these statuses, and are on none of its '
-  'pages. Returns how many.';
+  'Deletes the rows of a range that was read completely in one job, for ads of these '
+  'statuses, and are on none of its pages. Returns how many.';
 
 create function fb_ads.end_insights_plan(job fb_ads.sync_jobs)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -87,7 +95,9 @@ declare
   last_day date;
 begin
   if exists (
-    select from fb_ads.sync_jobs as other where other.plan_id = job.plan_id and other.kind = 'insights' and other.state in ('pending', 'running')
+    select
+    from fb_ads.sync_jobs as other
+    where other.plan_id = job.plan_id and other.kind = 'insights' and other.state in ('pending', 'running')
   ) then
     return;
   end if;
@@ -99,15 +109,20 @@ begin
   if job.purpose = 'window' and failed = 0 then
     insert into fb_ads.insight_reads as habit (account_id, window_until)
     values (job.account_id, last_day)
-    on conflict (account_id) do update set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
+    on conflict (account_id) do update
+    set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
   end if;
   if job.purpose <> 'refresh' then
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+    insert into fb_ads.sync_jobs (
+      account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+    )
     select
-      job.account_id, 'reconciliation', job.purpose, job.plan_id, case job.purpose when 'backfill' then 210 else 110 end,
-      first_day, last_day, settings.insights_page_size,
+      job.account_id, 'reconciliation', job.purpose, job.plan_id,
+      case job.purpose when 'backfill' then 210 else 110 end, first_day, last_day, settings.insights_page_size,
       -- A total has one row a day, so of the limits only what Meta has refused before is one for it.
-      jsonb_build_object('read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end),
+      jsonb_build_object(
+        'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
+      ),
       fb_ads.parked_until(job.account_id, 'reconciliation')
     from fb_ads.settings as settings;
   end if;
@@ -124,10 +139,13 @@ begin
   -- A range that was restricted to some ads, or had rows that could not be read, says nothing of what is not in it.
   if job.object_ids is null and not coalesce((job.params ->> 'keep_rows')::boolean, false) then
     -- A crash of the server empties the unlogged pages: then this range proves nothing and begins again.
-    if (select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id) is distinct from job.page_count then
+    if (
+      select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
+    ) is distinct from job.page_count then
       delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
       update fb_ads.sync_jobs as j
-      set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null, cursor = null, page_count = 0
+      set state = 'running', lease_id = job.lease_id, lease_until = now() + interval '90 seconds', finished_at = null,
+        cursor = null, page_count = 0
       where j.id = job.id;
       update fb_ads.sync_runs as run set jobs_done = run.jobs_done - 1 where run.id = job.run_id;
       return false;
@@ -139,9 +157,13 @@ begin
     -- What one ad's day could be read without, the other parts of what failed are read without at once.
     update fb_ads.sync_jobs as part
     set params = part.params || jsonb_build_object(
-      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields', 'dropped_fields', job.params -> 'dropped_fields'
+      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',
+      'dropped_fields', job.params -> 'dropped_fields'
     )
-    where part.plan_id = job.plan_id and part.state = 'pending' and part.params ? 'is_part' and not part.params ? 'field_trial';
+    where part.plan_id = job.plan_id
+      and part.state = 'pending'
+      and part.params ? 'is_part'
+      and not part.params ? 'field_trial';
   end if;
   perform fb_ads.end_insights_plan(job);
   return true;
@@ -160,18 +182,26 @@ declare
   rows jsonb := coalesce(request -> 'rows', '[]');
   complete boolean := true;
 begin
-  perform fb_ads.store_insight_rows(job, rows, array(select jsonb_array_elements_text(coalesce(request -> 'dropped_fields', '[]'))));
+  perform fb_ads.store_insight_rows(
+    job, rows, array(select jsonb_array_elements_text(coalesce(request -> 'dropped_fields', '[]')))
+  );
   if job.object_ids is null then
     insert into fb_ads.sync_seen_pages (job_id, page_number, fb_ids)
-    select job.id, job.page_count + 1, array(select (r ->> 'date') || ' ' || (r ->> 'fb_ad_id') from jsonb_array_elements(rows) as r)
+    select
+      job.id, job.page_count + 1,
+      array(select (r ->> 'date') || ' ' || (r ->> 'fb_ad_id') from jsonb_array_elements(rows) as r)
     on conflict (job_id, page_number) do update set fb_ids = excluded.fb_ids;
   end if;
   advanced := fb_ads.advance_sync_job(job, request);
   if advanced.state = 'done' then
     advanced.lease_id := job.lease_id;
-    complete := fb_ads.end_range(advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]'))));
+    complete := fb_ads.end_range(
+      advanced, array(select jsonb_array_elements_text(coalesce(request -> 'effective_statuses', '[]')))
+    );
   end if;
-  return jsonb_build_object('state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null);
+  return jsonb_build_object(
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null
+  );
 end;
 $$;
 

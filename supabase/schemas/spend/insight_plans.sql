@@ -6,7 +6,11 @@
 create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz, read_until date default null)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_refresh.account_id);
+  today date := (
+    select fb_ads.local_day(account.timezone_name)
+    from public.ad_accounts as account
+    where account.id = plan_refresh.account_id
+  );
 begin
   if exists (
     select
@@ -30,9 +34,15 @@ create function fb_ads.plan_window(account_id uuid, arrived_at timestamptz)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   settings fb_ads.settings := (select s from fb_ads.settings as s);
-  today date := (select fb_ads.local_day(account.timezone_name) from public.ad_accounts as account where account.id = plan_window.account_id);
+  today date := (
+    select fb_ads.local_day(account.timezone_name)
+    from public.ad_accounts as account
+    where account.id = plan_window.account_id
+  );
   first_day date := today - settings.insights_window_days + 1;
-  read_until date := (select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id);
+  read_until date := (
+    select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id
+  );
   planned_until date := (
     select max(part.until)
     from fb_ads.sync_jobs as job
@@ -70,12 +80,18 @@ begin
 
   if settings.insights_backfill_days > settings.insights_window_days
     and not exists (
-      select from fb_ads.insight_backfills as known where known.account_id = plan_window.account_id and known.reason = 'new_account'
+      select
+      from fb_ads.insight_backfills as known
+      where known.account_id = plan_window.account_id and known.reason = 'new_account'
     ) then
-    perform fb_ads.plan_backfill(plan_window.account_id, today - settings.insights_backfill_days + 1, first_day - 1, 'new_account', arrived_at);
+    perform fb_ads.plan_backfill(
+      plan_window.account_id, today - settings.insights_backfill_days + 1, first_day - 1, 'new_account', arrived_at
+    );
   elsif read_until < today - 1 then
     -- Days that had not settled when they were last read have left the window meanwhile.
-    perform fb_ads.plan_backfill(plan_window.account_id, read_until - settings.insights_window_days + 1, first_day - 1, 'gap', arrived_at);
+    perform fb_ads.plan_backfill(
+      plan_window.account_id, read_until - settings.insights_window_days + 1, first_day - 1, 'gap', arrived_at
+    );
   end if;
 end;
 $$;
@@ -94,7 +110,8 @@ declare
   account public.ad_accounts;
 begin
   -- Every account is wanted and none is known: they are discovered first, and then planned as is asked for here.
-  if request -> 'configured' ->> 'mode' = 'all' and not exists (select from public.ad_accounts as a where a.configured) then
+  if request -> 'configured' ->> 'mode' = 'all'
+    and not exists (select from public.ad_accounts as a where a.configured) then
     perform fb_ads.plan_metadata(jsonb_build_object('arrived_at', arrived_at), null);
     update fb_ads.sync_jobs as job
     set params = job.params || jsonb_build_object('insights', request - 'configured')
@@ -118,7 +135,10 @@ begin
       if not exists (
         select
         from fb_ads.rate_limits as quota
-        where quota.scope = 'account' and quota.key = account.fb_account_id and quota.stopped_at is not null and quota.probe_after > now()
+        where quota.scope = 'account'
+          and quota.key = account.fb_account_id
+          and quota.stopped_at is not null
+          and quota.probe_after > now()
       ) then
         perform fb_ads.plan_refresh(account.id, arrived_at);
       end if;
@@ -145,15 +165,21 @@ declare
 begin
   perform fb_ads.upsert_accounts(jsonb_build_array(request -> 'account'));
   asked := array(
-    select b from fb_ads.insight_backfills as b where b.account_id = job.account_id and b.reason = 'request' order by b.requested_at
+    select b
+    from fb_ads.insight_backfills as b
+    where b.account_id = job.account_id and b.reason = 'request'
+    order by b.requested_at
   );
   -- Nothing was read of an account whose calendar was not known, so every plan of it can be made anew.
   with dropped as (
     delete from fb_ads.sync_jobs as planned
-    where planned.account_id = job.account_id and planned.kind = 'insights' and (planned.id = job.id or planned.state = 'pending')
+    where planned.account_id = job.account_id
+      and planned.kind = 'insights'
+      and (planned.id = job.id or planned.state = 'pending')
     returning planned.plan_id
   )
-  select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window from dropped;
+  select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window
+  from dropped;
   delete from fb_ads.insight_backfills as known where known.account_id = job.account_id;
   -- The night before the first night of the metadata sync: its lists are wanted too.
   perform fb_ads.plan_lists(array[job.account_id], now());

@@ -21,7 +21,10 @@ begin
     page_count = case when restarts then 0 else j.page_count end,
     attempts = 0,
     last_error = nullif(request -> 'error', 'null'),
-    not_before = greatest(now() + make_interval(secs => (request ->> 'wait_seconds')::double precision), fb_ads.parked_until(j.account_id, j.kind))
+    not_before = greatest(
+      now() + make_interval(secs => (request ->> 'wait_seconds')::double precision),
+      fb_ads.parked_until(j.account_id, j.kind)
+    )
   where j.id = job.id;
   if restarts then
     delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;

@@ -14,13 +14,19 @@ declare
   sync_days integer;
   range_days integer;
 begin
-  select limits.sync_days, limits.range_days into sync_days, range_days from fb_ads.insight_limits(plan_ranges.account_id) as limits;
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+  select limits.sync_days, limits.range_days into sync_days, range_days
+  from fb_ads.insight_limits(plan_ranges.account_id) as limits;
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+  )
   select
     plan_ranges.account_id, 'insights', plan_ranges.purpose, plan,
     case plan_ranges.purpose when 'refresh' then 90 when 'window' then 100 when 'recheck' then 105 else 200 end,
     chunk.part_since, chunk.part_until, page_size,
-    case when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb else '{"read": "report"}' end,
+    case
+      when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb
+      else '{"read": "report"}'
+    end,
     parked
   from fb_ads.insight_chunks(
     plan_ranges.since, plan_ranges.until, range_days,
@@ -58,8 +64,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   update fb_ads.sync_jobs as j
   set
-    since = reset_range.since, until = reset_range.until, object_ids = reset_range.object_ids, params = reset_range.params,
-    state = 'pending', lease_id = null, lease_until = null, not_before = now(),
+    since = reset_range.since, until = reset_range.until, object_ids = reset_range.object_ids,
+    params = reset_range.params, state = 'pending', lease_id = null, lease_until = null, not_before = now(),
     report_run_id = null, cursor = null, page_count = 0, attempts = 0
   where j.id = job.id;
 $$;

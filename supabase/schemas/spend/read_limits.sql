@@ -64,8 +64,8 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Meta does not answer ranges of the account at once that are longer than so many days; null: it has refused none in '
-  '30 days.';
+  'Meta does not answer ranges of the account at once that are longer than so '
+  'many days; null: it has refused none in 30 days.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
@@ -75,7 +75,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       fb_ads.refused_above(insight_limits.account_id),
       case
         when settings.insights_sync_rows = 0 then 0
-        else floor(settings.insights_sync_rows / greatest(1, fb_ads.expected_daily_rows(insight_limits.account_id)))::integer
+        else floor(
+          settings.insights_sync_rows / greatest(1, fb_ads.expected_daily_rows(insight_limits.account_id))
+        )::integer
       end
     ),
     coalesce(case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, 7) end, 7)

@@ -59,7 +59,10 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   select exists (
     select
     from fb_ads.sync_jobs as part
-    where part.plan_id = was_split_by_ads.plan_id and part.kind = 'insights' and part.since = day and part.object_ids is not null
+    where part.plan_id = was_split_by_ads.plan_id
+      and part.kind = 'insights'
+      and part.since = day
+      and part.object_ids is not null
   );
 $$;
 
@@ -73,7 +76,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     from jsonb_to_recordset(rows) as r (date date, spend numeric)
     -- Days between those that were read once more were not: they keep what was last said of them.
     where job.purpose <> 'recheck' or exists (
-      select from fb_ads.sync_jobs as part where part.plan_id = job.plan_id and part.kind = 'insights' and r.date between part.since and part.until
+      select
+      from fb_ads.sync_jobs as part
+      where part.plan_id = job.plan_id and part.kind = 'insights' and r.date between part.since and part.until
     )
     group by r.date
   ),
@@ -97,7 +102,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     left join ours on ours.date = theirs.date
     join public.ad_accounts as account on account.id = job.account_id
   )
-  insert into fb_ads.reconciliations as known (account_id, date, our_spend, meta_spend, row_count, currency, tolerance, state, job_id)
+  insert into fb_ads.reconciliations as known (
+    account_id, date, our_spend, meta_spend, row_count, currency, tolerance, state, job_id
+  )
   select
     job.account_id, c.date, c.our_spend, c.meta_spend, c.row_count, c.currency, c.tolerance,
     case
@@ -134,16 +141,23 @@ begin
     select jsonb_agg(jsonb_build_object('date', day::date, 'spend', 0))
     from generate_series(job.since::timestamp, job.until, interval '1 day') as day
     where not exists (
-      select from fb_ads.reconciliations as known where known.account_id = job.account_id and known.date = day::date and known.job_id = job.id
+      select
+      from fb_ads.reconciliations as known
+      where known.account_id = job.account_id and known.date = day::date and known.job_id = job.id
     )
   ));
 
   -- Read once more, newest first; a difference that runs through a whole history is no matter of reading again.
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before)
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
+  )
   select
     job.account_id, 'insights', 'recheck', plan, 105, off.date, off.date, settings.insights_page_size,
     -- A day that no report could hold in one piece may be had page by page, and then holds the ads that nobody knew.
-    jsonb_build_object('read', case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end),
+    jsonb_build_object(
+      'read',
+      case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
+    ),
     fb_ads.parked_until(job.account_id, 'insights')
   from (
     select known.date
@@ -164,7 +178,10 @@ begin
 
   return (
     select coalesce(jsonb_agg(
-      jsonb_build_object('date', known.date, 'our_spend', known.our_spend::text, 'meta_spend', known.meta_spend::text, 'difference', known.difference::text)
+      jsonb_build_object(
+        'date', known.date, 'our_spend', known.our_spend::text, 'meta_spend', known.meta_spend::text,
+        'difference', known.difference::text
+      )
       order by known.date desc
     ), '[]')
     from fb_ads.reconciliations as known

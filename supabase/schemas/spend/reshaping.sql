@@ -12,7 +12,10 @@ begin
   insert into fb_ads.insight_reads as habit (account_id, sync_max_days, sync_refused_at)
   values (job.account_id, days - 1, now())
   on conflict (account_id) do update set
-    sync_max_days = case when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days) else excluded.sync_max_days end,
+    sync_max_days = case
+      when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days)
+      else excluded.sync_max_days
+    end,
     sync_refused_at = now(),
     updated_at = now();
   update fb_ads.sync_jobs as other
@@ -36,14 +39,22 @@ declare
   middle date := job.since + (job.until - job.since) / 2;
   params jsonb := (job.params - 'report') || '{"is_part": true}';
 begin
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
-  values (job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level, job.object_ids, job.page_size, params);
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+  )
+  values (
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level,
+    job.object_ids, job.page_size, params
+  );
   perform fb_ads.reset_range(job, middle + 1, job.until, job.object_ids, params);
   insert into fb_ads.insight_reads as habit (account_id, range_max_days, range_refused_at)
   select job.account_id, middle - job.since + 1, now()
   where job.kind = 'insights' and job.object_ids is null
   on conflict (account_id) do update set
-    range_max_days = case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days) else excluded.range_max_days end,
+    range_max_days = case
+      when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days)
+      else excluded.range_max_days
+    end,
     range_refused_at = now(),
     updated_at = now();
   return 'date';
@@ -51,8 +62,8 @@ end;
 $$;
 
 comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
-  'Halves a range of several days: the held job keeps the newer half. The account''s next plans keep to the shorter '
-  'range, for 30 days.';
+  'Halves a range of several days: the held job keeps the newer half. The '
+  'account''s next plans keep to the shorter range, for 30 days.';
 
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -69,20 +80,27 @@ declare
   total integer := cardinality(ids);
   size integer := least(500, (total + 1) / 2);
   -- A long list of ids fits into the body of a report's request and not into an address.
-  params jsonb := (job.params - 'report') || '{"is_part": true}' || case when size > 50 then '{"read": "report"}'::jsonb else '{}' end;
+  params jsonb := (job.params - 'report') || '{"is_part": true}' || case
+    when size > 50 then '{"read": "report"}'::jsonb
+    else '{}'
+  end;
 begin
   if total <= 1 or job.params ? 'is_rest' then
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
     -- The sum was off though all known ads were read: what is missing is of ads that nobody knows.
-    insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
+    insert into fb_ads.sync_jobs (
+      account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+    )
     values (
       job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad', ids, job.page_size,
       (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
     );
   end if;
-  insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params)
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+  )
   select
     job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad',
     ids[first : first + size - 1], job.page_size, params
@@ -101,7 +119,9 @@ create function fb_ads.clamp_range(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   first_day date := greatest(job.since + 1, (
-    select fb_ads.earliest_insight_day(fb_ads.local_day(account.timezone_name)) from public.ad_accounts as account where account.id = job.account_id
+    select fb_ads.earliest_insight_day(fb_ads.local_day(account.timezone_name))
+    from public.ad_accounts as account
+    where account.id = job.account_id
   ));
 begin
   if first_day <= job.until then
@@ -120,8 +140,8 @@ end;
 $$;
 
 comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
-  'After error 3018: the range begins later, by a day at least; one that lies before Meta''s 37 months is done, for '
-  'there is nothing to be had.';
+  'After error 3018: the range begins later, by a day at least; one that lies before '
+  'Meta''s 37 months is done, for there is nothing to be had.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -148,12 +168,17 @@ begin
     raise exception 'unknown change of a range: %', coalesce(request ->> 'how', 'null') using errcode = '22023';
   end if;
   if result <> 'none' then
-    update fb_ads.sync_jobs as j set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now()) where j.id = job.id;
+    update fb_ads.sync_jobs as j
+    set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now())
+    where j.id = job.id;
     -- The parts wait as the whole would.
     update fb_ads.sync_jobs as part
     set not_before = parking.ends_at
     from (select fb_ads.parked_until(job.account_id, job.kind) as ends_at) as parking
-    where part.plan_id = job.plan_id and part.state = 'pending' and part.not_before < parking.ends_at and parking.ends_at > now();
+    where part.plan_id = job.plan_id
+      and part.state = 'pending'
+      and part.not_before < parking.ends_at
+      and parking.ends_at > now();
     if park is not null then
       perform fb_ads.park_held_job(job, park);
     end if;

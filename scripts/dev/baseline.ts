@@ -2,8 +2,8 @@
  * `npm run baseline`: writes the first release's migration from the schema files, in the order that `schema_paths` in
  * `supabase/config.toml` says, and the data that the schema needs behind them. Comments stay.
  *
- * It replaces every migration that is not released: until 0.1.0 is out, the schema files are edited and this is run again.
- * From then on a migration is drafted from the difference, and this refuses to run.
+ * It replaces every migration that is not released: until 0.1.0 is out, the schema files are edited and this is run
+ * again. From then on a migration is drafted from the difference, and this refuses to run.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { repositoryRoot } from "../supabase-local/mod.ts";
 export const BASELINE = "20261127000000_fb_ads_0_1_0.sql";
 
 /** Applied once behind the schema files, and no part of what is compared. */
-const DATA_FILE = "schemas/data.sql";
+export const DATA_FILE = "schemas/data.sql";
 
 /** Names of released migrations with the SHA-256 of their text. */
 export const RELEASED_FILE = "supabase/released.json";

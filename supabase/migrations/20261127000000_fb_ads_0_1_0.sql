@@ -8612,10 +8612,8 @@ begin
     or (event.event_name, event.event_id) in (
       select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
     );
-  -- Clicks are another part's; installed without it, there are none. Before the events, as where events come in.
-  if to_regprocedure('fb_ads.erase_clicks(text[])') is not null then
-    execute 'select fb_ads.erase_clicks($1)' using digests;
-  end if;
+  -- Touches before events, as where events come in.
+  perform fb_ads.erase_clicks(digests);
   perform fb_ads.erase_events(event_row_ids);
 
   delete from fb_ads.consents as consent where consent.subject = any (digests);
@@ -10332,9 +10330,9 @@ grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.lo
 
 -- schemas/data.sql
 
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule.
--- The first release's migration applies it once, behind the schema files. It is no part of schema_paths in config.toml:
--- the schema is compared, and these rows are not. A later release that needs another row adds it in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule. The
+-- first release's migration applies it once, behind the schema files; it is no part of schema_paths in config.toml. A
+-- later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 

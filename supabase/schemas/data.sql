@@ -1,6 +1,6 @@
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule.
--- The first release's migration applies it once, behind the schema files. It is no part of schema_paths in config.toml:
--- the schema is compared, and these rows are not. A later release that needs another row adds it in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule. The
+-- first release's migration applies it once, behind the schema files; it is no part of schema_paths in config.toml. A
+-- later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 

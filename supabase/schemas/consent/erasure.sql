@@ -192,10 +192,8 @@ begin
     or (event.event_name, event.event_id) in (
       select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
     );
-  -- Clicks are another part's; installed without it, there are none. Before the events, as where events come in.
-  if to_regprocedure('fb_ads.erase_clicks(text[])') is not null then
-    execute 'select fb_ads.erase_clicks($1)' using digests;
-  end if;
+  -- Touches before events, as where events come in.
+  perform fb_ads.erase_clicks(digests);
   perform fb_ads.erase_events(event_row_ids);
 
   delete from fb_ads.consents as consent where consent.subject = any (digests);

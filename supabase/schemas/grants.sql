@@ -63,7 +63,9 @@ to service_role;
 grant execute on function
   fb_ads.finish_events, fb_ads.free_deliveries, fb_ads.hold_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
   fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
-  fb_ads.find_checkout, fb_ads.claim_waiting_purchases, fb_ads.settle_unfrozen_purchases, fb_ads.reclaim_deliveries,
+  fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
+  fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
+  fb_ads.settle_unfrozen_purchases, fb_ads.reclaim_deliveries,
   fb_ads.delivery_verdict, fb_ads.claim_candidates, fb_ads.retry_delay
 to service_role;
 -- Consent.

@@ -25,7 +25,7 @@ Deno.test("every command of package.json is a program that installs first, and n
 Deno.test("`scripts/deno.mjs` has npm install what is missing, development packages in any environment", async () => {
   const clone = await Deno.makeTempDir();
   await Deno.mkdir(`${clone}/scripts`);
-  for (const file of ["package.json", "scripts/deno.mjs", "scripts/install.mjs"]) {
+  for (const file of ["package.json", "scripts/clock.mjs", "scripts/deno.mjs", "scripts/install.mjs"]) {
     await Deno.copyFile(`${repositoryRoot}/${file}`, `${clone}/${file}`);
   }
   await Deno.writeTextFile(`${clone}/npm.cjs`, NPM);

@@ -82,7 +82,7 @@ const ROWS: Row[] = [
   [
     "2635",
     400,
-    "(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: v26.0.",
+    "(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: v27.0.",
     OAUTH,
   ],
   ["3018", 400, "(#3018) The start date of the time range cannot be beyond 37 months from the current date", OAUTH],

@@ -26,7 +26,7 @@ export interface GraphCall {
   origin: string;
   /** Path as sent. */
   path: string;
-  /** `v26.0`, or empty. */
+  /** `v27.0`, or empty. */
   version: string;
   /** Path after the version. */
   segments: string[];

@@ -8,8 +8,9 @@ import type { Endpoint } from "./endpoints.ts";
 import { refusal } from "./error_catalogue.ts";
 import type { GraphCall } from "./graph_call.ts";
 import { GraphRefusal, invalidParameter } from "./graph_error.ts";
-import type { Route } from "./route.ts";
+import { type Route, versionClock } from "./route.ts";
 import type { Token } from "./tokens.ts";
+import { newestVersion, versionState } from "./versions.ts";
 
 const READ_POINTS = 1;
 const WRITE_POINTS = 3;
@@ -39,17 +40,19 @@ function requireProtocol(context: GraphContext, call: GraphCall, route: Route): 
     throw invalidParameter("This emulator takes the access token in the Authorization header only");
   }
   if (settings.refuse_removed_parameters) requireNothingRemoved(call, route);
-  const live = route.name === "events" || route.name === "pixel"
-    ? [...settings.live_versions, ...settings.live_graph_versions]
-    : settings.live_versions;
-  if (call.version === "" || live.includes(call.version)) return;
-  const newest = settings.live_versions.at(-1) ?? "";
-  if (Number(call.version.slice(1)) > Number(newest.slice(1))) {
+  requireLiveVersion(context, call, route);
+}
+
+function requireLiveVersion(context: GraphContext, call: GraphCall, route: Route): void {
+  const { versions } = context.settings;
+  const state = versionState(versions, call.version, versionClock(route), context.clock.now());
+  if (state === "unknown") {
     throw new GraphRefusal({ status: 400, code: 2500, type: "OAuthException", message: "Unknown API version" });
   }
+  if (state !== "dead") return;
   throw refusal("2635", {
     message: `(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: ` +
-      `${newest}.`,
+      `${newestVersion(versions)}.`,
   });
 }
 

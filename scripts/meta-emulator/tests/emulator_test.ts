@@ -26,7 +26,7 @@ async function start(world = smallWorld(NOW)): Promise<GraphEmulator> {
 }
 
 async function read(emulator: GraphEmulator, path: string, params: Record<string, string> = {}): Promise<JsonRecord> {
-  const response = await fetch(`${emulator.url}/v26.0/${path}?${new URLSearchParams(params)}`, {
+  const response = await fetch(`${emulator.url}/v27.0/${path}?${new URLSearchParams(params)}`, {
     headers: { authorization: `Bearer ${emulator.token}` },
   });
   const body = parseJson(await response.text());
@@ -124,7 +124,7 @@ Deno.test("a restatement holds from its instant on, and a report tells figures a
   const before = await spend();
   emulator.world.restate({ account_id, since: "2026-11-10", vanish: true, at: NOW.getTime() + 1000 }, NOW.getTime());
   assertEquals(await spend(), before);
-  const made = await fetch(`${emulator.url}/v26.0/${path}`, {
+  const made = await fetch(`${emulator.url}/v27.0/${path}`, {
     method: "POST",
     headers: { authorization: `Bearer ${emulator.token}` },
     body: new URLSearchParams({ ...day, fields: "spend" }),
@@ -156,7 +156,7 @@ Deno.test("a schema drifts: a new status, a new action type, a field that is gon
 Deno.test("results of a run that still runs may be an empty list", async () => {
   await using emulator = await start();
   emulator.settings.reports.early_read = "empty";
-  const made = await fetch(`${emulator.url}/v26.0/act_${firstAccount(emulator)}/insights`, {
+  const made = await fetch(`${emulator.url}/v27.0/act_${firstAccount(emulator)}/insights`, {
     method: "POST",
     headers: { authorization: `Bearer ${emulator.token}` },
   });
@@ -168,7 +168,7 @@ Deno.test("results of a run that still runs may be an empty list", async () => {
 Deno.test("a report by the clock runs for its duration", async () => {
   await using emulator = await start();
   Object.assign(emulator.settings.reports, { polls: 0, polls_at_100: 0, duration_ms: 60_000 });
-  const made = await fetch(`${emulator.url}/v26.0/act_${firstAccount(emulator)}/insights`, {
+  const made = await fetch(`${emulator.url}/v27.0/act_${firstAccount(emulator)}/insights`, {
     method: "POST",
     headers: { authorization: `Bearer ${emulator.token}` },
   });
@@ -234,7 +234,7 @@ Deno.test("a reset, a cut and a hang end the connection, with or without the eff
     await assertRejects(() => read(emulator, path));
   }
   const post = (): Promise<Response> =>
-    fetch(`${emulator.url}/v26.0/${path.replace("ads", "insights")}`, {
+    fetch(`${emulator.url}/v27.0/${path.replace("ads", "insights")}`, {
       method: "POST",
       headers: { authorization: `Bearer ${emulator.token}` },
     });

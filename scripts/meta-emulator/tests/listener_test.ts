@@ -21,7 +21,7 @@ Deno.test("form, multipart, JSON and chunked bodies carry the same parameters", 
   const bodies: BodyInit[] = [new URLSearchParams({ level: "nonsense" }), multipart, json, chunked];
   const account = emulator.world.accounts[0]?.plan.account_id;
   for (const body of bodies) {
-    const response = await fetch(`${emulator.url}/v26.0/act_${account}/insights`, {
+    const response = await fetch(`${emulator.url}/v27.0/act_${account}/insights`, {
       method: "POST",
       headers: { authorization: `Bearer ${emulator.token}` },
       body,
@@ -34,7 +34,7 @@ Deno.test("close() ends a silent answer and frees the port", async () => {
   const emulator = await startGraphEmulator();
   emulator.faults.add({ action: { kind: "hang", ms: 600_000 } });
   const called = emulator.ledger.whenCalled(({ route }) => route === "me");
-  const silent = assertRejects(() => fetch(`${emulator.url}/v26.0/me`));
+  const silent = assertRejects(() => fetch(`${emulator.url}/v27.0/me`));
   await called;
   await emulator.close();
   await silent;

@@ -77,7 +77,7 @@ export interface GraphClientOptions {
   fetch: typeof fetch;
   /** Sent in the `Authorization` header and nowhere else. */
   token: string;
-  /** E.g. `v26.0`. */
+  /** Version of the Graph API, with its `v`. */
   api_version: string;
   /** Without a trailing slash. */
   graph_url: string;

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { GraphApiError } from "../../shared/errors.ts";
 import { createGraphClient } from "../../shared/meta/graph_client.ts";
-import { serveGraph, TOKEN } from "./graph_server.ts";
+import { API_VERSION, serveGraph, TOKEN } from "./graph_server.ts";
 
 async function failure(work: Promise<unknown>): Promise<GraphApiError> {
   const error = await assertRejects(() => work, GraphApiError);
@@ -29,7 +29,7 @@ Deno.test("get() sends the token in the Authorization header alone, and lists an
   });
   assertEquals(server.seen, [{
     method: "GET",
-    path: "/v26.0/act_1001/ads",
+    path: `/${API_VERSION}/act_1001/ads`,
     query: {
       fields: "id,name",
       filtering: '[{"field":"ad.effective_status","operator":"IN","value":["ACTIVE"]}]',
@@ -74,7 +74,7 @@ Deno.test("createGraphClient() refuses an empty token and one with a line break"
     createGraphClient({
       fetch,
       token,
-      api_version: "v26.0",
+      api_version: API_VERSION,
       graph_url: "http://127.0.0.1:1",
       clock: { now: () => new Date() },
     });
@@ -175,7 +175,7 @@ Deno.test("get() takes a refused and a reset connection for transport faults", a
   const client = createGraphClient({
     fetch,
     token: TOKEN,
-    api_version: "v26.0",
+    api_version: API_VERSION,
     graph_url,
     clock: { now: () => new Date() },
   });
@@ -193,9 +193,9 @@ Deno.test("get() stops at its caller's signal", async () => {
 });
 
 Deno.test("get() passes Meta's warning about the version on", async () => {
-  const headers = { "X-Ad-Api-Version-Warning": "The call has been auto-upgraded to v26.0" };
+  const headers = { "X-Ad-Api-Version-Warning": "The call has been auto-upgraded to v99.0" };
   await using server = serveGraph(() => Response.json({ id: "1" }, { headers }));
-  assertEquals((await server.client.get("me")).api_version_warning, "The call has been auto-upgraded to v26.0");
+  assertEquals((await server.client.get("me")).api_version_warning, "The call has been auto-upgraded to v99.0");
 });
 
 Deno.test("get() leaves out the one character that Postgres refuses, and nothing else", async () => {

@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../shared/errors.ts";
 import { fetchGrantedPermissions } from "../../shared/meta/tokens.ts";
-import { serveGraph } from "./graph_server.ts";
+import { API_VERSION, serveGraph } from "./graph_server.ts";
 
 Deno.test("`fetchGrantedPermissions()` names what was granted and nothing that was declined", async () => {
   const data = [
@@ -24,7 +24,7 @@ Deno.test("`fetchGrantedPermissions()` names what was granted and nothing that w
   ];
   await using server = serveGraph((index) => answers[index] ?? Response.error());
   assertEquals(await fetchGrantedPermissions(server.client), ["ads_read", "public_profile"]);
-  assertEquals([server.seen[0]?.path, server.seen[0]?.query], ["/v26.0/me/permissions", { limit: "200" }]);
+  assertEquals([server.seen[0]?.path, server.seen[0]?.query], [`/${API_VERSION}/me/permissions`, { limit: "200" }]);
   await assertRejects(() => fetchGrantedPermissions(server.client), GraphApiError);
   await assertRejects(() => fetchGrantedPermissions(server.client), GraphApiError);
 });

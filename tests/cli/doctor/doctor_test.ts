@@ -11,7 +11,7 @@ import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
-import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
+import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
 
 const PIXEL = "800000000000001";
@@ -209,6 +209,13 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
       }
     },
   );
+
+  await t.step("a version that is dead for the Marketing API, though the tokens still live under it", async () => {
+    graph.settings.versions = [{ name: "v97.0", marketing_until: "2000-01-01", graph_until: null }];
+    const findings = await checkMeta({ ...patient, env: { ...env, META_API_VERSION: "v97.0" } });
+    assertEquals(wrong(findings), ["error api_version"]);
+    graph.settings.versions = knownVersions();
+  });
 
   await t.step("exit code 1 where something is being lost", async () => {
     const { code, output } = await runDoctor(["--db-url", platform.dbUrl], env);

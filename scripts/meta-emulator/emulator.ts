@@ -48,7 +48,7 @@ export interface GraphEmulator extends GraphContext {
 }
 
 /** Starts an emulator on loopback. */
-export function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
+export async function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
   const closing = new AbortController();
   const clock = new EmulatorClock(options.now);
   const token = options.token ?? "emulator-marketing-token";
@@ -69,7 +69,7 @@ export function startGraphEmulator(options: EmulatorOptions = {}): Promise<Graph
     capi: new CapiStore(),
     closing: closing.signal,
   };
-  const listener = listen(options.port ?? 0, async (request) => {
+  const listener = await listen(options.port ?? 0, async (request) => {
     if (isControl(request)) return answerControl(context, request);
     const outcome = await answerCall(context, readCall(request));
     return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
@@ -79,5 +79,5 @@ export function startGraphEmulator(options: EmulatorOptions = {}): Promise<Graph
     return listener.close();
   };
   const running = { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close };
-  return Promise.resolve(Object.assign(context, running));
+  return Object.assign(context, running);
 }

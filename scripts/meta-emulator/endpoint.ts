@@ -110,16 +110,19 @@ async function answerFaulted(
   const changes: Pick<Visit, "reportOutcome" | "shortPage"> = {};
   let headerChanges: Record<string, string | null> = {};
   let deciding: FaultAction | null = null;
+  let bytesPerRow = 0;
   for (const action of actions) {
     if (action.kind === "slow") await wait(action.ms, context.closing);
     else if (action.kind === "headers") headerChanges = { ...headerChanges, ...action.headers };
     else if (action.kind === "report") changes.reportOutcome = action.outcome;
     else if (action.kind === "short_page") changes.shortPage = action.rows;
+    else if (action.kind === "pad") bytesPerRow = action.bytes_per_row;
     else deciding = action;
   }
   const faulted = await applyFault(deciding, () => refuseOrAnswer(context, call, route, changes), context.closing);
   const headers = answerHeaders(context, call, route, faulted.answer, headerChanges);
-  return { ...faulted, headers, text: faulted.answer.text ?? JSON.stringify(faulted.answer.body) };
+  const text = faulted.answer.text ?? JSON.stringify(faulted.answer.body);
+  return { ...faulted, headers, text: text + " ".repeat(bytesPerRow * (faulted.answer.rows ?? 0)) };
 }
 
 async function refuseOrAnswer(

@@ -90,7 +90,8 @@ function controlFaults({ faults }: GraphContext, { method, segments, body }: Con
 }
 
 const ACTIONS = new Set(
-  "error body truncate html text empty reset cut hang slow headers short_page null_entry report".split(" "),
+  "error body truncate html text empty reset cut garbage endless hang slow headers short_page pad null_entry report"
+    .split(" "),
 );
 
 /** Decodes a rule. Its members are checked as far as a typing error would otherwise act silently. */

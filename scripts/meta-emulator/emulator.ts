@@ -14,7 +14,7 @@ import { listen } from "./http_listener.ts";
 import { ReportBook } from "./insights/report_book.ts";
 import { Ledger } from "./ledger.ts";
 import { QuotaModel } from "./quota.ts";
-import { defaultSettings } from "./settings.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
 import { TokenBook } from "./tokens.ts";
 import { smallWorld } from "./world/presets.ts";
 import type { World } from "./world/world.ts";
@@ -31,6 +31,8 @@ export interface EmulatorOptions {
   capiToken?: string;
   /** The machine's clock when absent. */
   now?: () => Date;
+  /** Switches that differ from the defaults. */
+  settings?: Partial<Settings>;
 }
 
 /** A running emulator. Its parts may be changed at any time. */
@@ -53,7 +55,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
   const clock = new EmulatorClock(options.now);
   const token = options.token ?? "emulator-marketing-token";
   const capiToken = options.capiToken ?? "emulator-capi-token";
-  const settings = defaultSettings();
+  const settings = { ...defaultSettings(), ...options.settings };
   const tokens = new TokenBook();
   tokens.add(capiToken, { name: "capi", accounts: [], scopes: ["ads_management"] });
   tokens.add(token, { name: "marketing", pixels: [], scopes: ["ads_read", "ads_management", "business_management"] });

@@ -68,10 +68,17 @@ function note(entry: LedgerEntry, { answer, wire }: Outcome): void {
   entry.rows = answer.rows ?? 0;
 }
 
-/** Keeps events and batches out of the ledger's parameters: they have books of their own. */
-function ledgerParams(params: JsonRecord): JsonRecord {
-  const { data, ...rest } = params;
-  return Array.isArray(data) ? { ...rest, data: `${data.length} events` } : params;
+/**
+ * Keeps events and batches out of the ledger's parameters: they have books and entries of their own. A batch may hold the
+ * token that it asks about, and so may the call that came out of it.
+ */
+function ledgerParams({ tokens }: GraphContext, params: JsonRecord): JsonRecord {
+  const kept = { ...params };
+  if (Array.isArray(kept["data"])) kept["data"] = `${kept["data"].length} events`;
+  if (kept["batch"] !== undefined) kept["batch"] = "calls of their own";
+  const inspected = kept["input_token"];
+  if (typeof inspected === "string") kept["input_token"] = tokens.find(inspected)?.name ?? "unknown";
+  return kept;
 }
 
 function openEntry(context: GraphContext, call: GraphCall, route: Route): LedgerEntry {
@@ -82,7 +89,7 @@ function openEntry(context: GraphContext, call: GraphCall, route: Route): Ledger
     path: call.path,
     version: call.version,
     route: route.name,
-    params: ledgerParams(call.params),
+    params: ledgerParams(context, call.params),
     headers: call.headers,
     account: route.account?.plan.account_id ?? digits,
     page: pageNumber(call),

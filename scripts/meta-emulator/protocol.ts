@@ -8,13 +8,13 @@ import type { Endpoint } from "./endpoints.ts";
 import { refusal } from "./error_catalogue.ts";
 import type { GraphCall } from "./graph_call.ts";
 import { GraphRefusal, invalidParameter } from "./graph_error.ts";
+import { refuseRemovedFeatures } from "./removed_features.ts";
 import { type Route, versionClock } from "./route.ts";
 import type { Token } from "./tokens.ts";
 import { newestVersion, versionState } from "./versions.ts";
 
 const READ_POINTS = 1;
 const WRITE_POINTS = 3;
-const REMOVED_PARAMETERS = ["pretty", "debug", "date_format"];
 
 /** Finds the endpoint of a call and who calls; refuses what no endpoint ever gets to see, throttled calls among it. */
 export function protocolOf(
@@ -39,7 +39,7 @@ function requireProtocol(context: GraphContext, call: GraphCall, route: Route): 
   if (call.secretInUrl && settings.refuse_token_in_url) {
     throw invalidParameter("This emulator takes the access token in the Authorization header only");
   }
-  if (settings.refuse_removed_parameters) requireNothingRemoved(call, route);
+  if (settings.refuse_removed_features) refuseRemovedFeatures(call);
   requireLiveVersion(context, call, route);
 }
 
@@ -54,15 +54,6 @@ function requireLiveVersion(context: GraphContext, call: GraphCall, route: Route
     message: `(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: ` +
       `${newestVersion(versions)}.`,
   });
-}
-
-function requireNothingRemoved(call: GraphCall, route: Route): void {
-  const removed = REMOVED_PARAMETERS.find((name) => call.params[name] !== undefined);
-  if (removed !== undefined) throw invalidParameter(`The parameter ${removed} is no longer supported`);
-  if (route.name === "multi_read" && call.params["ids"] !== undefined) {
-    throw invalidParameter("Reading several objects by the root ids parameter is no longer supported");
-  }
-  if (call.headers["if-none-match"] !== undefined) throw invalidParameter("If-None-Match is no longer supported");
 }
 
 /** Words the refusal of a path or a method that is not there. */

@@ -11,10 +11,10 @@ export type HeaderMode = "normal" | "missing" | "malformed" | { value: string };
 
 /** Switches of the emulator. */
 export interface Settings {
-  /** Refuses a token in the query or the body; Meta takes it, this product must not send it. */
+  /** Refuses a token in the query or the body. Meta takes it; a product that must not send it switches this on. */
   refuse_token_in_url: boolean;
-  /** Refuses `pretty`, `debug`, `date_format`, the root `?ids=` and `If-None-Match`, as Meta does since 2026-10-27. */
-  refuse_removed_parameters: boolean;
+  /** Refuses what new apps may not use since 2026-11-04: see `removed_features.ts`. */
+  refuse_removed_features: boolean;
   /** What the cursor of the last page gives: error 2642 or an empty page. */
   past_end: "error" | "empty";
   /** Versions of the API, oldest first, and until when each answers. */
@@ -66,8 +66,8 @@ export interface Settings {
 /** Returns the defaults, fresh. */
 export function defaultSettings(): Settings {
   return {
-    refuse_token_in_url: true,
-    refuse_removed_parameters: true,
+    refuse_token_in_url: false,
+    refuse_removed_features: true,
     past_end: "error",
     versions: knownVersions(),
     latency_ms: { min: 0, max: 0 },

@@ -47,7 +47,6 @@ Deno.test("post() sends a form without a query, postJson() a JSON body", async (
   await using server = serveGraph(() => Response.json({ ok: true }));
   await server.client.post("act_1001/insights", { level: "ad", time_range: { since: "2026-11-01" } });
   await server.client.postJson("123/events", { data: [{ event_name: "Purchase" }] });
-  await server.client.delete("6023");
   assertEquals(server.seen.map(({ method, query, content_type, body }) => ({ method, query, content_type, body })), [
     {
       method: "POST",
@@ -56,7 +55,6 @@ Deno.test("post() sends a form without a query, postJson() a JSON body", async (
       body: "level=ad&time_range=%7B%22since%22%3A%222026-11-01%22%7D",
     },
     { method: "POST", query: {}, content_type: "application/json", body: '{"data":[{"event_name":"Purchase"}]}' },
-    { method: "DELETE", query: {}, content_type: null, body: "" },
   ]);
 });
 

@@ -34,7 +34,7 @@ export const TOKEN = "EAAtesttoken0123456789";
 /** Starts a server; `answer` gets the number of the request, from 0. */
 export function serveGraph(
   answer: (index: number, request: SeenRequest) => Response | Promise<Response>,
-  options: { timeout_ms?: number } = {},
+  options: { timeout_ms?: number; app_secret?: string } = {},
 ): GraphServer {
   const seen: SeenRequest[] = [];
   const calls: GraphCall[] = [];

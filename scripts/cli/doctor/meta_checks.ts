@@ -99,9 +99,17 @@ async function checkScopes({ name, client }: Token): Promise<Finding> {
 
 async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> {
   const check = `expiry:${name}`;
+  const unknown = (found: string): Finding[] => [{
+    check,
+    severity: "warning",
+    found,
+    cost: "It may end without notice, and then nothing is read or sent with it.",
+    remedy: "See Business settings > System users whether an end was chosen for it; a token without end is best.",
+  }];
   try {
     const { expires_at } = await fetchTokenInfo(client, secret);
-    if (expires_at === null) return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "never") return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "unknown") return unknown("Meta does not say when it ends.");
     const days = Math.floor((expires_at.getTime() - Date.now()) / DAY_MS);
     const until = expires_at.toISOString().slice(0, 10);
     if (days > 14) return [{ check, severity: "ok", found: `until ${until}` }];
@@ -113,11 +121,7 @@ async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> 
       remedy: "Make a token without end for the system user, and store it in Vault under the same name.",
     }];
   } catch (error) {
-    return [{
-      check,
-      severity: "ok",
-      found: `Meta does not say (${reasonOf(error)}); a system user's token has no end unless one was chosen`,
-    }];
+    return unknown(`Meta does not say when it ends: ${reasonOf(error)}.`);
   }
 }
 

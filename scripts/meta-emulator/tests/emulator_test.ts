@@ -247,24 +247,6 @@ Deno.test("a reset, a cut and a hang end the connection, with or without the eff
   assertEquals(emulator.ledger.calls.map(({ status }) => status), [0, 0, 0, 0]);
 });
 
-Deno.test("the ledger counts what is in flight and never holds a token", async () => {
-  await using emulator = await start();
-  emulator.settings.latency_ms = { min: 30, max: 30 };
-  const account = firstAccount(emulator);
-  const other = emulator.world.accounts[1]?.plan.account_id ?? "";
-  await Promise.all([
-    read(emulator, `act_${account}`),
-    read(emulator, `act_${account}/ads`),
-    read(emulator, `act_${other}`),
-  ]);
-  assertEquals(emulator.ledger.maxInFlight(account), 2);
-  assertEquals(emulator.ledger.maxInFlight(other), 1);
-  assertEquals(emulator.ledger.maxInFlight(), 3);
-  assertEquals(emulator.ledger.maxInFlightOfAnyAccount(), 2);
-  assert(!JSON.stringify(emulator.ledger.calls).includes(emulator.token));
-  assertEquals(emulator.ledger.calls.map(({ token }) => token), ["marketing", "marketing", "marketing"]);
-});
-
 Deno.test("a big account pages through 112,000 rows, each once", async () => {
   await using emulator = await start(bigAccountWorld(NOW, { ads: 4000, days: 28 }));
   const params = {

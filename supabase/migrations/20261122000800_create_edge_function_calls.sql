@@ -92,7 +92,7 @@ set search_path = ''
 as $$
 begin
   if fb_read_secret.name is null
-    or fb_read_secret.name !~ '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
+    or fb_read_secret.name !~ '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|meta_(marketing|capi)_app_secret|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
   return (
@@ -106,7 +106,7 @@ $$;
 revoke execute on function public.fb_read_secret(text) from public, anon, authenticated;
 grant execute on function public.fb_read_secret(text) to service_role;
 comment on function public.fb_read_secret(text) is
-  'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, meta_capi_access_token_<pixel id> or fb_ads_alert_webhook; null where it is not stored, an error (22023) for any other name.';
+  'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, meta_capi_access_token_<pixel id>, meta_marketing_app_secret, meta_capi_app_secret or fb_ads_alert_webhook; null where it is not stored, an error (22023) for any other name.';
 
 create function fb_ads.token_fingerprint(token text)
 returns text

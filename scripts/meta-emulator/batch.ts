@@ -30,7 +30,11 @@ export async function answerBatch(_context: GraphContext, visit: Visit): Promise
       body: readText(entry, "body") ?? "",
     };
     const inner = readCall(request, true);
-    const outcome = await visit.dispatch({ ...inner, secret: inner.secret ?? call.secret });
+    const outcome = await visit.dispatch({
+      ...inner,
+      secret: inner.secret ?? call.secret,
+      proof: inner.proof ?? call.proof,
+    });
     if (outcome.nullEntry || outcome.wire !== "send") {
       answers.push(null);
       continue;

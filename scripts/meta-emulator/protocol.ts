@@ -10,7 +10,7 @@ import type { GraphCall } from "./graph_call.ts";
 import { GraphRefusal, invalidParameter } from "./graph_error.ts";
 import { refuseRemovedFeatures } from "./removed_features.ts";
 import { type Route, versionClock } from "./route.ts";
-import type { Token } from "./tokens.ts";
+import { requireProof, type Token } from "./tokens.ts";
 import { newestVersion, versionState } from "./versions.ts";
 
 const READ_POINTS = 1;
@@ -25,6 +25,7 @@ export function protocolOf(
 ): { endpoint: Endpoint; token: Token } {
   requireProtocol(context, call, route);
   const token = context.tokens.authorize(call.secret, context.clock.now());
+  requireProof(call, token);
   context.quota.chargeApp();
   if (route.account && route.useCase) {
     context.quota.charge(route.account, route.useCase, call.method === "GET" ? READ_POINTS : WRITE_POINTS);

@@ -93,17 +93,21 @@ export interface GraphRead {
   params: GraphParams;
 }
 
-/** What a client is made of. */
-export interface GraphClientOptions {
-  /** Carries the requests. */
-  fetch: typeof fetch;
+/** By what Meta knows a caller. */
+export interface GraphCredentials {
   /** Sent in the `Authorization` header and nowhere else. */
   token: string;
   /**
-   * Secret of the token's app. With it every call carries `appsecret_proof`, which apps with "Require App Secret" demand:
-   * HMAC-SHA-256 of the token. https://developers.facebook.com/docs/graph-api/guides/secure-requests
+   * Secret of the token's app; never sent. With it every call carries `appsecret_proof`, which apps with "Require App
+   * Secret" demand: HMAC-SHA-256 of the token. https://developers.facebook.com/docs/graph-api/guides/secure-requests
    */
   app_secret?: string | undefined;
+}
+
+/** What a client is made of. */
+export interface GraphClientOptions extends GraphCredentials {
+  /** Carries the requests. */
+  fetch: typeof fetch;
   /** Version of the Graph API, with its `v`. */
   api_version: string;
   /** Without a trailing slash. */

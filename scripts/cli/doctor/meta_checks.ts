@@ -27,6 +27,18 @@ interface Token {
   secret: string;
 }
 
+/** Name of the Vault secret that proves the app of a token. */
+const appSecretOf = (name: string) =>
+  name === "meta_marketing_api_token" ? "meta_marketing_app_secret" : "meta_capi_app_secret";
+
+function remedyOf(name: string, reason: string | null): string {
+  if (reason !== "app_secret_missing" && reason !== "app_secret_wrong") {
+    return `Make a new one and store it in Vault as ${name}; it is taken up within a minute.`;
+  }
+  return `Store the secret of the token's app (App dashboard > Settings > Basic) in Vault as ${appSecretOf(name)}, ` +
+    "or switch Require App Secret off (App dashboard > Settings > Advanced).";
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof GraphApiError) {
     return `${error.reason}${error.meta_code === null ? "" : ` (code ${error.meta_code})`}`;
@@ -37,14 +49,19 @@ function reasonOf(error: unknown): string {
 async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   const rows = SecretsSchema.parse(
     await database.query(`select name, decrypted_secret from vault.decrypted_secrets
-      where decrypted_secret <> '' and (name = 'meta_marketing_api_token' or name like 'meta\\_capi\\_access\\_token%') order by name`),
+      where decrypted_secret <> ''
+        and name ~ '^meta_(marketing_api_token|capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$'
+      order by name`),
   );
-  return rows.map(({ name, decrypted_secret: secret }) => ({
+  const isAppSecret = ({ name }: { name: string }) => name.endsWith("_app_secret");
+  const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.decrypted_secret.trim()]));
+  return rows.filter((row) => !isAppSecret(row)).map(({ name, decrypted_secret: secret }) => ({
     name,
     secret,
     client: createGraphClient({
       fetch,
       token: secret,
+      app_secret: appSecrets.get(appSecretOf(name)),
       api_version: env.META_API_VERSION || DEFAULT_API_VERSION,
       graph_url: (env.META_GRAPH_URL || env.GRAPH_URL || META_GRAPH_URL).replace(/\/+$/, ""),
       clock: systemClock,
@@ -135,7 +152,7 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
         severity: "error",
         found: `Meta refuses it: ${reason}.`,
         cost: token.name === "meta_marketing_api_token" ? "Nothing is read from Meta." : "Meta gets no events.",
-        remedy: `Make a new one and store it in Vault as ${token.name}; it is taken up within a minute.`,
+        remedy: remedyOf(token.name, reason),
       };
       return { findings: [finding], lives: false };
     }

@@ -48,6 +48,12 @@ const BREAKAGES: Breakage[] = [
     says: "token_expired",
   },
   {
+    name: "an app that requires its secret",
+    token: { requires_proof: true },
+    finds: "error token:meta_marketing_api_token",
+    says: "Require App Secret",
+  },
+  {
     name: "a token that may change ads",
     token: { scopes: ["ads_read", "ads_management"] },
     finds: "warning scopes:meta_marketing_api_token",

@@ -108,7 +108,7 @@ begin
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets as secret
     where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
-      or secret.name ~ '^meta_capi_access_token(_[0-9]+)?$';
+      or secret.name ~ '^meta_(capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$';
   end if;
 
   if to_regclass('supabase_migrations.schema_migrations') is not null then

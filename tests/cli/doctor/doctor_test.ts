@@ -11,7 +11,7 @@ import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
-import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
+import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
 
 const PIXEL = "800000000000001";
@@ -46,6 +46,12 @@ const BREAKAGES: Breakage[] = [
     token: { dead: "190/463" },
     finds: "error token:meta_marketing_api_token",
     says: "token_expired",
+  },
+  {
+    name: "an app that requires its secret",
+    token: { requires_proof: true },
+    finds: "error token:meta_marketing_api_token",
+    says: "Require App Secret",
   },
   {
     name: "a token that may change ads",
@@ -176,14 +182,13 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   await t.step(
     "a token near its end, a warned version and a function that is not there, as their answers tell",
     async () => {
-      const soon = Math.floor(Date.now() / 1000) + 10 * 86_400;
+      graph.tokens.add(graph.token, {
+        name: "marketing",
+        scopes: ["ads_read"],
+        expires_at: graph.clock.now() + 10 * 86_400_000,
+      });
       const answered = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
         const path = new URL(String(input)).pathname;
-        if (path.endsWith("/debug_token")) {
-          return Promise.resolve(
-            Response.json({ data: { is_valid: true, expires_at: soon, scopes: [] } }),
-          );
-        }
         if (path.endsWith("/capi-event")) {
           return Promise.resolve(
             Response.json({ message: "not found" }, { status: 404 }),
@@ -207,8 +212,27 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
       ) {
         assert(wrong(findings).includes(expected), `${expected} is not among ${wrong(findings).join(", ")}`);
       }
+      graph.tokens.add(graph.token, { name: "marketing", scopes: ["ads_read"] });
     },
   );
+
+  await t.step("a token of which Meta does not say when it ends", async () => {
+    for (const action of [{ kind: "null_entry" }, { kind: "body", body: { data: { is_valid: true } } }] as const) {
+      const id = graph.faults.add({ match: { route: "debug_token", batched: true }, action });
+      assertEquals(wrong(await checkMeta(patient)), [
+        "warning expiry:meta_capi_access_token",
+        "warning expiry:meta_marketing_api_token",
+      ]);
+      graph.faults.remove(id);
+    }
+  });
+
+  await t.step("a version that is dead for the Marketing API, though the tokens still live under it", async () => {
+    graph.settings.versions = [{ name: "v97.0", marketing_until: "2000-01-01", graph_until: null }];
+    const findings = await checkMeta({ ...patient, env: { ...env, META_API_VERSION: "v97.0" } });
+    assertEquals(wrong(findings), ["error api_version"]);
+    graph.settings.versions = knownVersions();
+  });
 
   await t.step("exit code 1 where something is being lost", async () => {
     const { code, output } = await runDoctor(["--db-url", platform.dbUrl], env);

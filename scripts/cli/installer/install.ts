@@ -32,10 +32,10 @@ export interface InstallResult {
 /** Installs into the repo at `path`. */
 export async function installInto(path: string, options: InstallOptions = {}): Promise<InstallResult> {
   const host = findHost(path);
-  const known: Manifest | null = await readManifest(host);
+  const known: Manifest | null = readManifest(host);
   const sharedDirectory = known?.shared_directory ?? checkSharedDirectory(options.sharedDirectory ?? "shared");
   const payload = (options.payload ?? readPayload)(sharedDirectory);
-  const plan = await planInstallation(host, payload, known, sharedDirectory);
+  const plan = planInstallation(host, payload, known, sharedDirectory);
   const changed = plan.writes.size > 0 || plan.removals.length > 0 || known?.version !== payload.version;
   if (plan.conflicts.length === 0 && changed && !options.dryRun) await carryOut(host, plan, known);
   return { changed, previous_version: known?.version ?? null, plan };

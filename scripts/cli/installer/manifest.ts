@@ -5,9 +5,11 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { exists } from "../../supabase-local/project.ts";
+import { CommandError } from "../errors.ts";
 
 /** Where the manifest is, below the host's root. It belongs in the host's version control. */
 export const MANIFEST_PATH = "supabase/fb-ads.json";
@@ -31,16 +33,21 @@ const ManifestSchema = z.object({
 export type Manifest = z.infer<typeof ManifestSchema>;
 
 /** SHA-256 of a text. */
-export async function digestOf(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Reads the host's manifest; null where nothing was installed. Throws when it is not ours. */
-export async function readManifest(host: string): Promise<Manifest | null> {
+export function readManifest(host: string): Manifest | null {
   const path = join(host, MANIFEST_PATH);
-  if (!exists(path)) return null;
-  return ManifestSchema.parse(JSON.parse(await Deno.readTextFile(path)));
+  if (!existsSync(path)) return null;
+  try {
+    return ManifestSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    throw new CommandError(
+      `${MANIFEST_PATH} is not as the suite wrote it. Take it back from your version control, and run this again.`,
+    );
+  }
 }
 
 /** The manifest as text, in an order that makes small differences. */

@@ -5,8 +5,8 @@
  * @module
  */
 
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { exists } from "../../supabase-local/project.ts";
 import { appendSections, buildFunctionSection, readFunctionSection, separatorOf } from "./config_toml.ts";
 import { digestOf, type Manifest } from "./manifest.ts";
 import type { Payload } from "./payload.ts";
@@ -26,25 +26,25 @@ export interface InstallPlan {
   manifest: Manifest;
 }
 
-async function readIfThere(path: string): Promise<string | null> {
-  return exists(path) ? await Deno.readTextFile(path) : null;
+function readIfThere(path: string): string | null {
+  return existsSync(path) ? readFileSync(path, "utf8") : null;
 }
 
-async function planFile(plan: InstallPlan, host: string, known: Manifest | null, path: string, text: string) {
-  const present = await readIfThere(join(host, path));
-  plan.manifest.files[path] = await digestOf(text);
+function planFile(plan: InstallPlan, host: string, known: Manifest | null, path: string, text: string) {
+  const present = readIfThere(join(host, path));
+  plan.manifest.files[path] = digestOf(text);
   if (present === text) return;
   const written = known?.files[path];
   if (present !== null && written === undefined) {
     plan.conflicts.push(`${path} is a file of yours; it stays as it is.`);
-  } else if (present !== null && await digestOf(present) !== written) {
+  } else if (present !== null && digestOf(present) !== written) {
     plan.conflicts.push(`${path} was changed since it was installed.`);
   } else plan.writes.set(path, text);
 }
 
-async function planMigrations(plan: InstallPlan, host: string, known: Manifest | null, payload: Payload) {
+function planMigrations(plan: InstallPlan, host: string, known: Manifest | null, payload: Payload) {
   const directory = join(host, "supabase/migrations");
-  const present = exists(directory) ? [...Deno.readDirSync(directory)].map((entry) => entry.name) : [];
+  const present = existsSync(directory) ? readdirSync(directory) : [];
   const named = nameMigrations(payload.migrations.map(({ name }) => name), known?.migrations ?? {}, present);
   for (const { name, text } of payload.migrations) {
     const existing = known?.migrations[name];
@@ -52,17 +52,17 @@ async function planMigrations(plan: InstallPlan, host: string, known: Manifest |
     const path = `supabase/migrations/${hostName}`;
     plan.manifest.migrations[name] = hostName;
     if (existing === undefined) plan.new_migrations.push(hostName);
-    else if (known?.files[path] !== undefined && known.files[path] !== await digestOf(text)) {
+    else if (known?.files[path] !== undefined && known.files[path] !== digestOf(text)) {
       plan.conflicts.push(`${path} was installed with other content; a migration that was pushed cannot change.`);
       continue;
     }
-    await planFile(plan, host, known, path, text);
+    planFile(plan, host, known, path, text);
   }
 }
 
-async function planConfig(plan: InstallPlan, host: string, known: Manifest | null, slugs: string[]) {
+function planConfig(plan: InstallPlan, host: string, known: Manifest | null, slugs: string[]) {
   const path = "supabase/config.toml";
-  const config = await Deno.readTextFile(join(host, path));
+  const config = readFileSync(join(host, path), "utf8");
   const added: string[] = [];
   for (const slug of slugs) {
     const present = readFunctionSection(config, slug);
@@ -81,12 +81,12 @@ async function planConfig(plan: InstallPlan, host: string, known: Manifest | nul
 }
 
 /** Works out what installing `payload` into the repo at `host` means. */
-export async function planInstallation(
+export function planInstallation(
   host: string,
   payload: Payload,
   known: Manifest | null,
   shared_directory = "shared",
-): Promise<InstallPlan> {
+): InstallPlan {
   const plan: InstallPlan = {
     writes: new Map(),
     removals: [],
@@ -101,9 +101,9 @@ export async function planInstallation(
       config_separator: known?.config_separator ?? "",
     },
   };
-  await planMigrations(plan, host, known, payload);
-  for (const { path, text } of payload.files) await planFile(plan, host, known, path, text);
-  await planConfig(plan, host, known, payload.slugs);
+  planMigrations(plan, host, known, payload);
+  for (const { path, text } of payload.files) planFile(plan, host, known, path, text);
+  planConfig(plan, host, known, payload.slugs);
   for (const [path, digest] of Object.entries(known?.files ?? {})) {
     if (plan.manifest.files[path] !== undefined) continue;
     // A pushed migration stays, for the database remembers it.
@@ -113,9 +113,9 @@ export async function planInstallation(
       if (name !== undefined) plan.manifest.migrations[name] = path.slice("supabase/migrations/".length);
       continue;
     }
-    const present = await readIfThere(join(host, path));
+    const present = readIfThere(join(host, path));
     if (present === null) continue;
-    if (await digestOf(present) === digest) plan.removals.push(path);
+    if (digestOf(present) === digest) plan.removals.push(path);
     else plan.conflicts.push(`${path} was changed since it was installed, and is no longer part of the suite.`);
   }
   return plan;

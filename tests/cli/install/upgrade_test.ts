@@ -170,3 +170,8 @@ Deno.test("`readPayload()` points the functions at the directory that the host h
   assertEquals(functions.filter(({ text }) => text.includes("../../../shared/")), []);
   assertEquals(files.filter(({ path }) => path.includes(MANIFEST_PATH)), []);
 });
+
+Deno.test("no function that is installed has the name of a React hook, which linters of hosts would take it for", () => {
+  const hooks = readPayload().files.filter(({ path, text }) => path.endsWith(".ts") && /\buse[A-Z]\w*\(/.test(text));
+  assertEquals(hooks.map(({ path }) => path), []);
+});

@@ -20,18 +20,27 @@ import { examine } from "./doctor/examine.ts";
 import { hasErrors, printFindings } from "./doctor/report.ts";
 import { UsageError } from "./errors.ts";
 import { findHost } from "./installer/host_repo.ts";
+import { readManifest } from "./installer/manifest.ts";
 import { readPayload } from "./installer/payload.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF, readTarget } from "./operator/connection.ts";
 import { suiteRoot } from "./suite.ts";
 import { pathFromUser } from "./terminal.ts";
 import { verb } from "./verb.ts";
 
+/** The repo to deploy from: one that the suite was added to, or the suite's own. */
+function findInstalled(path: string): string {
+  if (path === suiteRoot) return path;
+  const host = findHost(path);
+  if (readManifest(host) !== null) return host;
+  throw new UsageError(`The suite is not in ${path} yet: meta-ads add-to ${path}`);
+}
+
 /** The verb. */
 export const deploy = verb("deploy", {
   summary: "bring a hosted project from nothing to running, or up to date",
   examples: [
-    "deploy --project-ref abcdefghijklmnopqrst --path . --dry-run",
-    "deploy --project-ref abcdefghijklmnopqrst --path .",
+    "deploy --project-ref abcdefghijklmnopqrst --dry-run",
+    "deploy --project-ref abcdefghijklmnopqrst --path ../shop",
   ],
   more:
     `${CONNECTION_HELP}With --db-url or DB_URL (dashboard > Connect > Session pooler) migrations and Vault go over that connection.
@@ -42,7 +51,7 @@ Secrets and settings come from the environment, under their names in capitals (M
 })
   .addOption(PROJECT_REF)
   .addOption(DB_URL)
-  .option("--path <repo>", "the repo that the suite was added to (default: the suite's own)")
+  .option("--path <repo>", "the repo that the suite was added to", ".")
   .option("--include-all", "push migrations of yours too that are older than the newest one pushed")
   .option("--dry-run", "say what would be done, and change nothing")
   .action(async (options) => {
@@ -51,7 +60,7 @@ Secrets and settings come from the environment, under their names in capitals (M
     const { url, password } = readTarget(options, env);
     const deployment: Deployment = {
       ref: options.projectRef,
-      workdir: options.path === undefined ? suiteRoot : findHost(pathFromUser(options.path)),
+      workdir: findInstalled(pathFromUser(options.path)),
       db_url: url,
       password,
       include_all: options.includeAll === true,

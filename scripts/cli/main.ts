@@ -28,9 +28,9 @@ const program = new Command("meta-ads")
 Exit code: 0 done, 1 failed, 2 words or environment that make no sense, 130 interrupted.
 
 Examples:
-  meta-ads add-to .                              copy the suite into the repo you are in
-  meta-ads deploy --project-ref <ref> --path .   bring it to the hosted project
-  meta-ads doctor --project-ref <ref>            see whether all is well`,
+  meta-ads add-to .                     copy the suite into the repo you are in
+  meta-ads deploy --project-ref <ref>   bring it to the hosted project
+  meta-ads doctor --project-ref <ref>   see whether all is well`,
   );
 for (const command of [addTo, deploy, doctor, backfill, report, browserClient, uninstall]) program.addCommand(command);
 

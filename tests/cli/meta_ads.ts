@@ -21,7 +21,8 @@ export interface Outcome {
 /** The environment of a command that must know nothing of the one that the tests run in. */
 const BARE = ["PATH", "HOME", "TMPDIR"];
 
-function buildEnv(env: Record<string, string>): Record<string, string> {
+/** An environment with the search path, and beside it these variables alone. */
+export function buildEnv(env: Record<string, string>): Record<string, string> {
   const kept = BARE.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];

@@ -10,12 +10,13 @@ import { connectProject } from "../../../scripts/cli/operator/database.ts";
 import { startPlatform } from "../../../scripts/supabase-local/mod.ts";
 import { startGraphEmulator } from "../../../scripts/meta-emulator/mod.ts";
 import { makeHost } from "../install/fixtures/host.ts";
-import { metaAds } from "../meta_ads.ts";
+import { installPackage } from "../installed_package.ts";
 import { REF, startManagementApi } from "./fixtures/management.ts";
 
 const SLUGS = ["attribute-purchase", "capi-event", "fb-sync-insights", "fb-sync-metadata"];
 
 Deno.test("`npm run deploy` brings a project from nothing to running, again without harm, and never shows a secret", async (t) => {
+  await using installed = await installPackage();
   await using host = await makeHost();
   await installInto(host.path);
   await using graph = await startGraphEmulator({ token: "marketing-token-1", capiToken: "capi-token-1" });
@@ -47,13 +48,14 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     FB_ADS_PROJECT_URL: platform.apiUrl,
     META_GRAPH_URL: graph.url,
   };
+  const run = (words: string[], variables: Record<string, string>) => installed.npx(words, { env: variables });
   const isSecret = [password, platform.secretKey, "marketing-token-1", "capi-token-1"];
   const assertQuiet = (output: string) => {
     for (const secret of isSecret) assert(!output.includes(secret), output);
   };
 
   await t.step("--dry-run changes nothing", async () => {
-    const { code, output } = await metaAds(["deploy", ...args, "--dry-run"], { ...env, ...settings });
+    const { code, output } = await run(["deploy", ...args, "--dry-run"], { ...env, ...settings });
     assertEquals(code, 0, output);
     assertStringIncludes(output, "would set META_PIXEL_ID, FB_ADS_ACCOUNT_IDS");
     assertStringIncludes(output, "would store fb_ads_project_url, fb_ads_function_key, meta_marketing_api_token");
@@ -66,7 +68,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
 
   await t.step("a token that is missing is named, and what is there already stays", async () => {
     const { META_CAPI_ACCESS_TOKEN: _, ...without } = settings;
-    const { code, output } = await metaAds(["deploy", ...args], { ...env, ...without });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...without });
     assertEquals(code, 1);
     assertStringIncludes(output, "Vault has no meta_capi_access_token");
     assertQuiet(output);
@@ -80,7 +82,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     );
 
   await t.step("the whole way", async () => {
-    const { code, output } = await metaAds(["deploy", ...args], { ...env, ...settings });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...settings });
     assertEquals(management.secrets, { META_PIXEL_ID: "800000000000001", FB_ADS_ACCOUNT_IDS: "*" });
     assertEquals([...management.deployed].sort(), SLUGS, output);
     assertEquals(await namesAndValues(), {
@@ -105,7 +107,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
       FB_ADS_PROJECT_URL: platform.apiUrl,
       META_GRAPH_URL: graph.url,
     };
-    const { code, output } = await metaAds(["deploy", ...args], { ...env, ...again });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...again });
     assertEquals(code, 0, output);
     assertStringIncludes(output, "kept meta_marketing_api_token");
     const stored = await namesAndValues();
@@ -133,7 +135,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
   });
 
   await t.step("uninstalling a project takes functions and their secrets too", async () => {
-    const { code, output } = await metaAds(
+    const { code, output } = await run(
       ["uninstall", "--project-ref", REF, "--path", host.path, "--yes"],
       management.env,
     );
@@ -142,5 +144,13 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     assert(management.unset.includes("META_PIXEL_ID"));
     const [found] = await sql`select to_regnamespace('fb_ads')::text as schema`;
     assertEquals(found?.schema, null);
+  });
+
+  await t.step("no child had a secret among its arguments", () => {
+    const calls = installed.cliCalls().map((call) => ` ${call.join(" ")}`);
+    for (const verb of ["link", "db push", "db query", "secrets set", "functions deploy"]) {
+      assert(calls.some((call) => call.includes(` ${verb} `)), verb);
+    }
+    assertQuiet(calls.join("\n"));
   });
 });

@@ -23,8 +23,10 @@ function pinsIn(imports: Record<string, string>): [string, string][] {
   });
 }
 
-const wanted: Record<string, string> =
-  JSON.parse(Deno.readTextFileSync(`${repositoryRoot}/package.json`)).devDependencies;
+const described: Record<"dependencies" | "devDependencies", Record<string, string>> = JSON.parse(
+  Deno.readTextFileSync(`${repositoryRoot}/package.json`),
+);
+const wanted: Record<string, string> = { ...described.dependencies, ...described.devDependencies };
 
 Deno.test("every pin of every deno.json is exact and is the version of package.json", () => {
   const files = ["deno.json", ...listFunctions(repositoryRoot).map((slug) => `supabase/functions/${slug}/deno.json`)];

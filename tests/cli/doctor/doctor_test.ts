@@ -13,19 +13,10 @@ import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
 import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
+import { metaAds } from "../meta_ads.ts";
 
 const PIXEL = "800000000000001";
 const SECRETS = ["emulator-marketing-token", "emulator-capi-token"];
-
-async function runDoctor(args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/cli/doctor.ts", ...args],
-    cwd: repositoryRoot,
-    env,
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
 
 const wrong = (findings: Finding[]) =>
   findings.filter(({ severity }) => severity !== "ok").map(({ check, severity }) => `${severity} ${check}`).sort();
@@ -148,14 +139,17 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   });
 
   await t.step("--json says so, exit code 0; no secret is in it", async () => {
-    const { code, output } = await runDoctor(["--json", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--json"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 0, output);
     assertEquals(JSON.parse(output).ok, true);
     for (const secret of [...SECRETS, platform.secretKey]) assert(!output.includes(secret));
   });
 
   await t.step("--send-test-event goes all the way", async () => {
-    const { code, output } = await runDoctor(["--send-test-event", "TEST123", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--send-test-event", "TEST123"], {
+      ...env,
+      DB_URL: platform.dbUrl,
+    });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
     assertStringIncludes(output, "Test events, with code TEST123");
@@ -235,7 +229,7 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   });
 
   await t.step("exit code 1 where something is being lost", async () => {
-    const { code, output } = await runDoctor(["--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 1);
     assertStringIncludes(output, "ERROR    function:capi-event");
     assertStringIncludes(output, "to mend: ");
@@ -244,11 +238,9 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
 
 Deno.test("the doctor says so when the database cannot be reached, or the suite is not there", async (t) => {
   await t.step("no database", async () => {
-    const { code, output } = await runDoctor([
-      "--json",
-      "--db-url",
-      "postgresql://postgres:hidden@127.0.0.1:1/postgres",
-    ], {});
+    const { code, output } = await metaAds(["doctor", "--json"], {
+      DB_URL: "postgresql://postgres:hidden@127.0.0.1:1/postgres",
+    });
     assertEquals(code, 1);
     const [finding] = JSON.parse(output).findings;
     assertEquals([finding.check, finding.severity], ["database", "error"]);
@@ -263,6 +255,6 @@ Deno.test("the doctor says so when the database cannot be reached, or the suite 
   });
 
   await t.step("no such option", async () => {
-    assertEquals((await runDoctor(["--what"], {})).code, 2);
+    assertEquals((await metaAds(["doctor", "--what"])).code, 2);
   });
 });

@@ -262,7 +262,8 @@ returns text language plpgsql stable security definer set search_path = pg_catal
 begin
   if fb_read_secret.name is null
     or fb_read_secret.name !~
-      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
+      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|meta_(marketing|capi)_app_secret'
+        '|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
   return (
@@ -275,8 +276,8 @@ $$;
 
 comment on function public.fb_read_secret(text) is
   'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, '
-  'meta_capi_access_token_<pixel id> or fb_ads_alert_webhook; null where it is not stored, an error (22023) for any '
-  'other name.';
+  'meta_capi_access_token_<pixel id>, meta_marketing_app_secret, meta_capi_app_secret or fb_ads_alert_webhook; null '
+  'where it is not stored, an error (22023) for any other name.';
 
 create function fb_ads.token_fingerprint(token text)
 returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -412,9 +413,7 @@ create function fb_ads.upsert_accounts(rows jsonb)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with incoming as (
     select distinct on (r.fb_account_id) r.*
-    from jsonb_to_recordset(rows) as r (
-      fb_account_id text, name text, currency text, timezone_name text, status text, configured boolean
-    )
+    from jsonb_populate_recordset(null::public.ad_accounts, rows) as r
     order by r.fb_account_id
   ),
   written as (
@@ -543,10 +542,7 @@ create function fb_ads.upsert_campaigns(account_id uuid, rows jsonb, dropped tex
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with incoming as (
     select distinct on (r.fb_campaign_id) r.*
-    from jsonb_to_recordset(rows) as r (
-      fb_campaign_id text, name text, objective text, status text, effective_status text,
-      start_time timestamptz, stop_time timestamptz
-    )
+    from jsonb_populate_recordset(null::public.ad_campaigns, rows) as r
     order by r.fb_campaign_id
   ),
   -- A refused field keeps what was known before.
@@ -721,11 +717,19 @@ comment on function fb_ads.upsert_adsets(uuid, jsonb, text[]) is
   'Stores a set of ad sets of one account; budgets come in major units. Their campaigns must be stored (see '
   'stub_campaigns). Returns how many rows it wrote.';
 
+create type fb_ads.ad_path as (
+  fb_campaign_id text,
+  fb_adset_id text,
+  fb_ad_id text
+);
+
+comment on type fb_ads.ad_path is 'Meta''s ids of an ad and of what stands above it.';
+
 create function fb_ads.stub_adsets(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into public.ad_adsets (account_id, campaign_id, fb_adset_id)
   select distinct on (r.fb_adset_id) stub_adsets.account_id, c.id, r.fb_adset_id
-  from jsonb_to_recordset(rows) as r (fb_adset_id text, fb_campaign_id text)
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r
   join public.ad_campaigns as c on c.fb_campaign_id = r.fb_campaign_id
   where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)
   order by r.fb_adset_id
@@ -853,7 +857,7 @@ create function fb_ads.stub_ads(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into public.ad_ads (id, account_id, adset_id, fb_ad_id)
   select distinct on (r.fb_ad_id) fb_ads.ad_key(stub_ads.account_id), stub_ads.account_id, s.id, r.fb_ad_id
-  from jsonb_to_recordset(rows) as r (fb_ad_id text, fb_adset_id text)
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r
   join public.ad_adsets as s on s.fb_adset_id = r.fb_adset_id
   where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
   order by r.fb_ad_id
@@ -1229,6 +1233,17 @@ comment on function fb_ads.park_sync_jobs(text, text, text, double precision, js
   'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most '
   'a day; a longer parking is never shortened. Returns its end.';
 
+create type fb_ads.quota_usage as (
+  scope text,
+  key text,
+  use_case text,
+  usage_percent numeric,
+  regain_seconds double precision,
+  access_tier text
+);
+
+comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of one quota.';
+
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
@@ -1236,9 +1251,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
     r.access_tier
-  from jsonb_to_recordset(usage) as r (
-    scope text, key text, use_case text, usage_percent numeric, regain_seconds double precision, access_tier text
-  )
+  from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope in ('app', 'account') and r.key is not null
   order by r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent desc nulls last
   on conflict (scope, key, use_case) do update set
@@ -1251,7 +1264,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 
   -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
   select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
-  from jsonb_to_recordset(usage) as r (scope text, key text, use_case text, regain_seconds double precision)
+  from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
   group by r.scope, r.key, r.use_case
   order by r.key, r.use_case;
@@ -2563,7 +2576,7 @@ begin
       where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
     )
   into campaigns, adsets, ads
-  from jsonb_to_recordset(rows) as r (fb_campaign_id text, fb_adset_id text, fb_ad_id text);
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r;
 
   perform fb_ads.stub_campaigns(job.account_id, campaigns);
   perform fb_ads.stub_adsets(job.account_id, rows);
@@ -4107,32 +4120,42 @@ $$;
 comment on function fb_ads.hold_deliveries(text[]) is
   'Marks what waits for these pixels as blocked, at most 20,000 a call.';
 
+create type fb_ads.pixel_token as (
+  pixel_id text,
+  token_fingerprint text
+);
+
+comment on type fb_ads.pixel_token is
+  'A pixel, and the name of the token that Vault has for it; null where it has none.';
+
 create function fb_ads.resume_pixels(pixels jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   insert into fb_ads.pixels (pixel_id)
   select given.pixel_id
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   on conflict (pixel_id) do nothing;
 
   -- Vault has another token than the one that Meta refused.
   update fb_ads.pixels as pixel
   set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null,
     fbtrace_id = null, reason = null, updated_at = now()
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
     and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '');
 
   -- Vault has none at all.
   update fb_ads.pixels as pixel
   set state = 'blocked', blocked_at = now(), blocked_token = '', reason = 'no_token', updated_at = now()
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'open' and given.token_fingerprint is null;
 
   perform fb_ads.free_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
     where pixel.state = 'open'
-      and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
+      and pixel.pixel_id in (
+        select given.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
+      )
   ));
   perform fb_ads.hold_deliveries(
     array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')
@@ -4444,9 +4467,9 @@ returns table (
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select
-    given.place, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source, given.content,
-    given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest, given.person_digests,
-    given.consent,
+    given.ordinality, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source,
+    given.content, given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest,
+    given.person_digests, given.consent,
     -- An event's second lasts to its end; no consent is of the future.
     case
       when given.consent is not null
@@ -4463,10 +4486,7 @@ set search_path = pg_catalog, pg_temp as $$
       browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text,
       consent_since double precision, test_event_code text, fbc_is_built boolean
     )
-  ) with ordinality as given (
-    event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest,
-    browser_digest, person_digests, consent, consent_since, test_event_code, fbc_is_built, place
-  )
+  ) with ordinality as given
   cross join fb_ads.settings as settings;
 $$;
 
@@ -5752,7 +5772,9 @@ begin
   for given in
     select pixel.pixel_id as id, pixel.state
     from fb_ads.pixels as pixel
-    where pixel.pixel_id in (select wanted.pixel_id from jsonb_to_recordset(pixels) as wanted (pixel_id text))
+    where pixel.pixel_id in (
+        select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
+      )
       and (pixel.parked_until is null or pixel.parked_until <= now())
       and (
         pixel.state = 'open'
@@ -7771,13 +7793,31 @@ comment on function fb_ads.is_sale(jsonb) is
   'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
   'counts: it is paid, or was and is refunded or charged back.';
 
-create function fb_ads.sales_to_judge(refs text[], digests jsonb)
-returns table (
-  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz,
-  checkout_at timestamptz, conversion_value numeric, currency text, reversed_value numeric, is_denied boolean,
-  is_unconsented boolean, user_digest text, browser_digest text, fbc_digest text, email_digests text[],
+create type fb_ads.sale as (
+  transaction_ref text,
+  user_ref text,
+  user_id uuid,
+  transaction_id uuid,
+  source text,
+  completed_at timestamptz,
+  checkout_at timestamptz,
+  conversion_value numeric,
+  currency text,
+  reversed_value numeric,
+  is_denied boolean,
+  is_unconsented boolean,
+  user_digest text,
+  browser_digest text,
+  fbc_digest text,
+  email_digests text[],
   phone_digests text[]
-) language sql stable security invoker
+);
+
+comment on type fb_ads.sale is
+  'A paid sale with the digests that identify its buyer, browser and click. One attribution works on a list of them.';
+
+create function fb_ads.sales_to_judge(refs text[], digests jsonb)
+returns setof fb_ads.sale language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
     listed.sale ->> 'transaction_ref',
@@ -7858,10 +7898,7 @@ create function fb_ads.links_of_sales(sales jsonb)
 returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
-    select * from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text,
-      fbc_digest text, email_digests text[], phone_digests text[]
-    )
+    select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied
   ),
   person as (
@@ -8032,9 +8069,7 @@ returns table (
 set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
     select sale.*, settings.attribution_window, settings.attribution_lookup_patience, settings.click_retention
-    from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, checkout_at timestamptz, user_digest text
-    )
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     cross join fb_ads.settings as settings
   ),
   matched as (
@@ -8098,7 +8133,7 @@ returns table (
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as (
-    select * from jsonb_to_recordset(sales) as sale (transaction_ref text, is_denied boolean, is_unconsented boolean)
+    select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
   touch as materialized (select * from fb_ads.touches_of_sales(sales)),
   candidate as (
@@ -8247,7 +8282,7 @@ begin
   set attribution_done = true
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
     and exists (
-      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
   -- Not in the view, or not paid: a sale that never was one, after a week.
@@ -8256,7 +8291,7 @@ begin
     attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
     and not exists (
-      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
   update fb_ads.attribution_results as result
@@ -8264,7 +8299,7 @@ begin
   where result.transaction_ref = any (refs) and result.due_at is not null
     and not exists (
       select
-      from jsonb_to_recordset(sales) as sale (transaction_ref text)
+      from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
       where sale.transaction_ref = result.transaction_ref
     );
 end;
@@ -8369,14 +8404,14 @@ create function fb_ads.store_attributions(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   delete from public.ad_attributions as attribution
-  using jsonb_to_recordset(sales) as sale (transaction_ref text)
+  using jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   join fb_ads.attribution_results as result
     on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
   where attribution.transaction_ref = sale.transaction_ref;
 
   with given as (
     select *
-    from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
   hosts as materialized (
     select
@@ -8444,13 +8479,11 @@ begin
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
       'seen_at', sale.checkout_at
     )), '[]')
-    from jsonb_to_recordset(sales) as sale (
-      is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
-    )
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied and sale.user_digest is not null
   )), '{}');
   perform fb_ads.lock_results(
-    array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met
+    array(select sale.transaction_ref from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale), met
   );
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
@@ -8489,7 +8522,7 @@ begin
       'unattributed', count(*) filter (where result.outcome = 'unattributed'),
       'waiting', count(*) filter (where result.outcome = 'waiting')
     )
-    from jsonb_to_recordset(sales) as sale (transaction_ref text)
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     join fb_ads.attribution_results as result on result.transaction_ref = sale.transaction_ref
   );
 end;

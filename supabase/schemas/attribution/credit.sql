@@ -32,14 +32,14 @@ create function fb_ads.store_attributions(sales jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   delete from public.ad_attributions as attribution
-  using jsonb_to_recordset(sales) as sale (transaction_ref text)
+  using jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   join fb_ads.attribution_results as result
     on result.transaction_ref = sale.transaction_ref and result.outcome <> 'attributed'
   where attribution.transaction_ref = sale.transaction_ref;
 
   with given as (
     select *
-    from jsonb_to_recordset(sales) as sale (transaction_ref text, user_ref text, user_id uuid, transaction_id uuid)
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
   hosts as materialized (
     select
@@ -107,13 +107,11 @@ begin
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
       'seen_at', sale.checkout_at
     )), '[]')
-    from jsonb_to_recordset(sales) as sale (
-      is_denied boolean, user_digest text, browser_digest text, fbc_digest text, checkout_at timestamptz
-    )
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied and sale.user_digest is not null
   )), '{}');
   perform fb_ads.lock_results(
-    array(select sale.transaction_ref from jsonb_to_recordset(sales) as sale (transaction_ref text)), met
+    array(select sale.transaction_ref from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale), met
   );
   if cardinality(met) > 0 then
     perform fb_ads.revise_sales(met, null);
@@ -152,7 +150,7 @@ begin
       'unattributed', count(*) filter (where result.outcome = 'unattributed'),
       'waiting', count(*) filter (where result.outcome = 'waiting')
     )
-    from jsonb_to_recordset(sales) as sale (transaction_ref text)
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     join fb_ads.attribution_results as result on result.transaction_ref = sale.transaction_ref
   );
 end;

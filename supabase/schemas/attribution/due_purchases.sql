@@ -51,7 +51,7 @@ begin
   set attribution_done = true
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
     and exists (
-      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
   -- Not in the view, or not paid: a sale that never was one, after a week.
@@ -60,7 +60,7 @@ begin
     attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
   where event.event_name = 'Purchase' and event.event_id = any (refs) and not event.attribution_done
     and not exists (
-      select from jsonb_to_recordset(sales) as sale (transaction_ref text) where sale.transaction_ref = event.event_id
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
   update fb_ads.attribution_results as result
@@ -68,7 +68,7 @@ begin
   where result.transaction_ref = any (refs) and result.due_at is not null
     and not exists (
       select
-      from jsonb_to_recordset(sales) as sale (transaction_ref text)
+      from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
       where sale.transaction_ref = result.transaction_ref
     );
 end;

@@ -12,9 +12,7 @@ returns table (
 set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
     select sale.*, settings.attribution_window, settings.attribution_lookup_patience, settings.click_retention
-    from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, checkout_at timestamptz, user_digest text
-    )
+    from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     cross join fb_ads.settings as settings
   ),
   matched as (
@@ -78,7 +76,7 @@ returns table (
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as (
-    select * from jsonb_to_recordset(sales) as sale (transaction_ref text, is_denied boolean, is_unconsented boolean)
+    select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
   touch as materialized (select * from fb_ads.touches_of_sales(sales)),
   candidate as (

@@ -6,10 +6,7 @@ create function fb_ads.links_of_sales(sales jsonb)
 returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
-    select * from jsonb_to_recordset(sales) as sale (
-      transaction_ref text, completed_at timestamptz, is_denied boolean, user_digest text, browser_digest text,
-      fbc_digest text, email_digests text[], phone_digests text[]
-    )
+    select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied
   ),
   person as (

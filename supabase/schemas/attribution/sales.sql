@@ -44,13 +44,31 @@ comment on function fb_ads.is_sale(jsonb) is
   'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
   'counts: it is paid, or was and is refunded or charged back.';
 
-create function fb_ads.sales_to_judge(refs text[], digests jsonb)
-returns table (
-  transaction_ref text, user_ref text, user_id uuid, transaction_id uuid, source text, completed_at timestamptz,
-  checkout_at timestamptz, conversion_value numeric, currency text, reversed_value numeric, is_denied boolean,
-  is_unconsented boolean, user_digest text, browser_digest text, fbc_digest text, email_digests text[],
+create type fb_ads.sale as (
+  transaction_ref text,
+  user_ref text,
+  user_id uuid,
+  transaction_id uuid,
+  source text,
+  completed_at timestamptz,
+  checkout_at timestamptz,
+  conversion_value numeric,
+  currency text,
+  reversed_value numeric,
+  is_denied boolean,
+  is_unconsented boolean,
+  user_digest text,
+  browser_digest text,
+  fbc_digest text,
+  email_digests text[],
   phone_digests text[]
-) language sql stable security invoker
+);
+
+comment on type fb_ads.sale is
+  'A paid sale with the digests that identify its buyer, browser and click. One attribution works on a list of them.';
+
+create function fb_ads.sales_to_judge(refs text[], digests jsonb)
+returns setof fb_ads.sale language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
     listed.sale ->> 'transaction_ref',

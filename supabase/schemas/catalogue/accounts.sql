@@ -42,9 +42,7 @@ create function fb_ads.upsert_accounts(rows jsonb)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with incoming as (
     select distinct on (r.fb_account_id) r.*
-    from jsonb_to_recordset(rows) as r (
-      fb_account_id text, name text, currency text, timezone_name text, status text, configured boolean
-    )
+    from jsonb_populate_recordset(null::public.ad_accounts, rows) as r
     order by r.fb_account_id
   ),
   written as (

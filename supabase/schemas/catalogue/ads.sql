@@ -114,7 +114,7 @@ create function fb_ads.stub_ads(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into public.ad_ads (id, account_id, adset_id, fb_ad_id)
   select distinct on (r.fb_ad_id) fb_ads.ad_key(stub_ads.account_id), stub_ads.account_id, s.id, r.fb_ad_id
-  from jsonb_to_recordset(rows) as r (fb_ad_id text, fb_adset_id text)
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r
   join public.ad_adsets as s on s.fb_adset_id = r.fb_adset_id
   where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
   order by r.fb_ad_id

@@ -110,11 +110,19 @@ comment on function fb_ads.upsert_adsets(uuid, jsonb, text[]) is
   'Stores a set of ad sets of one account; budgets come in major units. Their campaigns must be stored (see '
   'stub_campaigns). Returns how many rows it wrote.';
 
+create type fb_ads.ad_path as (
+  fb_campaign_id text,
+  fb_adset_id text,
+  fb_ad_id text
+);
+
+comment on type fb_ads.ad_path is 'Meta''s ids of an ad and of what stands above it.';
+
 create function fb_ads.stub_adsets(account_id uuid, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into public.ad_adsets (account_id, campaign_id, fb_adset_id)
   select distinct on (r.fb_adset_id) stub_adsets.account_id, c.id, r.fb_adset_id
-  from jsonb_to_recordset(rows) as r (fb_adset_id text, fb_campaign_id text)
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r
   join public.ad_campaigns as c on c.fb_campaign_id = r.fb_campaign_id
   where not exists (select from public.ad_adsets as s where s.fb_adset_id = r.fb_adset_id)
   order by r.fb_adset_id

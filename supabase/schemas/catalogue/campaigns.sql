@@ -41,10 +41,7 @@ create function fb_ads.upsert_campaigns(account_id uuid, rows jsonb, dropped tex
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with incoming as (
     select distinct on (r.fb_campaign_id) r.*
-    from jsonb_to_recordset(rows) as r (
-      fb_campaign_id text, name text, objective text, status text, effective_status text,
-      start_time timestamptz, stop_time timestamptz
-    )
+    from jsonb_populate_recordset(null::public.ad_campaigns, rows) as r
     order by r.fb_campaign_id
   ),
   -- A refused field keeps what was known before.

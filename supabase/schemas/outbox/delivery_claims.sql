@@ -50,7 +50,9 @@ begin
   for given in
     select pixel.pixel_id as id, pixel.state
     from fb_ads.pixels as pixel
-    where pixel.pixel_id in (select wanted.pixel_id from jsonb_to_recordset(pixels) as wanted (pixel_id text))
+    where pixel.pixel_id in (
+        select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
+      )
       and (pixel.parked_until is null or pixel.parked_until <= now())
       and (
         pixel.state = 'open'

@@ -8,9 +8,9 @@ returns table (
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select
-    given.place, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source, given.content,
-    given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest, given.person_digests,
-    given.consent,
+    given.ordinality, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source,
+    given.content, given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest,
+    given.person_digests, given.consent,
     -- An event's second lasts to its end; no consent is of the future.
     case
       when given.consent is not null
@@ -27,10 +27,7 @@ set search_path = pg_catalog, pg_temp as $$
       browser_data jsonb, order_id text, user_digest text, browser_digest text, person_digests text[], consent text,
       consent_since double precision, test_event_code text, fbc_is_built boolean
     )
-  ) with ordinality as given (
-    event_name, event_id, event_time, action_source, content, user_data, browser_data, order_id, user_digest,
-    browser_digest, person_digests, consent, consent_since, test_event_code, fbc_is_built, place
-  )
+  ) with ordinality as given
   cross join fb_ads.settings as settings;
 $$;
 

@@ -74,32 +74,42 @@ $$;
 comment on function fb_ads.hold_deliveries(text[]) is
   'Marks what waits for these pixels as blocked, at most 20,000 a call.';
 
+create type fb_ads.pixel_token as (
+  pixel_id text,
+  token_fingerprint text
+);
+
+comment on type fb_ads.pixel_token is
+  'A pixel, and the name of the token that Vault has for it; null where it has none.';
+
 create function fb_ads.resume_pixels(pixels jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   insert into fb_ads.pixels (pixel_id)
   select given.pixel_id
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   on conflict (pixel_id) do nothing;
 
   -- Vault has another token than the one that Meta refused.
   update fb_ads.pixels as pixel
   set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, code = null, subcode = null,
     fbtrace_id = null, reason = null, updated_at = now()
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'blocked'
     and given.token_fingerprint is not null and given.token_fingerprint <> coalesce(pixel.blocked_token, '');
 
   -- Vault has none at all.
   update fb_ads.pixels as pixel
   set state = 'blocked', blocked_at = now(), blocked_token = '', reason = 'no_token', updated_at = now()
-  from jsonb_to_recordset(pixels) as given (pixel_id text, token_fingerprint text)
+  from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'open' and given.token_fingerprint is null;
 
   perform fb_ads.free_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
     where pixel.state = 'open'
-      and pixel.pixel_id in (select given.pixel_id from jsonb_to_recordset(pixels) as given (pixel_id text))
+      and pixel.pixel_id in (
+        select given.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
+      )
   ));
   perform fb_ads.hold_deliveries(
     array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')

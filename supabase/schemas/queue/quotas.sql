@@ -103,6 +103,17 @@ comment on function fb_ads.park_sync_jobs(text, text, text, double precision, js
   'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most '
   'a day; a longer parking is never shortened. Returns its end.';
 
+create type fb_ads.quota_usage as (
+  scope text,
+  key text,
+  use_case text,
+  usage_percent numeric,
+  regain_seconds double precision,
+  access_tier text
+);
+
+comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of one quota.';
+
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
@@ -110,9 +121,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
     r.access_tier
-  from jsonb_to_recordset(usage) as r (
-    scope text, key text, use_case text, usage_percent numeric, regain_seconds double precision, access_tier text
-  )
+  from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope in ('app', 'account') and r.key is not null
   order by r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent desc nulls last
   on conflict (scope, key, use_case) do update set
@@ -125,7 +134,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 
   -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
   select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
-  from jsonb_to_recordset(usage) as r (scope text, key text, use_case text, regain_seconds double precision)
+  from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
   group by r.scope, r.key, r.use_case
   order by r.key, r.use_case;

@@ -18,7 +18,7 @@ begin
       where not exists (select from public.ad_ads as a where a.fb_ad_id = r.fb_ad_id)
     )
   into campaigns, adsets, ads
-  from jsonb_to_recordset(rows) as r (fb_campaign_id text, fb_adset_id text, fb_ad_id text);
+  from jsonb_populate_recordset(null::fb_ads.ad_path, rows) as r;
 
   perform fb_ads.stub_campaigns(job.account_id, campaigns);
   perform fb_ads.stub_adsets(job.account_id, rows);

@@ -76,6 +76,7 @@ export function startGraphEmulator(options: EmulatorOptions = {}): Promise<Graph
   });
   const close = (): Promise<void> => {
     closing.abort();
+    context.faults.clear();
     return listener.close();
   };
   const running = { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close };

@@ -90,7 +90,7 @@ function controlFaults({ faults }: GraphContext, { method, segments, body }: Con
 }
 
 const ACTIONS = new Set(
-  "error body truncate html text empty reset cut hang slow headers short_page null_entry report".split(" "),
+  "error body truncate html text empty reset cut hang slow hold headers short_page null_entry report".split(" "),
 );
 
 /** Decodes a rule. Its members are checked as far as a typing error would otherwise act silently. */

@@ -249,14 +249,14 @@ Deno.test("a reset, a cut and a hang end the connection, with or without the eff
 
 Deno.test("the ledger counts what is in flight and never holds a token", async () => {
   await using emulator = await start();
-  emulator.settings.latency_ms = { min: 30, max: 30 };
+  const hold = emulator.faults.add({ action: { kind: "hold" } });
   const account = firstAccount(emulator);
   const other = emulator.world.accounts[1]?.plan.account_id ?? "";
-  await Promise.all([
-    read(emulator, `act_${account}`),
-    read(emulator, `act_${account}/ads`),
-    read(emulator, `act_${other}`),
-  ]);
+  const third = emulator.ledger.whenCalled(({ seq }) => seq === 3);
+  const answers = [`act_${account}`, `act_${account}/ads`, `act_${other}`].map((path) => read(emulator, path));
+  await third;
+  emulator.faults.remove(hold);
+  await Promise.all(answers);
   assertEquals(emulator.ledger.maxInFlight(account), 2);
   assertEquals(emulator.ledger.maxInFlight(other), 1);
   assertEquals(emulator.ledger.maxInFlight(), 3);

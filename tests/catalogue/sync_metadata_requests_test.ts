@@ -84,15 +84,14 @@ Deno.test("fb-sync-metadata answers bad requests clearly and starts nothing", as
   });
 
   await t.step("Prefer: respond-async answers 202 at once and works on", async () => {
-    graph.settings.latency_ms = { min: 150, max: 200 };
+    const hold = graph.faults.add({ action: { kind: "hold" } });
     const response = await platform.invoke(SLUG, {}, { Prefer: "respond-async" });
     assertEquals(response.status, 202);
     const { run_id, ...rest } = await response.json();
     assertEquals(rest, {});
-    // Seven calls of 150 ms each are before it.
     const [run] = await platform.sql`select finished_at from fb_ads.sync_runs where id = ${run_id}`;
     assertEquals(run?.finished_at, null);
-    graph.settings.latency_ms = { min: 0, max: 0 };
+    graph.faults.remove(hold);
     await until("the run has ended", async () => {
       const rows = await platform.sql`select from fb_ads.sync_runs where id = ${run_id} and finished_at is not null`;
       return rows.length > 0;

@@ -111,7 +111,7 @@ export async function benchCapiLoad(seconds = 60): Promise<Figure[]> {
       const rows = await platform
         .sql`select from fb_ads.event_deliveries where state in ('pending', 'sending') limit 1`;
       return rows.length === 0;
-    }, 120_000);
+    });
     return measured;
   };
   const bare = await measure("./bare_insert.ts", "bare");

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { clockEnvironment } from "./clock.mjs";
 import { installMissing } from "./install.mjs";
 
 const PARENT_LOOK_MS = 300;
@@ -28,7 +29,7 @@ const direct = [NO_PROXY, "127.0.0.1", "localhost", "::1"].filter(Boolean).join(
 
 const child = spawn(binary, process.argv.slice(2), {
   stdio: "inherit",
-  env: { ...process.env, NO_PROXY: direct, no_proxy: direct },
+  env: { ...process.env, ...clockEnvironment(process.env), NO_PROXY: direct, no_proxy: direct },
 });
 let stopping = false;
 

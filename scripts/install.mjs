@@ -15,10 +15,10 @@ function isInstalled([name, wanted]) {
   return existsSync(path) && readJson(path).version.replace(/^v/, "") === wanted.replace(/^npm:.*@/, "");
 }
 
-/** Installs the development packages unless all are there in the versions wanted; ends the process when it cannot. */
+/** Installs the packages unless all are there in the versions wanted; ends the process when it cannot. */
 export function installMissing() {
-  const { devDependencies } = readJson(join(root, "package.json"));
-  if (Object.entries(devDependencies).every(isInstalled)) return;
+  const { dependencies, devDependencies } = readJson(join(root, "package.json"));
+  if (Object.entries({ ...dependencies, ...devDependencies }).every(isInstalled)) return;
   console.error("Installing the development packages …");
   const options = ["install", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;

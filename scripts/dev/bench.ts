@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { benchAttribution } from "./bench/attribution_clicks.ts";
 import { benchViews } from "./bench/attribution_views.ts";
 import { benchCapiCpu } from "./bench/capi_cpu.ts";
@@ -28,7 +29,12 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   views: benchViews,
 };
 
-const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+const names = readArguments({
+  call: "npm run bench -- [name...]",
+  does: `Measures the figures with their goals: ${Object.keys(BENCHES).join(", ")}.`,
+  takesNames: true,
+});
+const wanted = names.length > 0 ? names : Object.keys(BENCHES);
 const unknown = wanted.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
   console.error(`no such bench: ${unknown.join(", ")}; there are: ${Object.keys(BENCHES).join(", ")}`);

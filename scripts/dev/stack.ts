@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { readProjectEnvironment } from "../supabase-local/environment.ts";
 import { PlatformError, startPlatform } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
@@ -29,6 +30,10 @@ function milliseconds(name: string): number | undefined {
 }
 
 async function main(): Promise<void> {
+  readArguments({
+    call: "npm run stack",
+    does: "Boots the local platform alone, prints its addresses, and runs until interrupted.",
+  });
   const interrupted = untilInterrupted();
   const { functionEnv, vault } = readProjectEnvironment(Deno.env.toObject());
   const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault);

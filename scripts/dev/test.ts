@@ -7,6 +7,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { exists } from "../supabase-local/project.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 import { Reaper } from "../supabase-local/reaper.ts";
@@ -67,8 +68,7 @@ async function run(reaper: Reaper, { name, args }: Step): Promise<Outcome> {
   return { passed: Number(counts[1]), failed: success ? failed : Math.max(failed, 1) };
 }
 
-async function main(reaper: Reaper): Promise<number> {
-  const paths = Deno.args.filter((arg) => !arg.startsWith("-"));
+async function main(reaper: Reaper, paths: string[]): Promise<number> {
   const steps = paths.length > 0 ? [testStep(paths)] : [...staticSteps(), testStep(["tests", "scripts"])];
   const total: Outcome = { passed: 0, failed: 0 };
   const failures: string[] = [];
@@ -83,8 +83,13 @@ async function main(reaper: Reaper): Promise<number> {
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
+const paths = readArguments({
+  call: "npm test -- [path...]",
+  does: "Runs every check and test, or only the tests below the paths.",
+  takesNames: true,
+});
 untilInterrupted().then(() => Deno.exit(130));
 const reaper = new Reaper();
-const code = await main(reaper);
+const code = await main(reaper, paths);
 await reaper.end();
 Deno.exit(code);

@@ -8,6 +8,7 @@ export { type EmulatorOptions, type GraphEmulator, startGraphEmulator } from "./
 export type { FaultAction, FaultMatch, FaultRule, ReportOutcome } from "./faults.ts";
 export type { LedgerEntry } from "./ledger.ts";
 export type { HeaderMode, Settings } from "./settings.ts";
+export { type GraphVersion, knownVersions } from "./versions.ts";
 export { type AccountPlan, AdAccount } from "./world/account.ts";
 export { bigAccountWorld, currenciesWorld, manyAccountsWorld, planAccount, smallWorld } from "./world/presets.ts";
 export { type TrueRow, trueRows, trueSpend } from "./world/truth.ts";

@@ -5,10 +5,11 @@
 
 import type { GraphContext, Visit } from "./context.ts";
 import { refusal } from "./error_catalogue.ts";
-import { project, requestedFields } from "./fields.ts";
+import { type NodeFields, project, requestedFields } from "./fields.ts";
 import { type GraphAnswer } from "./graph_call.ts";
 import { readText } from "./json_value.ts";
 import { answerNode, missing, requireKnownAccount } from "./lists.ts";
+import type { Token } from "./tokens.ts";
 import { ACCOUNT_FIELDS, CREATIVE_FIELDS } from "./world/node_fields.ts";
 
 /** Answers `act_X`. */
@@ -34,9 +35,15 @@ export function readObject(context: GraphContext, visit: Visit): GraphAnswer {
   return { status: 200, body: answerNode(account, node, fields, refusedFields) };
 }
 
-/** Answers `me`. */
+const ME_FIELDS: NodeFields<Token> = {
+  type: "User",
+  defaults: ["id", "name"],
+  fields: { id: () => "10100000000000042", name: ({ name }) => name },
+};
+
+/** Answers `me`: whose token it is. */
 export function readMe(_context: GraphContext, visit: Visit): GraphAnswer {
-  return { status: 200, body: { id: "10100000000000042", name: visit.token.name } };
+  return { status: 200, body: project(visit.token, ME_FIELDS, requestedFields(visit.call), {}, new Set()) };
 }
 
 /** Answers `me/permissions`: what the token's user has granted. */

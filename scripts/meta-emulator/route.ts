@@ -45,6 +45,21 @@ export interface Route {
 
 const EDGES = new Set<string>(["campaigns", "adsets", "ads"]);
 
+const GRAPH_ROUTES: ReadonlySet<RouteName> = new Set<RouteName>([
+  "batch",
+  "multi_read",
+  "debug_token",
+  "me",
+  "me.permissions",
+  "pixel",
+  "events",
+]);
+
+/** Tells whose clock a route's versions follow: the Marketing API's, or that of the rest of Graph. */
+export function versionClock({ name }: Route): "marketing" | "graph" {
+  return GRAPH_ROUTES.has(name) ? "graph" : "marketing";
+}
+
 /** Names the route of a call. */
 export function findRoute(call: GraphCall, world: World, reports: ReportBook): Route {
   const [target = "", edge = ""] = call.segments;

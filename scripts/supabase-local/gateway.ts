@@ -100,8 +100,9 @@ async function answerRest(
   const headers = forwardedHeaders(request.headers);
   headers.delete("apikey");
   const token = bearer(request);
-  const ownToken = token && keys.roleOf(token) === null;
-  headers.set("authorization", `Bearer ${ownToken ? token : await keys.roleToken(role)}`);
+  const claims = token && keys.roleOf(token) === null ? await keys.readUserToken(token) : { role };
+  if (!claims) return Response.json({ code: "PGRST301", message: "JWT expired" }, { status: 401 });
+  headers.set("authorization", `Bearer ${await keys.postgrestToken(claims)}`);
   url.searchParams.delete("apikey");
   const response = await fetch(`${postgrestUrl}${url.pathname.slice("/rest/v1".length) || "/"}${url.search}`, {
     method: request.method,
@@ -134,7 +135,7 @@ async function answerFunction(
       });
     }
     const token = bearer(request);
-    const accepted = keys.roleOf(presented) !== null || (token !== null && await keys.verifyUserToken(token));
+    const accepted = keys.roleOf(presented) !== null || (token !== null && await keys.readUserToken(token) !== null);
     if (!accepted) {
       return Response.json({ code: "UNAUTHORIZED_INVALID_JWT_FORMAT", message: "Invalid JWT" }, { status: 401 });
     }

@@ -1,6 +1,9 @@
 /**
- * API keys and tokens of one platform, random each time: publishable and secret keys as on Supabase, the short-lived role
- * tokens that only the gateway and PostgREST know, and tokens of users signed with a key that functions can verify.
+ * API keys and tokens of one platform, random each time: publishable and secret keys as on Supabase, the tokens that only
+ * the gateway and PostgREST know, and tokens of users signed with a key that functions can verify.
+ *
+ * PostgREST's tokens have no times. Its program is static and sees the machine's clock, whatever PLATFORM_CLOCK says; so
+ * the gateway judges when a user's token ends. They are of no use beyond the platform, which makes their key and ends with it.
  *
  * @module
  */
@@ -15,10 +18,14 @@ export interface UserTokenOptions {
   expiresInSeconds?: number;
 }
 
+/** What PostgREST is told of a caller: the role to take, and whatever else SQL may read of the token. */
+export interface Claims extends Record<string, unknown> {
+  /** A role of the database. */
+  role: string;
+}
+
 /** Names of the secret keys that every platform has. */
 export const SECRET_KEY_NAMES = ["default", "fb_ads"] as const;
-
-const ROLE_TOKEN_SECONDS = 120;
 
 /** The keys of one platform. */
 export class PlatformKeys {
@@ -31,12 +38,11 @@ export class PlatformKeys {
   };
   /** Public keys of the users' tokens, as `SUPABASE_JWKS` holds them. */
   readonly jwks: { keys: Record<string, string | undefined>[] };
-  /** All keys that PostgREST accepts, in its own form. */
+  /** The key that PostgREST accepts, in its own form. */
   readonly postgrestSecret: string;
 
   readonly #userKeys: CryptoKeyPair;
   readonly #roleKey: CryptoKey;
-  readonly #roleTokens = new Map<string, { token: string; renewAt: number }>();
   readonly #keyId: string;
 
   private constructor(
@@ -52,7 +58,7 @@ export class PlatformKeys {
     const { kty, crv, x, y } = publicJwk;
     const published = Object.assign({ kty, crv, x, y, alg: "ES256", use: "sig" }, { kid: keyId });
     this.jwks = { keys: [published] };
-    this.postgrestSecret = JSON.stringify({ keys: [published, { kty: roleJwk.kty, k: roleJwk.k, alg: "HS256" }] });
+    this.postgrestSecret = JSON.stringify({ keys: [{ kty: roleJwk.kty, k: roleJwk.k, alg: "HS256" }] });
   }
 
   /** Makes a new set of keys. */
@@ -74,18 +80,9 @@ export class PlatformKeys {
     return Object.values(this.secret).includes(key) ? "service_role" : null;
   }
 
-  /** A token that makes PostgREST take this role; lives two minutes at most. */
-  async roleToken(role: string): Promise<string> {
-    const known = this.#roleTokens.get(role);
-    if (known && known.renewAt > Date.now()) return known.token;
-    const now = Math.floor(Date.now() / 1000);
-    const token = await sign(
-      { alg: "HS256", typ: "JWT" },
-      { role, iat: now, exp: now + ROLE_TOKEN_SECONDS },
-      (data) => crypto.subtle.sign("HMAC", this.#roleKey, data),
-    );
-    this.#roleTokens.set(role, { token, renewAt: Date.now() + ROLE_TOKEN_SECONDS * 500 });
-    return token;
+  /** A token that makes PostgREST take a role, and shows SQL these claims. */
+  postgrestToken(claims: Claims): Promise<string> {
+    return sign({ alg: "HS256", typ: "JWT" }, claims, (data) => crypto.subtle.sign("HMAC", this.#roleKey, data));
   }
 
   /** A user's token as Supabase Auth would sign it. */
@@ -109,10 +106,10 @@ export class PlatformKeys {
     );
   }
 
-  /** Whether a token is one of {@linkcode PlatformKeys.userToken} and has not expired. */
-  async verifyUserToken(token: string): Promise<boolean> {
+  /** The claims of one of {@linkcode PlatformKeys.userToken} without its times; null when it has expired or is not ours. */
+  async readUserToken(token: string): Promise<Claims | null> {
     const [header, payload, signature] = token.split(".");
-    if (!header || !payload || !signature) return false;
+    if (!header || !payload || !signature) return null;
     try {
       const genuine = await crypto.subtle.verify(
         { name: "ECDSA", hash: "SHA-256" },
@@ -120,10 +117,10 @@ export class PlatformKeys {
         fromBase64Url(signature),
         new TextEncoder().encode(`${header}.${payload}`),
       );
-      const claims: { exp?: number } = JSON.parse(new TextDecoder().decode(fromBase64Url(payload)));
-      return genuine && (claims.exp ?? 0) > Date.now() / 1000;
+      const { iat: _iat, exp, ...claims } = JSON.parse(new TextDecoder().decode(fromBase64Url(payload)));
+      return genuine && exp > Date.now() / 1000 ? claims : null;
     } catch {
-      return false;
+      return null;
     }
   }
 }

@@ -9,6 +9,8 @@
  * @module
  */
 
+import { CLOCK_VARIABLES } from "../clock.mjs";
+
 const REAPER_SCRIPT = `
 trap '' INT TERM HUP
 survivors=$(awk '
@@ -44,11 +46,18 @@ exit 0
 /** Deno ends its own children when a test file fails badly; the reaper is therefore nobody's child. */
 const LAUNCH = 'exec 3<&0; /bin/sh -c "$1" platform-reaper <&3 3<&- &';
 
+/** The clock that PLATFORM_CLOCK gave this process; none without it. */
+function movedClock(): Record<string, string> {
+  if (!Deno.env.get("PLATFORM_CLOCK")) return {};
+  const pairs = CLOCK_VARIABLES.map((name) => [name, Deno.env.get(name) ?? ""] as const);
+  return Object.fromEntries(pairs);
+}
+
 /** What to start. */
 export interface SpawnOptions {
   /** The program and its arguments. */
   command: [string, ...string[]];
-  /** The whole environment: nothing is inherited. */
+  /** The whole environment: nothing is inherited but the clock of PLATFORM_CLOCK. */
   env: Record<string, string>;
   /** Directory to start in. */
   cwd: string;
@@ -108,7 +117,7 @@ export class Reaper {
       cwd: options.cwd,
       detached: true,
       clearEnv: true,
-      env: options.env,
+      env: { ...movedClock(), ...options.env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

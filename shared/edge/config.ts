@@ -20,7 +20,7 @@ export interface AccountSelection {
 export interface Config {
   /** `META_PIXEL_ID`: where server events go (Meta now also says dataset); empty: nowhere. */
   pixel_ids: string[];
-  /** `META_API_VERSION`, e.g. `v26.0`. */
+  /** `META_API_VERSION`; {@link DEFAULT_API_VERSION} where it is not set. */
   api_version: string;
   /** `META_GRAPH_URL` without a trailing slash: Meta's, or one on loopback. */
   graph_url: string;
@@ -38,7 +38,8 @@ export interface Config {
 
 /** Meta's own Graph API. */
 export const META_GRAPH_URL = "https://graph.facebook.com";
-const DEFAULT_API_VERSION = "v26.0";
+/** Version of the Graph API that the suite is written for; the only place that names it. */
+export const DEFAULT_API_VERSION = "v27.0";
 
 /** Whether a URL's host is this very machine, which nobody on the network can pose as. */
 export function isLoopbackHost(hostname: string): boolean {
@@ -63,7 +64,7 @@ const pixelIds = setting.transform(listOf).refine(
 
 const apiVersion = setting.transform((text) => text ?? DEFAULT_API_VERSION).refine(
   (text) => /^v\d{1,3}\.0$/.test(text),
-  "must look like v26.0",
+  `must look like ${DEFAULT_API_VERSION}`,
 );
 
 const graphUrl = setting.transform((text, context) => {

@@ -106,7 +106,9 @@ export function classifyRefusal(error: GraphApiError): Refusal {
     return refusal(subcode === 2804003 ? "too_old" : "event", EVENT_SUBCODES[subcode] ?? "event_refused");
   }
   if (code === POLICY_BLOCK || error.code === "meta_rate_limited") return refusal("throttled", "throttled");
-  if (error.code === "meta_token_invalid") return refusal("blocked", "token_dead");
+  if (error.code === "meta_token_invalid") {
+    return refusal("blocked", error.reason.startsWith("app_") ? error.reason : "token_dead");
+  }
   if (code === 100 && subcode === 33) return refusal("blocked", "pixel_missing_or_forbidden");
   if (error.code === "meta_permission") return refusal("blocked", "permission_missing");
   if (CONFIGURATION_CODES.has(code)) return refusal("blocked", "configuration");

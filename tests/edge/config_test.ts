@@ -5,14 +5,14 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Config, loadConfig } from "../../shared/edge/config.ts";
+import { type Config, DEFAULT_API_VERSION, loadConfig } from "../../shared/edge/config.ts";
 import { ConfigError } from "../../shared/errors.ts";
 
 const load = (variables: Record<string, string>): Config => loadConfig((name) => variables[name]);
 
 const DEFAULTS: Config = {
   pixel_ids: [],
-  api_version: "v26.0",
+  api_version: DEFAULT_API_VERSION,
   graph_url: "https://graph.facebook.com",
   test_event_code: null,
   account_ids: { mode: "none", ids: [] },
@@ -30,7 +30,7 @@ Deno.test("loadConfig() has a default for everything, and an empty string counts
 
 const GOOD: [Record<string, string>, Partial<Config>][] = [
   [{ META_PIXEL_ID: "123, 456 ,123" }, { pixel_ids: ["123", "456"] }],
-  [{ META_API_VERSION: "v27.0" }, { api_version: "v27.0" }],
+  [{ META_API_VERSION: "v98.0" }, { api_version: "v98.0" }],
   [{ META_GRAPH_URL: "https://graph.facebook.com/" }, { graph_url: "https://graph.facebook.com" }],
   [{ META_GRAPH_URL: "http://127.0.0.1:8123/" }, { graph_url: "http://127.0.0.1:8123" }],
   [{ META_GRAPH_URL: "http://localhost:8123/graph/" }, { graph_url: "http://localhost:8123/graph" }],

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { AppError, GraphApiError, RequestError } from "../../shared/errors.ts";
 import { type Call, createFunction } from "../../shared/edge/serve.ts";
 import { type Body, bodySchema, errorOf, post, setUp, UNAUTHORIZED } from "./served_function.ts";
@@ -61,7 +62,7 @@ Deno.test("createFunction() lets the named secret key in, also without any publi
   assertEquals(response.status, 200);
   const [call] = calls;
   assertEquals([call?.caller, call?.user_id, call?.respond_async, call?.body], ["secret", null, true, { full: true }]);
-  assertEquals(call?.config.api_version, "v26.0");
+  assertEquals(call?.config.api_version, DEFAULT_API_VERSION);
 });
 
 Deno.test("the admin client sends the fb_ads key, whoever called", async () => {

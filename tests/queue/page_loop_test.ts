@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { SyncJob } from "../../shared/database/sync_jobs.ts";
 import { createBudget } from "../../shared/edge/budget.ts";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createLog } from "../../shared/edge/log.ts";
 import { createGraphClient } from "../../shared/meta/graph_client.ts";
 import { type LoopPage, readPages } from "../../shared/queue/page_loop.ts";
@@ -58,7 +59,7 @@ async function read(atFirstPage: (session: SyncSession) => "running" | "parked")
     graph: createGraphClient({
       fetch: () => Promise.reject(new TypeError("no network")),
       token: "token",
-      api_version: "v26.0",
+      api_version: DEFAULT_API_VERSION,
       graph_url: "http://127.0.0.1:1",
       clock,
     }),

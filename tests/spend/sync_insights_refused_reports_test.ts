@@ -9,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { dayText } from "../../scripts/meta-emulator/calendar.ts";
 import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { assertSpend, expectedRows, jobsOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
@@ -230,7 +231,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       date_stop: kept?.date,
       spend: "n/a",
     };
-    const next = `${graph.url}/v26.0/1/insights?after=MAZDZD`;
+    const next = `${graph.url}/${DEFAULT_API_VERSION}/1/insights?after=MAZDZD`;
     const readings = { route: "insights.read", account: FIRST };
     graph.faults.add({
       match: readings,

@@ -18,7 +18,7 @@ export interface Progress {
   jobs_failed: number;
   /** Rows received from Meta. */
   rows: number;
-  /** Requests sent to Meta by runs since the backfill was asked for, those for the present days included. */
+  /** Requests sent to Meta by runs that ended since the backfill was asked for, those for the present days included. */
   graph_calls: number;
   /** The worst percentage of an insights quota that Meta last told; null before it did. */
   quota_percent: number | null;
@@ -85,7 +85,8 @@ export function formatProgress(progress: Progress, since: { days_done: number; s
     `[${"#".repeat(filled)}${"-".repeat(width - filled)}] ${Math.floor(share * 100)} %`,
     `${days_done}/${days} days`,
     `${progress.rows} rows`,
-    `${progress.graph_calls} calls`,
+    // A run counts its calls when it ends.
+    ...(progress.graph_calls === 0 ? [] : [`${progress.graph_calls} calls`]),
     ...(progress.quota_percent === null ? [] : [`quota ${Math.round(progress.quota_percent)} %`]),
     ...(progress.jobs_failed === 0 ? [] : [`${progress.jobs_failed} given up`]),
     left,

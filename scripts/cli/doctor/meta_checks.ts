@@ -6,7 +6,7 @@
  */
 
 import { z } from "zod";
-import { META_GRAPH_URL } from "../../../shared/edge/config.ts";
+import { DEFAULT_API_VERSION, META_GRAPH_URL } from "../../../shared/edge/config.ts";
 import { systemClock } from "../../../shared/edge/clock.ts";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { createGraphClient, type GraphClient } from "../../../shared/meta/graph_client.ts";
@@ -27,6 +27,18 @@ interface Token {
   secret: string;
 }
 
+/** Name of the Vault secret that proves the app of a token. */
+const appSecretOf = (name: string) =>
+  name === "meta_marketing_api_token" ? "meta_marketing_app_secret" : "meta_capi_app_secret";
+
+function remedyOf(name: string, reason: string | null): string {
+  if (reason !== "app_secret_missing" && reason !== "app_secret_wrong") {
+    return `Make a new one and store it in Vault as ${name}; it is taken up within a minute.`;
+  }
+  return `Store the secret of the token's app (App dashboard > Settings > Basic) in Vault as ${appSecretOf(name)}, ` +
+    "or switch Require App Secret off (App dashboard > Settings > Advanced).";
+}
+
 function reasonOf(error: unknown): string {
   if (error instanceof GraphApiError) {
     return `${error.reason}${error.meta_code === null ? "" : ` (code ${error.meta_code})`}`;
@@ -37,21 +49,37 @@ function reasonOf(error: unknown): string {
 async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   const rows = SecretsSchema.parse(
     await database.query(`select name, decrypted_secret from vault.decrypted_secrets
-      where decrypted_secret <> '' and (name = 'meta_marketing_api_token' or name like 'meta\\_capi\\_access\\_token%') order by name`),
+      where decrypted_secret <> ''
+        and name ~ '^meta_(marketing_api_token|capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$'
+      order by name`),
   );
-  return rows.map(({ name, decrypted_secret: secret }) => ({
+  const isAppSecret = ({ name }: { name: string }) => name.endsWith("_app_secret");
+  const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.decrypted_secret.trim()]));
+  return rows.filter((row) => !isAppSecret(row)).map(({ name, decrypted_secret: secret }) => ({
     name,
     secret,
     client: createGraphClient({
       fetch,
       token: secret,
-      api_version: env.META_API_VERSION || "v26.0",
+      app_secret: appSecrets.get(appSecretOf(name)),
+      api_version: env.META_API_VERSION || DEFAULT_API_VERSION,
       graph_url: (env.META_GRAPH_URL || env.GRAPH_URL || META_GRAPH_URL).replace(/\/+$/, ""),
       clock: systemClock,
       timeout_ms: TIMEOUT_MS,
     }),
   }));
 }
+
+/** Found at an ad account: the rest of Graph outlives the Marketing API's part of a version by a year and more. */
+const DEAD_VERSION: Finding = {
+  check: "api_version",
+  severity: "error",
+  found: "The API version is dead: Meta refuses it.",
+  cost: "Nothing is read from Meta.",
+  remedy: "supabase secrets set META_API_VERSION=v<n>.0 with a living version",
+};
+
+const isDeadVersion = (error: unknown) => error instanceof GraphApiError && error.reason === "version_dead";
 
 async function checkScopes({ name, client }: Token): Promise<Finding> {
   const check = `scopes:${name}`;
@@ -88,9 +116,17 @@ async function checkScopes({ name, client }: Token): Promise<Finding> {
 
 async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> {
   const check = `expiry:${name}`;
+  const unknown = (found: string): Finding[] => [{
+    check,
+    severity: "warning",
+    found,
+    cost: "It may end without notice, and then nothing is read or sent with it.",
+    remedy: "See Business settings > System users whether an end was chosen for it; a token without end is best.",
+  }];
   try {
     const { expires_at } = await fetchTokenInfo(client, secret);
-    if (expires_at === null) return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "never") return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "unknown") return unknown("Meta does not say when it ends.");
     const days = Math.floor((expires_at.getTime() - Date.now()) / DAY_MS);
     const until = expires_at.toISOString().slice(0, 10);
     if (days > 14) return [{ check, severity: "ok", found: `until ${until}` }];
@@ -102,11 +138,7 @@ async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> 
       remedy: "Make a token without end for the system user, and store it in Vault under the same name.",
     }];
   } catch (error) {
-    return [{
-      check,
-      severity: "ok",
-      found: `Meta does not say (${reasonOf(error)}); a system user's token has no end unless one was chosen`,
-    }];
+    return unknown(`Meta does not say when it ends: ${reasonOf(error)}.`);
   }
 }
 
@@ -120,7 +152,7 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
         severity: "error",
         found: `Meta refuses it: ${reason}.`,
         cost: token.name === "meta_marketing_api_token" ? "Nothing is read from Meta." : "Meta gets no events.",
-        remedy: `Make a new one and store it in Vault as ${token.name}; it is taken up within a minute.`,
+        remedy: remedyOf(token.name, reason),
       };
       return { findings: [finding], lives: false };
     }
@@ -128,13 +160,12 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
     if (token.name === "meta_marketing_api_token") findings.push(await checkScopes(token));
     return { findings: [...findings, ...await checkExpiry(token)], lives: true };
   } catch (error) {
-    const dead = error instanceof GraphApiError && error.reason === "version_dead";
-    const finding: Finding = {
-      check: dead ? "api_version" : check,
-      severity: dead ? "error" : "warning",
-      found: dead ? "The API version is dead: Meta refuses it." : `Meta could not be asked: ${reasonOf(error)}.`,
-      cost: dead ? "Nothing is read from Meta." : "Nothing is known about it.",
-      remedy: dead ? "supabase secrets set META_API_VERSION=v<n>.0 with a living version" : "Try again later.",
+    const finding: Finding = isDeadVersion(error) ? DEAD_VERSION : {
+      check,
+      severity: "warning",
+      found: `Meta could not be asked: ${reasonOf(error)}.`,
+      cost: "Nothing is known about it.",
+      remedy: "Try again later.",
     };
     return { findings: [finding], lives: false };
   }
@@ -152,6 +183,7 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
       const answer = await client.get(`act_${fb_account_id}`, { fields: "id" });
       warned ??= answer.api_version_warning;
     } catch (error) {
+      if (isDeadVersion(error)) return [DEAD_VERSION];
       findings.push({
         check: `account:${fb_account_id}`,
         severity: "error",
@@ -166,7 +198,7 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   if (readable > 0) {
     findings.push({ check: "accounts", severity: "ok", found: `${readable} of ${rows.length} can be read` });
   }
-  const version = env.META_API_VERSION || "v26.0";
+  const version = env.META_API_VERSION || DEFAULT_API_VERSION;
   return [
     ...findings,
     warned === undefined ? { check: "api_version", severity: "ok", found: `${version} lives` } : {

@@ -5,7 +5,8 @@
  */
 
 import type { AlertSummary, DifferingDay, ParkedScope, PipelineHealth, QueueState, RunSummary } from "./data.ts";
-import type { ReportRange, Sql } from "./queries.ts";
+import type { Sql } from "../operator/database.ts";
+import type { ReportRange } from "./queries.ts";
 
 /** Reads it. */
 export async function readHealth(sql: Sql, { since, until }: ReportRange): Promise<PipelineHealth> {

@@ -9,7 +9,7 @@
  *     GET world/truth?account=&since=&until=[&rows=true]
  *     GET|POST|DELETE faults[/{id}]  GET|DELETE ledger[?route=&account=&after=&calls=false]
  *     GET|POST clock {at, advance_ms, run}       GET|PATCH settings
- *     GET|POST tokens {name, secret, accounts, pixels, dead, dead_status, expires_at}
+ *     GET|POST tokens {name, secret, accounts, pixels, dead, dead_status, expires_at, app_secret, requires_proof}
  *     GET quota?account= | POST quota {account_id, use_case, percent} | DELETE quota
  *     GET|DELETE capi[?pixel=&event_name=&event_id=]  GET capi/requests|violations|tally?pixel=|counted?pixel=&event_name=&event_id=
  *     POST reset
@@ -90,7 +90,8 @@ function controlFaults({ faults }: GraphContext, { method, segments, body }: Con
 }
 
 const ACTIONS = new Set(
-  "error body truncate html text empty reset cut hang slow headers short_page null_entry report".split(" "),
+  "error body truncate html text empty reset cut garbage endless hang slow headers short_page pad null_entry report"
+    .split(" "),
 );
 
 /** Decodes a rule. Its members are checked as far as a typing error would otherwise act silently. */

@@ -61,6 +61,8 @@ export class AdAccount {
   readonly restatements: Restatement[] = [];
   /** Instant from which the generator counts ages, epoch milliseconds. */
   readonly baseMs: number;
+  /** Local day of that instant, from which the generator counts days. */
+  readonly today: number;
   #campaigns: CampaignNode[] | null = null;
   #adsets: AdSetNode[] = [];
   #ads: AdNode[] = [];
@@ -71,6 +73,7 @@ export class AdAccount {
     this.plan = plan;
     this.seed = mix(worldSeed, seq, 77);
     this.baseMs = baseMs;
+    this.today = localDay(plan.timezone_name, baseMs);
   }
 
   /** All campaigns, deleted ones too, in order of creation. */
@@ -212,7 +215,7 @@ export class AdAccount {
 
   #makeAd(seq: number, adset: AdSetNode): AdNode {
     const { roll, node } = this.#base("ad", seq, AD_NAMES);
-    const today = localDay(this.plan.timezone_name, this.baseMs);
+    const { today } = this;
     const first = this.plan.plain ? today - this.plan.history_days : today - 10 - roll % this.plan.history_days;
     const ad: AdNode = { ...node, kind: "ad", adset, first_day: first, last_day: FAR_DAY };
     if (this.plan.plain) return ad;

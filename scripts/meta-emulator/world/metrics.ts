@@ -1,5 +1,6 @@
 /**
- * Daily figures of an ad: a pure function of seed, ad and day, changed by the account's restatements up to an instant.
+ * Daily figures of an ad: a pure function of seed, ad and the day's distance from the world's today, changed by the
+ * account's restatements up to an instant. A world therefore looks the same on whichever day it is made.
  * Amounts are whole minor units; nothing here is ever a fraction.
  * @module
  */
@@ -74,12 +75,17 @@ export function addMetrics(left: DailyMetrics, right: DailyMetrics): DailyMetric
   };
 }
 
+/** What is drawn of an ad's day. The date itself never goes in, only how many days before today it is. */
+function draw(account: AdAccount, ad: AdNode, day: number, purpose: number): number {
+  return mix(account.seed, ad.seq, account.today - day, purpose);
+}
+
 function generated(account: AdAccount, ad: AdNode, day: number): DailyMetrics {
-  const roll = mix(account.seed, ad.seq, day, 2);
+  const roll = draw(account, ad, day, 2);
   const scale = SPEND_SCALE[account.plan.currency] ?? 1;
   // One row in 37 is shown without being paid for: a spend of zero is a figure, not the absence of one.
   const spend = roll % 37 === 0 ? 0 : (100 + roll % 19_900) * scale;
-  const impressions = 200 + mix(account.seed, ad.seq, day, 3) % 60_000;
+  const impressions = 200 + draw(account, ad, day, 3) % 60_000;
   const clicks = Math.floor(impressions * (2 + roll % 28) / 1000);
   const purchases = roll % 4 === 0 ? 1 + roll % 3 : 0;
   return {
@@ -96,13 +102,13 @@ function generated(account: AdAccount, ad: AdNode, day: number): DailyMetrics {
 /** Tells whether the generator gives the ad a row on a day, before any restatement. */
 function delivers(account: AdAccount, ad: AdNode, day: number): boolean {
   if (day < ad.first_day || day > ad.last_day) return false;
-  return mix(account.seed, ad.seq, day, 1) % 100 < account.plan.density;
+  return draw(account, ad, day, 1) % 100 < account.plan.density;
 }
 
 function concerns(rule: Restatement, account: AdAccount, ad: AdNode, day: number, asOf: number): boolean {
   if (rule.at > asOf || day < rule.since || day > rule.until) return false;
   if (rule.ad_ids && !rule.ad_ids.includes(ad.id)) return false;
-  return rule.every === undefined || mix(account.seed, ad.seq, day, 9) % rule.every === 0;
+  return rule.every === undefined || draw(account, ad, day, 9) % rule.every === 0;
 }
 
 /** Returns the figures of an ad on a local day as they stand at `asOf`, or `null` where Meta has no row. */

@@ -76,6 +76,8 @@ Deno.test("the Data API takes a secret key for service_role, a publishable one f
   assertEquals([refused.status, refused.body.code], [401, "42501"]);
   const user = { ...publishable, authorization: `Bearer ${await platform.userToken()}` };
   assertEquals((await rest(platform, "/rpc/sleep_for", user, { seconds: 0 })).body, "authenticated");
+  const expired = { ...publishable, authorization: `Bearer ${await platform.userToken({ expiresInSeconds: -60 })}` };
+  assertEquals((await rest(platform, "/rpc/sleep_for", expired, { seconds: 0 })).status, 401);
   const both = { ...secret, authorization: `Bearer ${platform.secretKey}` };
   assertEquals((await rest(platform, "/rpc/sleep_for", both, { seconds: 0 })).body, "service_role");
 });

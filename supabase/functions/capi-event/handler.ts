@@ -89,9 +89,9 @@ function send(call: Call<CapiEventBody>): Promise<DispatchSummary> {
       exhausted: () => budget.exhausted() !== false,
       measure: budget.measure,
       count: budget.count,
-      send: (token, pixel_id, events, test_event_code) => {
+      send: (credentials, pixel_id, events, test_event_code) => {
         const { api_version, graph_url } = config;
-        const client = createGraphClient({ fetch: call.fetch, token, api_version, graph_url, clock });
+        const client = createGraphClient({ ...credentials, fetch: call.fetch, api_version, graph_url, clock });
         return sendEvents(client, pixel_id, events, test_event_code);
       },
     })

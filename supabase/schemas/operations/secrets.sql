@@ -6,7 +6,8 @@ returns text language plpgsql stable security definer set search_path = pg_catal
 begin
   if fb_read_secret.name is null
     or fb_read_secret.name !~
-      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|fb_ads_alert_webhook)$' then
+      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|meta_(marketing|capi)_app_secret'
+        '|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
   return (
@@ -19,8 +20,8 @@ $$;
 
 comment on function public.fb_read_secret(text) is
   'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, '
-  'meta_capi_access_token_<pixel id> or fb_ads_alert_webhook; null where it is not stored, an error (22023) for any '
-  'other name.';
+  'meta_capi_access_token_<pixel id>, meta_marketing_app_secret, meta_capi_app_secret or fb_ads_alert_webhook; null '
+  'where it is not stored, an error (22023) for any other name.';
 
 create function fb_ads.token_fingerprint(token text)
 returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$

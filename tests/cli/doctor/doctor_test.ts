@@ -11,21 +11,12 @@ import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
-import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
+import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
+import { metaAds } from "../meta_ads.ts";
 
 const PIXEL = "800000000000001";
 const SECRETS = ["emulator-marketing-token", "emulator-capi-token"];
-
-async function runDoctor(args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/cli/doctor.ts", ...args],
-    cwd: repositoryRoot,
-    env,
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
 
 const wrong = (findings: Finding[]) =>
   findings.filter(({ severity }) => severity !== "ok").map(({ check, severity }) => `${severity} ${check}`).sort();
@@ -46,6 +37,12 @@ const BREAKAGES: Breakage[] = [
     token: { dead: "190/463" },
     finds: "error token:meta_marketing_api_token",
     says: "token_expired",
+  },
+  {
+    name: "an app that requires its secret",
+    token: { requires_proof: true },
+    finds: "error token:meta_marketing_api_token",
+    says: "Require App Secret",
   },
   {
     name: "a token that may change ads",
@@ -142,14 +139,17 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   });
 
   await t.step("--json says so, exit code 0; no secret is in it", async () => {
-    const { code, output } = await runDoctor(["--json", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--json"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 0, output);
     assertEquals(JSON.parse(output).ok, true);
     for (const secret of [...SECRETS, platform.secretKey]) assert(!output.includes(secret));
   });
 
   await t.step("--send-test-event goes all the way", async () => {
-    const { code, output } = await runDoctor(["--send-test-event", "TEST123", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--send-test-event", "TEST123"], {
+      ...env,
+      DB_URL: platform.dbUrl,
+    });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
     assertStringIncludes(output, "Test events, with code TEST123");
@@ -176,14 +176,13 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   await t.step(
     "a token near its end, a warned version and a function that is not there, as their answers tell",
     async () => {
-      const soon = Math.floor(Date.now() / 1000) + 10 * 86_400;
+      graph.tokens.add(graph.token, {
+        name: "marketing",
+        scopes: ["ads_read"],
+        expires_at: graph.clock.now() + 10 * 86_400_000,
+      });
       const answered = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
         const path = new URL(String(input)).pathname;
-        if (path.endsWith("/debug_token")) {
-          return Promise.resolve(
-            Response.json({ data: { is_valid: true, expires_at: soon, scopes: [] } }),
-          );
-        }
         if (path.endsWith("/capi-event")) {
           return Promise.resolve(
             Response.json({ message: "not found" }, { status: 404 }),
@@ -207,11 +206,30 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
       ) {
         assert(wrong(findings).includes(expected), `${expected} is not among ${wrong(findings).join(", ")}`);
       }
+      graph.tokens.add(graph.token, { name: "marketing", scopes: ["ads_read"] });
     },
   );
 
+  await t.step("a token of which Meta does not say when it ends", async () => {
+    for (const action of [{ kind: "null_entry" }, { kind: "body", body: { data: { is_valid: true } } }] as const) {
+      const id = graph.faults.add({ match: { route: "debug_token", batched: true }, action });
+      assertEquals(wrong(await checkMeta(patient)), [
+        "warning expiry:meta_capi_access_token",
+        "warning expiry:meta_marketing_api_token",
+      ]);
+      graph.faults.remove(id);
+    }
+  });
+
+  await t.step("a version that is dead for the Marketing API, though the tokens still live under it", async () => {
+    graph.settings.versions = [{ name: "v97.0", marketing_until: "2000-01-01", graph_until: null }];
+    const findings = await checkMeta({ ...patient, env: { ...env, META_API_VERSION: "v97.0" } });
+    assertEquals(wrong(findings), ["error api_version"]);
+    graph.settings.versions = knownVersions();
+  });
+
   await t.step("exit code 1 where something is being lost", async () => {
-    const { code, output } = await runDoctor(["--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 1);
     assertStringIncludes(output, "ERROR    function:capi-event");
     assertStringIncludes(output, "to mend: ");
@@ -220,11 +238,9 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
 
 Deno.test("the doctor says so when the database cannot be reached, or the suite is not there", async (t) => {
   await t.step("no database", async () => {
-    const { code, output } = await runDoctor([
-      "--json",
-      "--db-url",
-      "postgresql://postgres:hidden@127.0.0.1:1/postgres",
-    ], {});
+    const { code, output } = await metaAds(["doctor", "--json"], {
+      DB_URL: "postgresql://postgres:hidden@127.0.0.1:1/postgres",
+    });
     assertEquals(code, 1);
     const [finding] = JSON.parse(output).findings;
     assertEquals([finding.check, finding.severity], ["database", "error"]);
@@ -239,6 +255,6 @@ Deno.test("the doctor says so when the database cannot be reached, or the suite 
   });
 
   await t.step("no such option", async () => {
-    assertEquals((await runDoctor(["--what"], {})).code, 2);
+    assertEquals((await metaAds(["doctor", "--what"])).code, 2);
   });
 });

@@ -63,7 +63,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
-    'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
+    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from vault.decrypted_secrets as secret
   where secret.name = 'fb_ads_alert_webhook'
@@ -88,7 +88,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.rate_limits as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has is nobody's trouble.
+    -- A token that Vault no longer has needs nobody.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret

@@ -68,8 +68,8 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   checkout_ids bigint[];
 begin
-  -- Two pixels' outcomes may be written at the same moment: whoever comes second then sees the first's. Checkouts too,
-  -- in one order.
+  -- Two pixels' outcomes may be written at the same moment: the second then sees the first. Checkouts too, in one
+  -- order.
   perform from fb_ads.conversion_events as event
   where event.id = any (event_row_ids || array(
     select purchase.checkout_event_id from fb_ads.conversion_events as purchase

@@ -21,7 +21,7 @@ const ManifestSchema = z.object({
   shared_directory: z.string(),
   /** Our name of a migration → its file name at the host. */
   migrations: z.record(z.string(), z.string()),
-  /** Path → SHA-256 of what was written. */
+  /** Path → digest of what was written, see `digestOf()`. */
   files: z.record(z.string(), z.string()),
   /** Slug → section of `config.toml` that was written. */
   config: z.record(z.string(), z.string()),
@@ -32,9 +32,18 @@ const ManifestSchema = z.object({
 /** What was installed. */
 export type Manifest = z.infer<typeof ManifestSchema>;
 
-/** SHA-256 of a text. */
+/**
+ * What formatters and version controls change of their own accord: white space, quotes and their backslashes, semicolons,
+ * commas, parentheses, and the sign before the first of several types.
+ */
+const FORM = /[\s"'`;,()]|\\(?=["'`])|(?<=(?:[=:(<,?[]|=>|keyof|extends)\s*)[|&](?![|&])/g;
+
+/**
+ * SHA-256 of what a text says: an installed file with other line ends, quotes or line breaks is still as it was installed.
+ * A change of these signs alone goes unseen.
+ */
 export function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return createHash("sha256").update(text.replace(FORM, "")).digest("hex");
 }
 
 /** Reads the host's manifest; null where nothing was installed. Throws when it is not ours. */

@@ -7,24 +7,7 @@
 
 import { createHash } from "node:crypto";
 import type { Payload } from "../installer/payload.ts";
-
-/** What the migrations make in `public`. */
-interface PublicObjects {
-  relations: string[];
-  functions: string[];
-}
-
-function findPublicObjects(payload: Payload): PublicObjects {
-  const relations = new Set<string>();
-  const functions = new Set<string>();
-  for (const { text } of payload.migrations) {
-    for (const [, name] of text.matchAll(/^create (?:or replace )?(?:table|view|materialized view) public\.(\w+)/gm)) {
-      relations.add(name ?? "");
-    }
-    for (const [, name] of text.matchAll(/^create (?:or replace )?function public\.(\w+)/gm)) functions.add(name ?? "");
-  }
-  return { relations: [...relations].sort(), functions: [...functions].sort() };
-}
+import { readPublicNames } from "../installer/public_names.ts";
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 const list = (texts: readonly string[]) => `array[${texts.map(quote).join(", ")}]::text[]`;
@@ -39,7 +22,7 @@ function squeezedDigest(text: string): string {
  * payload; their rows of the migration history go, so that `supabase db push` works without our files.
  */
 export function buildUninstallStatement(payload: Payload, versions: readonly string[] = []): string {
-  const { relations, functions } = findPublicObjects(payload);
+  const { relations, functions } = readPublicNames(payload.migrations);
   const digests = payload.migrations.map(({ text }) => squeezedDigest(text));
   return `begin;
 set local lock_timeout = '5s';

@@ -67,7 +67,13 @@ async function checkAnswers({ database }: Patient): Promise<Finding> {
     from recent group by 1 order by max(created) desc`);
   const total = rows.reduce((sum, row) => sum + Number(row.count), 0);
   const bad = rows.filter((row) => row.is_well !== true);
-  if (bad.length === 0) return { check, severity: "ok", found: `${total} in the last hour, all well` };
+  if (bad.length === 0) {
+    return {
+      check,
+      severity: "ok",
+      found: total === 0 ? "none in the last hour" : `${total} in the last hour, all well`,
+    };
+  }
   const counted = bad.reduce((sum, row) => sum + Number(row.count), 0);
   return {
     check,

@@ -88,17 +88,21 @@ async function run(database: OperatorDatabase, range: Range): Promise<number> {
   process.on("SIGINT", () => stopped = true);
 
   const [now] = await database.query("select now()::text as at");
+  const asked_after = String(now?.at);
+  // Those that are open now may be done by the time that the request is answered, which then makes none anew.
+  const open = await findPlans(database, range, asked_after);
   const until = range.until ?? await findOpenEnd(database, range);
   await requestBackfill(access, {
     since: range.since,
     ...(until === undefined ? {} : { until }),
     ...(range.accounts.length === 0 ? {} : { account_ids: range.accounts }),
   });
-  let plans = await findPlans(database, range, String(now?.at));
+  let plans = await findPlans(database, range, asked_after);
+  if (plans.length === 0) plans = open;
   // Where no account is known yet, the plans are made once they are discovered.
   while (plans.length === 0 && !stopped && (await readProgress(database, [])).is_running) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    plans = await findPlans(database, range, String(now?.at));
+    plans = await findPlans(database, range, asked_after);
   }
   if (plans.length === 0 && !stopped) {
     throw new CommandError("No enabled ad account has days in this range (Meta keeps 37 months).");

@@ -29,7 +29,7 @@ Exit code 1 when something is being lost.
   .addOption(PROJECT_REF)
   .addOption(DB_URL)
   .option("--json", "findings for programs")
-  .option("--verbose", "name everything in long lists, and what is well in full")
+  .option("--verbose", "name everything in long lists")
   .option("--send-test-event [code]", "send one marked event all the way to Meta, which counts it")
   .action(async (options) => {
     await using database = connect(options);
@@ -40,6 +40,6 @@ Exit code 1 when something is being lost.
       findings.push(...await attempt("test_event", () => sendTestEvent(patient, code)));
     }
     if (options.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
-    else printFindings(findings, console.log);
+    else printFindings(findings, console.log, { verbose: options.verbose === true });
     if (hasErrors(findings)) process.exitCode = 1;
   });

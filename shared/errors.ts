@@ -180,7 +180,7 @@ export interface UsageReading {
   tier?: string;
 }
 
-/** What is known of a failed Graph call. Nothing here comes from Meta's free text. */
+/** What is known of a failed Graph call. Nothing here repeats Meta's free text. */
 export interface GraphFailure {
   /** Meta's error code; null when the answer was not Meta's (transport). */
   meta_code: number | null;
@@ -204,6 +204,8 @@ export interface GraphFailure {
   field: string | null;
   /** Position in the `data` list that was sent (Conversions API), where Meta names one. */
   data_index: number | null;
+  /** Digest of Meta's words, numbers apart: tells that two refusals say the same, and not what; null without an answer. */
+  words_digest: string | null;
   /** Usage headers of this very answer. */
   usage: UsageReading[];
 }
@@ -221,6 +223,7 @@ export class GraphApiError extends AppError implements GraphFailure {
   readonly min_park_seconds: number;
   readonly field: string | null;
   readonly data_index: number | null;
+  readonly words_digest: string | null;
   readonly usage: UsageReading[];
 
   /** Makes the error. */
@@ -237,6 +240,7 @@ export class GraphApiError extends AppError implements GraphFailure {
     this.min_park_seconds = failure.min_park_seconds;
     this.field = failure.field;
     this.data_index = failure.data_index;
+    this.words_digest = failure.words_digest;
     this.usage = failure.usage;
   }
 }

@@ -219,5 +219,13 @@ Deno.test("createFunction() turns thrown errors into the project's form, with Re
 
 function emptyFailure() {
   const nothing = { meta_code: 1, error_subcode: null, type: null, fbtrace_id: null, http_status: 400, field: null };
-  return { ...nothing, reason: "x", use_case: "any" as const, min_park_seconds: 0, data_index: null, usage: [] };
+  return {
+    ...nothing,
+    reason: "x",
+    use_case: "any" as const,
+    min_park_seconds: 0,
+    data_index: null,
+    words_digest: null,
+    usage: [],
+  };
 }

@@ -7,8 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";

@@ -13,7 +13,7 @@ import { importsOf, sourcesBelow } from "./import_graph.ts";
 const PACKAGES: [folder: string, open: RegExp][] = [
   ["scripts/meta-emulator", /^scripts\/meta-emulator\/(mod\.ts|cases\/\w+\.json)$/],
 ];
-const PUBLISHED = /^(node:|@std\/|npm:)/;
+const PUBLISHED = /^(node:|@std\/|npm:|facebook-nodejs-business-sdk$)/;
 
 for (const [folder, open] of PACKAGES) {
   const own = sourcesBelow(folder, true);

@@ -1,5 +1,5 @@
 /**
- * Packages inside the repository, fit to be published by themselves: others reach them
+ * Packages inside the repository, fit to be published by themselves: they import nothing from outside, others reach them
  * by their interface alone, and the interface is complete.
  *
  * @module

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { type FunctionAccess, readAccess } from "./doctor/function_checks.ts";
 import { formatProgress, type Progress, readProgress } from "./backfill/progress.ts";
 import { connectNamed, type OperatorDatabase } from "./operator/database.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
 import { PlatformError } from "../supabase-local/project.ts";
 
 const USAGE =
@@ -109,10 +110,11 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
 async function main(): Promise<number> {
   const { range, ref, url } = readRange();
   await using database = connectNamed({ ref, url });
-  const access = await readAccess({ database, env: {}, fetch });
-  if (access === null) {
+  const address = await readAccess({ database, env: {}, fetch });
+  if (address === null) {
     throw new PlatformError("Vault has no fb_ads_project_url or no fb_ads_function_key: run npm run doctor.");
   }
+  const access = { url: address.url, key: await findSecretKey(ref, Deno.env.toObject()) };
   let stopped = false;
   Deno.addSignalListener("SIGINT", () => stopped = true);
 

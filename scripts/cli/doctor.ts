@@ -12,6 +12,7 @@ import { attempt, type Patient } from "./doctor/finding.ts";
 import { hasErrors, printFindings } from "./doctor/report.ts";
 import { sendTestEvent } from "./doctor/test_event.ts";
 import { connectNamed } from "./operator/database.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
 import { PlatformError } from "../supabase-local/project.ts";
 
 async function main(): Promise<number> {
@@ -30,7 +31,12 @@ async function main(): Promise<number> {
   const findings = await examine(patient);
   if (values["send-test-event"]) {
     const code = positionals[0] ?? (Deno.env.get("META_TEST_EVENT_CODE") || null);
-    findings.push(...await attempt("test_event", () => sendTestEvent(patient, code)));
+    findings.push(
+      ...await attempt("test_event", async () => {
+        const key = await findSecretKey(values["project-ref"], patient.env);
+        return await sendTestEvent(patient, key, code);
+      }),
+    );
   }
   if (values.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
   else printFindings(findings, console.log);

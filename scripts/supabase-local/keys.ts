@@ -15,9 +15,6 @@ export interface UserTokenOptions {
   expiresInSeconds?: number;
 }
 
-/** Names of the secret keys that every platform has. */
-export const SECRET_KEY_NAMES = ["default", "fb_ads"] as const;
-
 const ROLE_TOKEN_SECONDS = 120;
 
 /** The keys of one platform. */
@@ -25,10 +22,7 @@ export class PlatformKeys {
   /** Publishable keys by name; acts as `anon`. */
   readonly publishable: Readonly<Record<string, string>> = { default: randomKey("sb_publishable_") };
   /** Secret keys by name; each acts as `service_role`. */
-  readonly secret: Readonly<Record<typeof SECRET_KEY_NAMES[number], string>> = {
-    default: randomKey("sb_secret_"),
-    fb_ads: randomKey("sb_secret_"),
-  };
+  readonly secret: Readonly<Record<string, string> & { default: string }> = { default: randomKey("sb_secret_") };
   /** Public keys of the users' tokens, as `SUPABASE_JWKS` holds them. */
   readonly jwks: { keys: Record<string, string | undefined>[] };
   /** All keys that PostgREST accepts, in its own form. */

@@ -37,7 +37,7 @@ export interface PlatformOptions {
   graphUrl?: string;
   /** Function secrets (`FB_ADS_*`, `META_*`). */
   functionEnv?: Record<string, string>;
-  /** Vault secrets by name; `fb_ads_project_url` and `fb_ads_function_key` are the platform's own unless named here. */
+  /** Vault secrets by name; `fb_ads_project_url` is the platform's own address unless named here. */
   vault?: Record<string, string>;
   /** Deno that runs the functions. Default: `PLATFORM_DENO`, else the present one. */
   denoPath?: string;
@@ -73,17 +73,15 @@ export interface Platform extends AsyncDisposable {
   hostDbUrl: string;
   /** The publishable key. */
   publishableKey: string;
-  /** The secret key named `fb_ads`. */
+  /** The secret key, named `default`. */
   secretKey: string;
-  /** The secret key named `default`. */
-  defaultSecretKey: string;
   /** A client as the superuser. */
   sql: Sql;
   /** Major version of the server. */
   pgMajor: number;
   /** The extensions that are the real thing here, not stand-ins. */
   realExtensions: ReadonlySet<string>;
-  /** Calls a function with the secret key `fb_ads`. An object is sent as JSON. */
+  /** Calls a function with the secret key. An object is sent as JSON. */
   invoke(slug: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Kills a function's worker with SIGKILL; resolves when it is gone. The next request boots another. */
   killFunction(slug: string): Promise<void>;
@@ -139,12 +137,7 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     reaper,
     functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
   );
-  const vault: Record<string, string> = {
-    fb_ads_project_url: apiUrl,
-    fb_ads_function_key: keys.secret.fb_ads,
-    ...options.vault,
-  };
-  for (const [name, value] of Object.entries(vault)) await sql`select vault.create_secret(${value}, ${name})`;
+  await storeSecrets(sql, { fb_ads_project_url: apiUrl, ...options.vault });
   upstreams.postgrestUrl = await startPostgrest(reaper, {
     databaseUrl: server.url("authenticator"),
     jwtSecret: keys.postgrestSecret,
@@ -162,12 +155,11 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     dbUrl: server.url("supabase_admin"),
     hostDbUrl: server.url("postgres"),
     publishableKey: keys.publishable.default ?? "",
-    secretKey: keys.secret.fb_ads,
-    defaultSecretKey: keys.secret.default,
+    secretKey: keys.secret.default,
     sql,
     pgMajor: installation.major,
     realExtensions: installation.real,
-    invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.fb_ads, body, headers),
+    invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.default, body, headers),
     killFunction: (slug) => functions.kill(slug),
     functionProcess: (slug) => functions.process(slug),
     functionLogs: (slug) => functions.logs(slug),
@@ -176,6 +168,15 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Stores Vault secrets by name; what a migration has stored under one of the names gives way. */
+async function storeSecrets(sql: Sql, secrets: Record<string, string>): Promise<void> {
+  for (const [name, value] of Object.entries(secrets)) {
+    const [known] = await sql<{ id: string }[]>`select id from vault.secrets where name = ${name}`;
+    if (known) await sql`select vault.update_secret(${known.id}, ${value})`;
+    else await sql`select vault.create_secret(${value}, ${name})`;
+  }
 }
 
 async function makeDirectory(reaper: Reaper): Promise<string> {

@@ -6,7 +6,6 @@
  * @module
  */
 
-import type { AdminClient } from "../edge/auth.ts";
 import { DatabaseError } from "../errors.ts";
 import type { Database as Schema } from "./database.types.ts";
 
@@ -43,6 +42,14 @@ interface RpcFailure {
   code?: string | null;
 }
 
+/** What of a client of supabase-js is used. */
+export interface RpcClient {
+  /** Posts to `/rest/v1/rpc/<name>`. */
+  rpc(name: string, parameters: Record<string, unknown>): PromiseLike<
+    { data: unknown; error: RpcFailure | null; status: number }
+  >;
+}
+
 function databaseError(operation: string, failure: RpcFailure, status: number): DatabaseError {
   const sqlstate = typeof failure.code === "string" && failure.code !== "" ? failure.code : null;
   if (sqlstate !== null && /^PT409|^23505/.test(sqlstate)) {
@@ -52,14 +59,14 @@ function databaseError(operation: string, failure: RpcFailure, status: number): 
   return new DatabaseError(passes ? "database_unavailable" : "database_rejected", operation, sqlstate);
 }
 
-/** Binds the door to the client of one request. */
-export function createDatabase(admin: AdminClient): Database {
+/** Binds the door to a client with the rights of `service_role`. */
+export function createDatabase(client: RpcClient): Database {
   async function invoke(operation: Operation, parameters: Record<string, unknown>): Promise<unknown> {
     // Told the names of the arguments, PostgREST hands the body on unread; otherwise it parses the whole of it to find them.
     // https://docs.postgrest.org/en/stable/references/api/tables_views.html#specifying-columns
     const names = Object.keys(parameters).join(",");
     for (let attempt = 1;; attempt += 1) {
-      const { data, error, status } = await admin.rpc(`${operation}?columns=${names}`, parameters);
+      const { data, error, status } = await client.rpc(`${operation}?columns=${names}`, parameters);
       if (error === null) return data;
       if (attempt < TRIES && typeof error.code === "string" && ROLLED_BACK.test(error.code)) continue;
       // Postgres's own message may quote a row, so only codes are kept.

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createDatabase, type Database } from "../database/rpc.ts";
+import type { Database } from "../database/rpc.ts";
 import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncSlot } from "../database/sync_runs.ts";
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
@@ -98,7 +98,7 @@ async function awaitSlot(
  */
 export async function answerSync(call: Call<SyncBody>, definition: SyncDefinition): Promise<Answer> {
   const arrived_at = call.clock.now().toISOString();
-  const database = createDatabase(call.admin);
+  const { database } = call;
   const token = await readToken(database);
   const { function_slug } = definition;
   const token_fingerprint = fingerprintToken(token);

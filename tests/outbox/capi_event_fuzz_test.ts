@@ -7,6 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
+import { connectProject } from "../../shared/database/project.ts";
 import { settleBackground } from "../../shared/edge/background.ts";
 import { createFunction } from "../../shared/edge/serve.ts";
 import { BodySchema, handleCapiEvent } from "../../supabase/functions/capi-event/handler.ts";
@@ -167,7 +168,7 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
   const environment: Record<string, string> = {
     SUPABASE_URL: platform.apiUrl,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: platform.publishableKey }),
-    SUPABASE_SECRET_KEYS: JSON.stringify({ fb_ads: platform.secretKey }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: platform.secretKey }),
     SUPABASE_JWKS: JSON.stringify({ keys: [] }),
     META_PIXEL_ID: PIXEL,
     META_GRAPH_URL: graph.url,
@@ -180,6 +181,7 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
       callers: "publishable_or_secret",
       browsers: true,
       bodySchema: BodySchema,
+      connect: connectProject,
       run: handleCapiEvent,
     },
     {

@@ -1,6 +1,6 @@
 /**
- * Whether the functions are deployed, boot, and take the key that the database sends. The requests carry a body that each
- * function refuses, so nothing is started by looking.
+ * Whether the functions are deployed, boot, take the key that the database sends, and reach the database: GET asks for no
+ * work, and is answered after one round trip.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 20_000;
 export interface FunctionAccess {
   /** The project's URL and `/functions/v1`. */
   url: string;
-  /** The secret key named `fb_ads`. */
+  /** The key of the schedule. */
   key: string;
 }
 
@@ -43,8 +43,8 @@ export async function readAccess({ database }: Patient): Promise<FunctionAccess 
 function judge(slug: string, status: number, body: unknown): Finding {
   const check = `function:${slug}`;
   const error = ErrorSchema.safeParse(body).data?.error;
-  if (error !== undefined && status === 400) {
-    return { check, severity: "ok", found: "deployed, boots, and takes the key" };
+  if (status === 200) {
+    return { check, severity: "ok", found: "deployed, boots, takes the key and reaches the database" };
   }
   const cost = "What it does is not done.";
   if (status === 401 || status === 403) {
@@ -53,8 +53,7 @@ function judge(slug: string, status: number, body: unknown): Finding {
       severity: "error",
       found: "It does not take the key in the Vault secret fb_ads_function_key.",
       cost,
-      remedy:
-        `Store the project's secret key named fb_ads there (npm run deploy does), and deploy with verify_jwt = false.`,
+      remedy: "select fb_ads.renew_function_key(); and deploy with verify_jwt = false.",
     };
   }
   if (status === 404) {
@@ -76,6 +75,15 @@ function judge(slug: string, status: number, body: unknown): Finding {
       remedy: "supabase secrets set <NAME>=<value>",
     };
   }
+  if (error !== undefined) {
+    return {
+      check,
+      severity: "error",
+      found: `It answers HTTP ${status}: ${error.message ?? error.code}`,
+      cost,
+      remedy: "Do as its answer says.",
+    };
+  }
   return {
     check,
     severity: "error",
@@ -92,9 +100,7 @@ export async function checkFunctions(patient: Patient): Promise<Finding[]> {
   return await Promise.all(SLUGS.map(async (slug): Promise<Finding> => {
     try {
       const response = await patient.fetch(`${access.url}/${slug}`, {
-        method: "POST",
-        headers: { apikey: access.key, "content-type": "application/json" },
-        body: `["not an object"]`,
+        headers: { apikey: access.key },
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });

@@ -13,7 +13,6 @@ import {
   listSalesToAttribute,
   refreshReversals,
 } from "../../../shared/database/attributions.ts";
-import { createDatabase } from "../../../shared/database/rpc.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
 
@@ -35,8 +34,7 @@ export async function handleAttributePurchase(call: Call<z.infer<typeof BodySche
 }
 
 async function attribute(call: Call<z.infer<typeof BodySchema>>): Promise<AttributionCounts> {
-  const { body, budget, clock, config } = call;
-  const database = createDatabase(call.admin);
+  const { body, budget, clock, config, database } = call;
   const counts = await attributeInBatches({
     listSales: (request) => listSalesToAttribute(database, request),
     attribute: (request) => attributePurchases(database, request),

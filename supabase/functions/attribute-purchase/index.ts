@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
 import { BodySchema, handleAttributePurchase } from "./handler.ts";
 
@@ -11,5 +12,6 @@ export default createFunction({
   slug: "attribute-purchase",
   callers: "secret",
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleAttributePurchase,
 });

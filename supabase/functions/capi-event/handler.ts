@@ -11,7 +11,6 @@ import { takeConsent } from "../../../shared/consent/take_consent.ts";
 import { takeEvents } from "../../../shared/outbox/take_events.ts";
 import { dispatch, type DispatchSummary } from "../../../shared/outbox/dispatch.ts";
 import { createCoalescer } from "../../../shared/outbox/dispatcher.ts";
-import { createDatabase } from "../../../shared/database/rpc.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
 import { AuthError, ConfigError } from "../../../shared/errors.ts";
@@ -46,7 +45,7 @@ async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
   }
   if (config.test_event_code !== null) call.log.warn("META_TEST_EVENT_CODE is set: test events count like any other");
   const taken = await takeEvents(call.body, {
-    database: createDatabase(call.admin),
+    database: call.database,
     now_ms: call.clock.now().getTime(),
     profile: call.caller === "secret" ? SERVER : BROWSER,
     pixel_ids: config.pixel_ids,
@@ -65,12 +64,12 @@ async function answerConsent(call: Call<CapiEventBody>): Promise<Answer> {
   const { user_id, client_ip_address } = call;
   const now_ms = call.clock.now().getTime();
   const speaker = { trusted: call.caller === "secret", user_id, client_ip_address, now_ms };
-  const suppressed = await takeConsent(call.body.consent, speaker, createDatabase(call.admin));
+  const suppressed = await takeConsent(call.body.consent, speaker, call.database);
   return { status: 202, body: { events: [], consent: { suppressed } } };
 }
 
 async function answerDispatch(call: Call<CapiEventBody>): Promise<Answer> {
-  if (call.caller !== "secret") throw new AuthError("forbidden", "Only the project itself may start a dispatch.");
+  if (call.caller === "publishable") throw new AuthError("forbidden", "Only the project itself may start a dispatch.");
   if (call.respond_async) {
     call.background(() => send(call));
     return { status: 202, body: { events: [] } };
@@ -83,7 +82,7 @@ function send(call: Call<CapiEventBody>): Promise<DispatchSummary> {
   const { config, clock, log, budget } = call;
   return coalescer.run(() =>
     dispatch(config, {
-      database: createDatabase(call.admin),
+      database: call.database,
       clock,
       warn: log.warn,
       exhausted: () => budget.exhausted() !== false,

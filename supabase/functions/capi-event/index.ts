@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
 import { BodySchema, handleCapiEvent } from "./handler.ts";
 
@@ -12,5 +13,6 @@ export default createFunction({
   callers: "publishable_or_secret",
   browsers: true,
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleCapiEvent,
 });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
 import { BodySchema, handleSyncMetadata } from "./handler.ts";
 
@@ -11,5 +12,6 @@ export default createFunction({
   slug: "fb-sync-metadata",
   callers: "secret",
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleSyncMetadata,
 });

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatDuration, formatProgress, type Progress } from "../../../scripts/cli/backfill/progress.ts";
-import { repositoryRoot } from "../../../scripts/supabase-local/mod.ts";
+import { type Platform, repositoryRoot } from "../../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { until } from "../../../scripts/dev/testing/waiting.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
@@ -23,10 +23,11 @@ const SOME: Progress = {
   is_running: true,
 };
 
-function start(url: string, args: string[]): Deno.ChildProcess {
+function start({ dbUrl, secretKey }: Platform, args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/cli/backfill.ts", "--db-url", url, ...args],
+    args: ["run", "-A", "scripts/cli/backfill.ts", "--db-url", dbUrl, ...args],
     cwd: repositoryRoot,
+    env: { SECRET_KEY: secretKey },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -67,7 +68,7 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   const args = ["--since", day(150), "--until", day(60), "--account", "act_1001"];
 
   graph.faults.add({ match: { route: "insights" }, action: { kind: "slow", ms: 400 } });
-  const first = start(platform.dbUrl, args);
+  const first = start(platform, args);
   await until("the first rows are stored", async () => (await platform.sql`select from public.ad_spend`).length > 0);
   first.kill("SIGINT");
   const interrupted = await outputOf(first);
@@ -76,7 +77,7 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   const [plan] = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
 
   graph.faults.clear();
-  const { code, text } = await outputOf(start(platform.dbUrl, args));
+  const { code, text } = await outputOf(start(platform, args));
   assertEquals(code, 0, text);
   assertMatch(text, /100 % {2}91\/91 days {2}\d+ rows {2}\d+ calls.*done/);
   const plans = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
@@ -93,7 +94,7 @@ Deno.test("`npm run backfill` as the first command of all waits for the accounts
   await using suite = await startSuite({ graph: { world } });
   suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "slow", ms: 1_500 } });
   const day = (ago: number) => new Date(now.getTime() - ago * 86_400_000).toISOString().slice(0, 10);
-  const child = start(suite.platform.dbUrl, ["--since", day(20), "--until", day(10)]);
+  const child = start(suite.platform, ["--since", day(20), "--until", day(10)]);
   const { code, text } = await outputOf(child);
   assertEquals(code, 0, text);
   assertMatch(text, /100 % {2}11\/11 days/);

@@ -100,7 +100,7 @@ const BREAKAGES: Breakage[] = [
   {
     name: "a key that the functions do not take",
     sql:
-      "select vault.update_secret(id, 'sb_secret_of_another_project') from vault.secrets where name = 'fb_ads_function_key'",
+      "select vault.update_secret(id, 'fb_ads_of_another_project_0123456789') from vault.secrets where name = 'fb_ads_function_key'",
     finds: "error function:capi-event",
     says: "does not take the key",
   },
@@ -149,7 +149,10 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   });
 
   await t.step("--send-test-event goes all the way", async () => {
-    const { code, output } = await runDoctor(["--send-test-event", "TEST123", "--db-url", platform.dbUrl], env);
+    const { code, output } = await runDoctor(["--send-test-event", "TEST123", "--db-url", platform.dbUrl], {
+      ...env,
+      SECRET_KEY: platform.secretKey,
+    });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
     assertStringIncludes(output, "Test events, with code TEST123");

@@ -71,6 +71,7 @@ async function answer(
     return await answerFunction(request, url, decodeURIComponent(first), caller, upstreams);
   }
   if (url.pathname === "/auth/v1/.well-known/jwks.json") return Response.json(upstreams.keys.jwks);
+  if (url.pathname === "/auth/v1/user") return await answerUser(request, upstreams.keys);
   return Response.json({ message: "no Route matched with those values" }, { status: 404 });
 }
 
@@ -113,6 +114,30 @@ async function answerRest(
   return withCors(request, response);
 }
 
+/** Auth's own answer to whoever holds a user's token: https://supabase.com/docs/reference/self-hosting-auth */
+async function answerUser(request: Request, keys: PlatformKeys): Promise<Response> {
+  if (keys.roleOf(request.headers.get("apikey") ?? "") === null) {
+    return Response.json({ message: "No API key found in request" }, { status: 401 });
+  }
+  const token = bearer(request);
+  if (token === null) {
+    return Response.json({ code: 401, error_code: "no_authorization", msg: "This endpoint requires a Bearer token" }, {
+      status: 401,
+    });
+  }
+  const claims = await keys.verifyUserToken(token);
+  if (claims === null) {
+    return Response.json(
+      { code: 403, error_code: "bad_jwt", msg: "invalid JWT: unable to parse or verify signature" },
+      {
+        status: 403,
+      },
+    );
+  }
+  const { sub: id, email = "" } = claims;
+  return Response.json({ id, email, aud: "authenticated", role: "authenticated", is_anonymous: false });
+}
+
 async function answerFunction(
   request: Request,
   url: URL,
@@ -134,7 +159,7 @@ async function answerFunction(
       });
     }
     const token = bearer(request);
-    const accepted = keys.roleOf(presented) !== null || (token !== null && await keys.verifyUserToken(token));
+    const accepted = keys.roleOf(presented) !== null || (token !== null && await keys.verifyUserToken(token) !== null);
     if (!accepted) {
       return Response.json({ code: "UNAUTHORIZED_INVALID_JWT_FORMAT", message: "Invalid JWT" }, { status: 401 });
     }

@@ -15,6 +15,22 @@ export interface UserTokenOptions {
   expiresInSeconds?: number;
 }
 
+/**
+ * What Auth signs users' tokens with: a key of its own, whose public half is in the JWKS, or the legacy secret, which no
+ * JWKS ever holds.
+ */
+export type TokenSigning = "ES256" | "HS256";
+
+/** What Auth says of a user's valid token. */
+export interface UserClaims {
+  /** The user's id. */
+  sub: string;
+  /** Unix seconds. */
+  exp: number;
+  /** The user's e-mail address. */
+  email?: string;
+}
+
 const ROLE_TOKEN_SECONDS = 120;
 
 /** The keys of one platform. */
@@ -28,38 +44,49 @@ export class PlatformKeys {
   /** All keys that PostgREST accepts, in its own form. */
   readonly postgrestSecret: string;
 
+  readonly #signing: TokenSigning;
   readonly #userKeys: CryptoKeyPair;
+  readonly #legacyKey: CryptoKey;
   readonly #roleKey: CryptoKey;
   readonly #roleTokens = new Map<string, { token: string; renewAt: number }>();
   readonly #keyId: string;
 
-  private constructor(
-    userKeys: CryptoKeyPair,
-    publicJwk: JsonWebKey,
-    roleKey: CryptoKey,
-    roleJwk: JsonWebKey,
-    keyId: string,
-  ) {
-    this.#userKeys = userKeys;
-    this.#roleKey = roleKey;
-    this.#keyId = keyId;
-    const { kty, crv, x, y } = publicJwk;
-    const published = Object.assign({ kty, crv, x, y, alg: "ES256", use: "sig" }, { kid: keyId });
-    this.jwks = { keys: [published] };
-    this.postgrestSecret = JSON.stringify({ keys: [published, { kty: roleJwk.kty, k: roleJwk.k, alg: "HS256" }] });
+  private constructor(made: {
+    signing: TokenSigning;
+    user: CryptoKeyPair;
+    publicJwk: JsonWebKey;
+    legacy: CryptoKey;
+    legacyJwk: JsonWebKey;
+    role: CryptoKey;
+    roleJwk: JsonWebKey;
+  }) {
+    this.#signing = made.signing;
+    this.#userKeys = made.user;
+    this.#legacyKey = made.legacy;
+    this.#roleKey = made.role;
+    this.#keyId = crypto.randomUUID();
+    const { kty, crv, x, y } = made.publicJwk;
+    const published = Object.assign({ kty, crv, x, y, alg: "ES256", use: "sig" }, { kid: this.#keyId });
+    this.jwks = { keys: made.signing === "ES256" ? [published] : [] };
+    const shared = [made.roleJwk, made.legacyJwk].map(({ kty, k }) => ({ kty, k, alg: "HS256" }));
+    this.postgrestSecret = JSON.stringify({ keys: [published, ...shared] });
   }
 
   /** Makes a new set of keys. */
-  static async generate(): Promise<PlatformKeys> {
+  static async generate(signing: TokenSigning = "ES256"): Promise<PlatformKeys> {
     const user = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
-    const role = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256", length: 256 }, true, ["sign"]);
-    return new PlatformKeys(
+    const makeSecret = () =>
+      crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256", length: 256 }, true, ["sign", "verify"]);
+    const [legacy, role] = await Promise.all([makeSecret(), makeSecret()]);
+    return new PlatformKeys({
+      signing,
       user,
-      await crypto.subtle.exportKey("jwk", user.publicKey),
+      publicJwk: await crypto.subtle.exportKey("jwk", user.publicKey),
+      legacy,
+      legacyJwk: await crypto.subtle.exportKey("jwk", legacy),
       role,
-      await crypto.subtle.exportKey("jwk", role),
-      crypto.randomUUID(),
-    );
+      roleJwk: await crypto.subtle.exportKey("jwk", role),
+    });
   }
 
   /** The role that a key acts as, or null for a key that is none of ours. */
@@ -96,31 +123,32 @@ export class PlatformKeys {
       session_id: crypto.randomUUID(),
       is_anonymous: false,
     };
-    return await sign(
-      { alg: "ES256", typ: "JWT", kid: this.#keyId },
-      claims,
-      (data) => crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, this.#userKeys.privateKey, data),
-    );
+    const [algorithm, key] = this.#signing === "ES256"
+      ? [ES256, this.#userKeys.privateKey] as const
+      : ["HMAC", this.#legacyKey] as const;
+    const header = { alg: this.#signing, typ: "JWT", kid: this.#keyId };
+    return await sign(header, claims, (data) => crypto.subtle.sign(algorithm, key, data));
   }
 
-  /** Whether a token is one of {@linkcode PlatformKeys.userToken} and has not expired. */
-  async verifyUserToken(token: string): Promise<boolean> {
+  /** What a token of {@linkcode PlatformKeys.userToken} says, or null for another one and for one that has expired. */
+  async verifyUserToken(token: string): Promise<UserClaims | null> {
     const [header, payload, signature] = token.split(".");
-    if (!header || !payload || !signature) return false;
+    if (!header || !payload || !signature) return null;
+    const [algorithm, key] = this.#signing === "ES256"
+      ? [ES256, this.#userKeys.publicKey] as const
+      : ["HMAC", this.#legacyKey] as const;
     try {
-      const genuine = await crypto.subtle.verify(
-        { name: "ECDSA", hash: "SHA-256" },
-        this.#userKeys.publicKey,
-        fromBase64Url(signature),
-        new TextEncoder().encode(`${header}.${payload}`),
-      );
-      const claims: { exp?: number } = JSON.parse(new TextDecoder().decode(fromBase64Url(payload)));
-      return genuine && (claims.exp ?? 0) > Date.now() / 1000;
+      const signed = new TextEncoder().encode(`${header}.${payload}`);
+      const genuine = await crypto.subtle.verify(algorithm, key, fromBase64Url(signature), signed);
+      const claims: UserClaims = JSON.parse(new TextDecoder().decode(fromBase64Url(payload)));
+      return genuine && claims.exp > Date.now() / 1000 ? claims : null;
     } catch {
-      return false;
+      return null;
     }
   }
 }
+
+const ES256 = { name: "ECDSA", hash: "SHA-256" } as const;
 
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));

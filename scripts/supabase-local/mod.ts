@@ -15,7 +15,7 @@ import { type CronWorker, startCronWorker } from "./cron_worker.ts";
 import { FunctionHost } from "./functions.ts";
 import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
 import { type Installation, prepareInstallation } from "./installation.ts";
-import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
+import { PlatformKeys, type TokenSigning, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";
 import { exists, findDeno, PlatformError, repositoryRoot } from "./project.ts";
@@ -25,7 +25,7 @@ import { serverMayEnter } from "./server_user.ts";
 import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 
 export type { Sql } from "./server.ts";
-export type { UserTokenOptions } from "./keys.ts";
+export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
 export { cpuMilliseconds } from "./function_process.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
@@ -45,6 +45,8 @@ export interface PlatformOptions {
   wallClockMs?: number;
   /** CPU milliseconds of one request, after which the worker is killed. Default: no limit. */
   cpuMs?: number;
+  /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
+  tokenSigning?: TokenSigning;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;
   /** Whether a commit waits for the disk, as on a real server. Default false. */
@@ -124,7 +126,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 async function assemble(parts: Parts, options: PlatformOptions): Promise<Platform> {
   const { reaper } = parts;
   const projectRoot = options.projectRoot ?? repositoryRoot;
-  const keys = await PlatformKeys.generate();
+  const keys = await PlatformKeys.generate(options.tokenSigning);
   const installation = await prepareInstallation(reaper, options.pgBin);
   const directory = await makeDirectory(reaper);
   const server = await startDatabase(parts, directory, installation, projectRoot, options);

@@ -140,10 +140,20 @@ export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Pa
 
   function setUp(): Isolate {
     const keys = loadProjectKeys(get, callers);
-    const project = options.connect({ url: keys.url, secret_key: keys.database_key, fetch: runtime.fetch ?? fetch });
+    const { url } = keys;
+    const send = runtime.fetch ?? fetch;
+    const project = options.connect({ url, secret_key: keys.database_key, fetch: send });
     const identity = createKnownIdentity(project.identify, clock);
     const findCaller = createCallerFinder(keys, identity);
-    return { findCaller, findUser: createUserFinder(keys.url, get), identity, database: project.database };
+    const findUser = createUserFinder({
+      url,
+      publishable_key: Object.values(keys.publishable)[0] ?? "",
+      jwks: get("SUPABASE_JWKS"),
+      fetch: send,
+      clock,
+      log: createLog(clock, { function: slug }, runtime.log_sink),
+    });
+    return { findCaller, findUser, identity, database: project.database };
   }
 
   async function open(request: Request, request_id: string, budget: Budget, log: Log, trust: () => void) {

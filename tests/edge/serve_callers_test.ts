@@ -44,7 +44,12 @@ Deno.test("a user's token alone, or beside a wrong key, lets nobody in", async (
 });
 
 Deno.test("signing keys that cannot be had cost the user id, not the event", async () => {
-  const { fn, calls } = setUp({ callers: "publishable_or_secret", variables: { SUPABASE_JWKS: "{" } });
+  const refused = () => Promise.reject(new TypeError("connection refused"));
+  const { fn, calls } = setUp({
+    callers: "publishable_or_secret",
+    variables: { SUPABASE_JWKS: "{" },
+    fetch: refused,
+  });
   const authorization = `Bearer ${signUserToken({ sub: USER })}`;
   assertEquals((await fn.fetch(post({ apikey: PUBLISHABLE, authorization, ...ORIGIN }))).status, 200);
   assertEquals(calls[0]?.user_id, null);

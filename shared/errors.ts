@@ -69,11 +69,18 @@ const CONFIG_STATUS: Record<ConfigErrorCode, number> = { config_invalid: 500, da
 
 /** Configuration is missing or malformed; lists all wrong names at once, never their values. */
 export class ConfigError extends AppError {
+  /** Any caller may be told, not only those that the project trusts. */
+  readonly is_public: boolean;
+
   /** Makes the error. */
-  constructor(details: FieldProblem[], options: { code?: ConfigErrorCode; cause?: unknown } = {}) {
-    const { code = "config_invalid", ...more } = options;
+  constructor(
+    details: FieldProblem[],
+    options: { code?: ConfigErrorCode; is_public?: boolean; cause?: unknown } = {},
+  ) {
+    const { code = "config_invalid", is_public = false, ...more } = options;
     const names = details.map((problem) => `${problem.path} ${problem.message}`).join("; ");
     super(code, CONFIG_STATUS[code], `Configuration is not usable: ${names}`, { ...more, details });
+    this.is_public = is_public;
   }
 }
 

@@ -166,7 +166,9 @@ async function answerFunction(
   }
   const headers = forwardedHeaders(request.headers);
   const forwarded = request.headers.get("x-forwarded-for");
+  // What a caller says of itself stands first; whom the connection really comes from stands in a header of its own.
   headers.set("x-forwarded-for", forwarded ? `${forwarded}, ${caller.hostname}` : caller.hostname);
+  headers.set("cf-connecting-ip", caller.hostname);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", "http");
   const response = await functions.fetch(

@@ -47,7 +47,7 @@ export function answerError(error: unknown, context: ErrorContext): Response {
   else log.info("request refused", { code: error.code, status: error.status, details: error.details });
   if (error.retry_after_seconds !== undefined) headers["Retry-After"] = String(Math.ceil(error.retry_after_seconds));
   if (error.code === "method_not_allowed") headers["Allow"] = "GET, POST";
-  const hidden = error instanceof ConfigError && !trusted;
+  const hidden = error instanceof ConfigError && !trusted && !error.is_public;
   const message = hidden ? "The function is not configured; its log says what is wrong." : error.message;
   const details = hidden || error.details === undefined ? {} : { details: error.details };
   return Response.json({ error: { code: error.code, message, ...details, request_id } }, {

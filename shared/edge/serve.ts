@@ -18,17 +18,18 @@ import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody }
 import { waitUntil } from "./background.ts";
 import { type Budget, type BudgetOptions, createBudget } from "./budget.ts";
 import { systemClock } from "./clock.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, type GetVariable, loadConfig, type Setting } from "./config.ts";
 import { answerPreflight, corsHeaders, requireAllowedOrigin } from "./cors.ts";
 import { readEnvironment } from "./environment.ts";
 import { createLog, type Log, type LogSink } from "./log.ts";
+import { type AllowedOrigins, loadAllowedOrigins } from "./origins.ts";
 import { createKnownIdentity, type KnownIdentity } from "./project_identity.ts";
 import { type Callers, loadProjectKeys } from "./project_keys.ts";
 import { checkBody, DEFAULT_MAX_BODY_BYTES, readJsonBody } from "./request_body.ts";
 import { createUserFinder, type FindUser } from "./user_token.ts";
 
 /** One authenticated request with a checked body, and everything that the function needs of the runtime. */
-export interface Call<Body> {
+export interface Call<Body, Name extends Setting = never> {
   /** Who calls. */
   caller: Caller;
   /** The user whose valid token came along; null without one. */
@@ -37,8 +38,8 @@ export interface Call<Body> {
   database: Database;
   /** The checked body. */
   body: Body;
-  /** The functions' configuration. */
-  config: Config;
+  /** The settings that the function reads. */
+  config: Pick<Config, Name>;
   /** Tells the time. */
   clock: Clock;
   /** How much longer this request may work. */
@@ -62,7 +63,7 @@ export interface Call<Body> {
 /** What the runtime supplies; tests supply their own. */
 export interface Runtime {
   /** Looks a variable up by name. */
-  get: (name: string) => string | undefined;
+  get: GetVariable;
   /** Tells the time. */
   clock: Clock;
   /** Carries requests to Meta and to the database. */
@@ -74,7 +75,7 @@ export interface Runtime {
 }
 
 /** What makes one function. */
-export interface FunctionOptions<Body> {
+export interface FunctionOptions<Body, Name extends Setting> {
   /** Name of the function's folder. */
   slug: string;
   /** Who may call. */
@@ -83,12 +84,14 @@ export interface FunctionOptions<Body> {
   browsers?: boolean;
   /** Largest body. @default 1_048_576 */
   maxBodyBytes?: number;
+  /** The settings that it reads: a mistake in another one does not stop it. */
+  settings: readonly Name[];
   /** Checks the body before `run` sees it. */
   bodySchema: z.ZodType<Body>;
   /** Connects to the project, once an isolate. */
   connect: (access: ProjectAccess) => Project;
   /** The function's work. What it throws is answered in the project's form. */
-  run: (call: Call<Body>) => Promise<Answer>;
+  run: (call: Call<Body, Name>) => Promise<Answer>;
 }
 
 /** A function as the platform serves it: `fetch` is an own property and takes the request alone. */
@@ -103,10 +106,14 @@ export function prefersAsync(headers: Headers): boolean {
   return preferences.some((preference) => preference.trim().toLowerCase() === "respond-async");
 }
 
-/** First address of `x-forwarded-for`: the platform's gateway hands the function nothing else of the connection. */
+/**
+ * The address of the caller's connection, without a port: `cf-connecting-ip`, which the hosted gateway writes and no
+ * caller can. Elsewhere the first of `x-forwarded-for`, which is the caller's to choose.
+ */
 export function clientAddress(headers: Headers): string | null {
-  const first = (headers.get("x-forwarded-for") ?? "").split(",")[0]?.trim() ?? "";
-  return first === "" ? null : first;
+  const told = headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for")?.split(",")[0] ?? "";
+  const address = told.trim().replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^(\d+(?:\.\d+){3}):\d+$/, "$1");
+  return address === "" ? null : address;
 }
 
 function refuseMethod(method: string): never {
@@ -131,11 +138,15 @@ interface Isolate {
 }
 
 /** Makes a function out of its options. */
-export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Partial<Runtime> = {}): EdgeFunction {
+export function createFunction<Body, Name extends Setting = never>(
+  options: FunctionOptions<Body, Name>,
+  runtime: Partial<Runtime> = {},
+): EdgeFunction {
   const { slug, callers, browsers = false, maxBodyBytes = DEFAULT_MAX_BODY_BYTES, bodySchema, run } = options;
   const get = runtime.get ?? readEnvironment;
   const clock = runtime.clock ?? systemClock;
-  let config: Config | null = null;
+  let config: Pick<Config, Name> | null = null;
+  let origins: AllowedOrigins | null = null;
   let isolate: Isolate | null = null;
 
   function setUp(): Isolate {
@@ -163,13 +174,13 @@ export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Pa
     if (caller === null || (caller === "publishable" && callers === "secret")) throw new AuthError();
     if (caller === "publishable") {
       if (request.method === "GET") refuseMethod(request.method);
-      config ??= loadConfig(get);
-      requireAllowedOrigin(request, config.allowed_origins);
+      requireAllowedOrigin(request, origins ??= loadAllowedOrigins(get));
     } else {
       trust();
-      config ??= loadConfig(get);
     }
+    config ??= loadConfig(get, options.settings);
     if (request.method === "GET") {
+      if (origins !== null && origins.problem !== null) throw origins.problem;
       refuseCopy(await identity.fresh());
       return { status: 200, body: { function: slug, status: "ok" } };
     }
@@ -177,7 +188,7 @@ export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Pa
     const raw = await readJsonBody(request, maxBodyBytes);
     if (caller === "schedule") requireScheduleBody(raw);
     const body = budget.measure(() => checkBody(bodySchema, raw));
-    const call: Call<Body> = {
+    const call: Call<Body, Name> = {
       caller,
       user_id: callers === "secret" ? null : await findUser(request),
       database,
@@ -204,9 +215,9 @@ export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Pa
     try {
       const budget = createBudget({ ...runtime.budget, clock });
       if (browsers) {
-        config ??= loadConfig(get);
-        if (request.method === "OPTIONS") return answerPreflight(request, config.allowed_origins);
-        headers = corsHeaders(request, config.allowed_origins);
+        origins ??= loadAllowedOrigins(get);
+        if (request.method === "OPTIONS") return answerPreflight(request, origins);
+        headers = corsHeaders(request, origins);
       }
       const answer = await open(request, request_id, budget, log, () => trusted = true);
       return answerJson(answer, headers);

@@ -32,6 +32,12 @@ export interface SyncBody {
   until?: string | undefined;
 }
 
+/** The settings that a sync reads. */
+export const SYNC_SETTINGS = ["account_ids", "api_version", "graph_url"] as const;
+
+/** The request of a sync. */
+export type SyncCall = Call<SyncBody, typeof SYNC_SETTINGS[number]>;
+
 /** What makes a sync. */
 export interface SyncDefinition {
   /** The function's name, as runs and logs carry it. */
@@ -96,7 +102,7 @@ async function awaitSlot(
  * @throws {ConfigError} without a token in Vault
  * @throws {GraphApiError} when Meta refused the token and nothing at all could be done
  */
-export async function answerSync(call: Call<SyncBody>, definition: SyncDefinition): Promise<Answer> {
+export async function answerSync(call: SyncCall, definition: SyncDefinition): Promise<Answer> {
   const arrived_at = call.clock.now().toISOString();
   const { database } = call;
   const token = await readToken(database);

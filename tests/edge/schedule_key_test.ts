@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { connectProject } from "../../shared/database/project.ts";
 import { createFunction } from "../../shared/edge/serve.ts";
+import { SYNC_SETTINGS } from "../../shared/queue/invocation.ts";
 import { BodySchema, handleSyncMetadata } from "../../supabase/functions/fb-sync-metadata/handler.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { startSuite } from "../../scripts/dev/testing/suite.ts";
@@ -136,6 +137,7 @@ function openIn(platform: Platform, ref: string, graphUrl: string) {
   const definition = {
     slug: "fb-sync-metadata",
     callers: "secret",
+    settings: SYNC_SETTINGS,
     bodySchema: BodySchema,
     connect: connectProject,
     run: handleSyncMetadata,

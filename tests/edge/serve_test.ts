@@ -18,6 +18,7 @@ Deno.test("createFunction() gives `fetch` as an own property and reads nothing b
   const fn = createFunction({
     slug: "x",
     callers: "secret",
+    settings: [],
     bodySchema,
     connect: () => ({
       database: { call: unreachable, readSecret: unreachable },

@@ -19,12 +19,15 @@ export const bodySchema = z.strictObject({
 /** Its checked body. */
 export type Body = z.infer<typeof bodySchema>;
 
+/** Its checked call. */
+export type TestCall = Call<Body, "account_ids" | "api_version" | "require_consent">;
+
 /** How the function under test differs from a plain one. */
 export interface Setup {
   callers?: Callers;
   browsers?: boolean;
   variables?: Record<string, string | null>;
-  run?: (call: Call<Body>) => Promise<{ status: number; body: unknown; headers?: Record<string, string> }>;
+  run?: (call: TestCall) => Promise<{ status: number; body: unknown; headers?: Record<string, string> }>;
   fetch?: typeof fetch;
   connect?: (access: ProjectAccess) => Project;
   copy_of?: string;
@@ -44,7 +47,7 @@ function fakeProject(copy_of: string | null, identified: () => void): Project {
 
 /** Makes the function. */
 export function setUp(setup: Setup = {}) {
-  const calls: Call<Body>[] = [];
+  const calls: TestCall[] = [];
   const lines: string[] = [];
   let identified = 0;
   const { callers = "secret", browsers = callers !== "secret", variables = {}, run } = setup;
@@ -52,6 +55,7 @@ export function setUp(setup: Setup = {}) {
     slug: "fb-test",
     callers,
     browsers,
+    settings: ["account_ids", "api_version", "require_consent"],
     bodySchema,
     connect: setup.connect ?? (() => fakeProject(setup.copy_of ?? null, () => identified += 1)),
     run: async (call) => {

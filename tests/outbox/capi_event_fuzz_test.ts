@@ -10,7 +10,7 @@ import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { connectProject } from "../../shared/database/project.ts";
 import { settleBackground } from "../../shared/edge/background.ts";
 import { createFunction } from "../../shared/edge/serve.ts";
-import { BodySchema, handleCapiEvent } from "../../supabase/functions/capi-event/handler.ts";
+import { BodySchema, handleCapiEvent, SETTINGS } from "../../supabase/functions/capi-event/handler.ts";
 import type { Suite } from "../../scripts/dev/testing/suite.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { nowSeconds, ORIGIN, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
@@ -180,6 +180,7 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
       slug: "capi-event",
       callers: "publishable_or_secret",
       browsers: true,
+      settings: SETTINGS,
       bodySchema: BodySchema,
       connect: connectProject,
       run: handleCapiEvent,

@@ -14,6 +14,7 @@ let client: SupabaseClient | null = null;
 export default createFunction({
   slug: "bare-insert",
   callers: "publishable_or_secret",
+  settings: [],
   bodySchema: BodySchema,
   connect: (access) => {
     client = createClient(access.url, access.secret_key);

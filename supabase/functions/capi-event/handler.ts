@@ -24,13 +24,25 @@ export const BodySchema = z.record(z.string(), z.unknown(), { error: "must be an
 /** A checked body. */
 export type CapiEventBody = z.infer<typeof BodySchema>;
 
+/** The settings that it reads. */
+export const SETTINGS = [
+  "pixel_ids",
+  "api_version",
+  "graph_url",
+  "test_event_code",
+  "default_country",
+  "require_consent",
+] as const;
+
+type CapiEventCall = Call<CapiEventBody, typeof SETTINGS[number]>;
+
 /** How long a run waits for more events to come in; a burst is then one request to Meta. */
 const GATHER_MS = 200;
 
 const coalescer = createCoalescer<DispatchSummary>(() => new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
 
 /** Answers one request; the same event twice is one event. */
-export async function handleCapiEvent(call: Call<CapiEventBody>): Promise<Answer> {
+export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
   const { body } = call;
   if (body.dispatch === true) return await answerDispatch(call);
   const isEvent = ["events", "event_name", "event_time", "user_data"].some((field) => field in body);
@@ -38,7 +50,7 @@ export async function handleCapiEvent(call: Call<CapiEventBody>): Promise<Answer
   return await answerEvents(call);
 }
 
-async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
+async function answerEvents(call: CapiEventCall): Promise<Answer> {
   const { config, budget } = call;
   if (config.pixel_ids.length === 0) {
     throw new ConfigError([{ path: "META_PIXEL_ID", message: "names no pixel to send events to" }]);
@@ -60,7 +72,7 @@ async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
   return { status: 202, body: { events: taken.answers } };
 }
 
-async function answerConsent(call: Call<CapiEventBody>): Promise<Answer> {
+async function answerConsent(call: CapiEventCall): Promise<Answer> {
   const { user_id, client_ip_address } = call;
   const now_ms = call.clock.now().getTime();
   const speaker = { trusted: call.caller === "secret", user_id, client_ip_address, now_ms };
@@ -68,7 +80,7 @@ async function answerConsent(call: Call<CapiEventBody>): Promise<Answer> {
   return { status: 202, body: { events: [], consent: { suppressed } } };
 }
 
-async function answerDispatch(call: Call<CapiEventBody>): Promise<Answer> {
+async function answerDispatch(call: CapiEventCall): Promise<Answer> {
   if (call.caller === "publishable") throw new AuthError("forbidden", "Only the project itself may start a dispatch.");
   if (call.respond_async) {
     call.background(() => send(call));
@@ -78,7 +90,7 @@ async function answerDispatch(call: Call<CapiEventBody>): Promise<Answer> {
 }
 
 /** Sends what is due; calls that come in while one is sending share the next run. */
-function send(call: Call<CapiEventBody>): Promise<DispatchSummary> {
+function send(call: CapiEventCall): Promise<DispatchSummary> {
   const { config, clock, log, budget } = call;
   return coalescer.run(() =>
     dispatch(config, {

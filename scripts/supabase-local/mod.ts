@@ -45,6 +45,8 @@ export interface PlatformOptions {
   wallClockMs?: number;
   /** CPU milliseconds of one request, after which the worker is killed. Default: no limit. */
   cpuMs?: number;
+  /** Schemas that the Data API exposes. Default: `public`; without any the Data API is off. */
+  exposedSchemas?: readonly string[];
   /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
   tokenSigning?: TokenSigning;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
@@ -143,6 +145,8 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
   upstreams.postgrestUrl = await startPostgrest(reaper, {
     databaseUrl: server.url("authenticator"),
     jwtSecret: keys.postgrestSecret,
+    // A Data API that is off knows no schema of anybody's.
+    schemas: options.exposedSchemas?.length === 0 ? ["pgrst_no_exposed_schemas"] : options.exposedSchemas ?? ["public"],
     directory,
   });
   if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { DatabaseError } from "../errors.ts";
+import { type AppError, ConfigError, DatabaseError } from "../errors.ts";
 import type { Database as Schema } from "./database.types.ts";
 
 /** Name of one of the project's SQL functions, as the generated types know them. */
@@ -19,6 +19,7 @@ export interface Database {
    *
    * @throws {DatabaseError} `database_conflict` (a lost lease), `database_unavailable` (no answer, or not now: the
    * outcome is unknown), `database_rejected` (our fault)
+   * @throws {ConfigError} `data_api_closed`: the Data API is off, does not expose `public`, or lacks the function
    */
   call(operation: Operation, request: Record<string, unknown>): Promise<unknown>;
   /** Reads one Vault secret of this suite; null when it is not stored. */
@@ -33,6 +34,11 @@ const STATEMENT_TIMEOUT = "57014";
 
 // Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
 const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
+
+// The Data API does not know our functions: off, another list of schemas, or the migrations are not there.
+// https://docs.postgrest.org/en/stable/references/errors.html
+const CLOSED = /^PGRST(106|202|205)$/;
+const EXPOSED_SCHEMAS = "dashboard > Project Settings > Data API > Exposed schemas";
 
 // Rolled back as a whole to let another transaction pass: the same call may be made again at once.
 const ROLLED_BACK = /^40(001|P01)$/;
@@ -50,8 +56,13 @@ export interface RpcClient {
   >;
 }
 
-function databaseError(operation: string, failure: RpcFailure, status: number): DatabaseError {
+function databaseError(operation: string, failure: RpcFailure, status: number): AppError {
   const sqlstate = typeof failure.code === "string" && failure.code !== "" ? failure.code : null;
+  if (sqlstate !== null && CLOSED.test(sqlstate)) {
+    const message = `does not offer public.${operation} (${sqlstate}): it has to be enabled and to expose the schema ` +
+      `public (${EXPOSED_SCHEMAS}), and the migrations have to be applied`;
+    return new ConfigError([{ path: "Data API", message }], { code: "data_api_closed" });
+  }
   if (sqlstate !== null && /^PT409|^23505/.test(sqlstate)) {
     return new DatabaseError("database_conflict", operation, sqlstate, { retryable: false });
   }

@@ -75,6 +75,15 @@ function judge(slug: string, status: number, body: unknown): Finding {
       remedy: "supabase secrets set <NAME>=<value>",
     };
   }
+  if (error?.code === "data_api_closed") {
+    return {
+      check,
+      severity: "error",
+      found: "It cannot reach the database: the Data API is off, or does not expose the schema public.",
+      cost,
+      remedy: "Enable it, and expose public (dashboard > Project Settings > Data API > Exposed schemas).",
+    };
+  }
   if (error !== undefined) {
     return {
       check,

@@ -59,12 +59,28 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * What an operator has to put right. `config_invalid`: variables or secrets; `data_api_closed`: the Data API does not
+ * offer our functions; `project_copy`: this project was copied from another and is not yet one of its own.
+ */
+export type ConfigErrorCode = "config_invalid" | "data_api_closed" | "project_copy";
+
+const CONFIG_STATUS: Record<ConfigErrorCode, number> = { config_invalid: 500, data_api_closed: 500, project_copy: 409 };
+
 /** Configuration is missing or malformed; lists all wrong names at once, never their values. */
 export class ConfigError extends AppError {
+  /** Any caller may be told, not only those that the project trusts. */
+  readonly is_public: boolean;
+
   /** Makes the error. */
-  constructor(details: FieldProblem[], options: { cause?: unknown } = {}) {
+  constructor(
+    details: FieldProblem[],
+    options: { code?: ConfigErrorCode; is_public?: boolean; cause?: unknown } = {},
+  ) {
+    const { code = "config_invalid", is_public = false, ...more } = options;
     const names = details.map((problem) => `${problem.path} ${problem.message}`).join("; ");
-    super("config_invalid", 500, `Configuration is not usable: ${names}`, { ...options, details });
+    super(code, CONFIG_STATUS[code], `Configuration is not usable: ${names}`, { ...more, details });
+    this.is_public = is_public;
   }
 }
 

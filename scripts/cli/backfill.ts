@@ -13,6 +13,7 @@ import { type FunctionAccess, readAccess } from "./doctor/function_checks.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
 import type { OperatorDatabase } from "./operator/database.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
 import { parseDay, verb } from "./verb.ts";
 
 const LOOK_MS = 1_000;
@@ -79,11 +80,12 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
   }
 }
 
-async function run(database: OperatorDatabase, range: Range): Promise<number> {
-  const access = await readAccess({ database, env: {}, fetch });
-  if (access === null) {
+async function run(database: OperatorDatabase, ref: string | undefined, range: Range): Promise<number> {
+  const address = await readAccess({ database, env: {}, fetch });
+  if (address === null) {
     throw new CommandError("Vault has no fb_ads_project_url or no fb_ads_function_key: run meta-ads doctor.");
   }
+  const access = { url: address.url, key: await findSecretKey(ref, process.env) };
   let stopped = false;
   process.on("SIGINT", () => stopped = true);
 
@@ -137,5 +139,5 @@ export const backfill = verb("backfill", {
     const { since, until, account = [] } = options;
     if (until !== undefined && since > until) throw new UsageError(`--since ${since} is after --until ${until}.`);
     await using database = connect(options);
-    process.exitCode = await run(database, { since, until, accounts: account });
+    process.exitCode = await run(database, options.projectRef, { since, until, accounts: account });
   });

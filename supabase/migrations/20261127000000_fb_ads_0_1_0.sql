@@ -295,6 +295,8 @@ comment on function fb_ads.token_fingerprint(text) is
 -- How the database calls the Edge Functions.
 -- Why one function: it is the only place that reads the function key, names the headers and fixes the time-out.
 -- pg_net follows redirects and sends the headers along, so the key goes to the project's own host or to loopback alone.
+-- Why a key of its own: any login role reads pg_net's queue, headers included. What lies there is only good for asking
+-- that waiting work be done.
 
 create function fb_ads.is_project_url(url text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -323,37 +325,69 @@ comment on function fb_ads.is_project_url(text) is
   'Whether the function key may be sent to this address: https on <ref>.supabase.co or on settings.project_host, or '
   'loopback. No path, no user, no query.';
 
+create function fb_ads.read_vault_text(name text)
+returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select nullif(btrim(secret.decrypted_secret, E' \t\r\n'), '')
+  from vault.decrypted_secrets as secret
+  where secret.name = read_vault_text.name;
+$$;
+
+comment on function fb_ads.read_vault_text(text) is
+  'A Vault secret without white space around it; null where it is not stored or empty.';
+
+create function fb_ads.is_function_key(key text)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select coalesce(key ~ '^[A-Za-z0-9_-]{32,200}$' and key !~ '^sb_', false);
+$$;
+
+comment on function fb_ads.is_function_key(text) is
+  'Whether a text may be the key of the schedule: letters, digits, _ and -, at least 32 of them, and none of the '
+  'project''s own keys.';
+
+create function fb_ads.renew_function_key()
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  key text := 'fb_ads_' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+  stored_id uuid := (select secret.id from vault.secrets as secret where secret.name = 'fb_ads_function_key');
+begin
+  if stored_id is null then
+    perform vault.create_secret(key, 'fb_ads_function_key', 'What the database shows the Edge Functions of fb_ads.');
+  else
+    perform vault.update_secret(stored_id, key);
+  end if;
+end;
+$$;
+
+comment on function fb_ads.renew_function_key() is
+  'Makes a new random key of the schedule in Vault (fb_ads_function_key). The functions know it within five seconds '
+  'of its first use.';
+
 -- Definer: it reads two Vault secrets for callers (triggers, cron) that must not see them.
 create function fb_ads.invoke_edge_function(slug text, body jsonb default '{}')
 returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  project_url text;
-  function_key text;
+  project_url text := fb_ads.read_vault_text('fb_ads_project_url');
+  function_key text := fb_ads.read_vault_text('fb_ads_function_key');
 begin
   if slug is null or slug !~ '^[a-z][a-z0-9-]{0,62}$' then
     raise exception 'not the slug of an Edge Function: %', coalesce(slug, 'null');
   end if;
-
-  select
-    max(secret.decrypted_secret) filter (where secret.name = 'fb_ads_project_url'),
-    max(secret.decrypted_secret) filter (where secret.name = 'fb_ads_function_key')
-  into project_url, function_key
-  from vault.decrypted_secrets as secret
-  where secret.name in ('fb_ads_project_url', 'fb_ads_function_key');
-
-  if nullif(project_url, '') is null then
+  if project_url is null then
     raise exception 'the Vault secret fb_ads_project_url is missing'
-      using hint = 'select vault.create_secret(''https://<ref>.supabase.co'', ''fb_ads_project_url'');';
+      using hint = 'select fb_ads.adopt_project(''https://<ref>.supabase.co'');';
   end if;
-  if nullif(function_key, '') is null then
+  if function_key is null then
     raise exception 'the Vault secret fb_ads_function_key is missing'
-      using hint = 'Store the secret key named fb_ads there.';
+      using hint = 'select fb_ads.renew_function_key();';
   end if;
   if not fb_ads.is_project_url(project_url) then
     raise exception 'the Vault secret fb_ads_project_url is not an address of this project'
       using hint = 'Use https://<ref>.supabase.co, or set project_host in fb_ads.settings for another host.';
   end if;
-
+  if not fb_ads.is_function_key(function_key) then
+    raise exception 'the Vault secret fb_ads_function_key is not a key of the schedule'
+      using hint = 'It is made here and nowhere else: select fb_ads.renew_function_key();';
+  end if;
   return net.http_post(
     url := rtrim(project_url, '/') || '/functions/v1/' || slug,
     body := coalesce(body, '{}'::jsonb),
@@ -367,8 +401,90 @@ $$;
 
 comment on function fb_ads.invoke_edge_function(text, jsonb) is
   'Posts body to an Edge Function of this project once the transaction commits; returns pg_net''s request id, which '
-  'is no durable key. Called by cron jobs and triggers. Raises, naming it, when a Vault secret is missing or the URL '
-  'is another host''s. The function answers 202 at once.';
+  'is no durable key. Called by cron jobs and triggers. Raises, naming it, when a Vault secret is missing or of no '
+  'use. The function answers 202 at once.';
+
+-- schemas/operations/project_copies.sql
+
+-- Which project this database belongs to, and how a copy of another is found out.
+-- Why copies are looked for: a branch with data and a restored backup carry Vault and the cron jobs of the project that
+-- they were made of.
+
+create function fb_ads.project_ref(url text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select substring(lower(btrim(url, E' \t\r\n')) from '^https://([a-z0-9]{8,40})\.supabase\.(?:co|red|green)/?$');
+$$;
+
+comment on function fb_ads.project_ref(text) is
+  'The ref of a hosted project in its URL; null for loopback, custom domains and everything else, which tell '
+  'nothing.';
+
+create function fb_ads.adopt_project(url text)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  address text := btrim(url, E' \t\r\n');
+  stored_id uuid := (select secret.id from vault.secrets as secret where secret.name = 'fb_ads_project_url');
+begin
+  if not fb_ads.is_project_url(address) then
+    raise exception 'this is not an address of a project'
+      using hint = 'Use https://<ref>.supabase.co, or set project_host in fb_ads.settings for another host.';
+  end if;
+  if stored_id is null then
+    perform vault.create_secret(address, 'fb_ads_project_url');
+  else
+    perform vault.update_secret(stored_id, address);
+  end if;
+  perform fb_ads.renew_function_key();
+end;
+$$;
+
+comment on function fb_ads.adopt_project(text) is
+  'Tells this database which project it belongs to: stores the URL in Vault (fb_ads_project_url) and renews the key '
+  'of the schedule. Makes a copy of another project work by itself, within a minute.';
+
+create table fb_ads.function_project (
+  id boolean primary key default true,
+  project_ref text not null,
+  seen_at timestamptz not null default now(),
+  constraint function_project_is_one_row check (id)
+);
+
+comment on table fb_ads.function_project is
+  'The hosted project that the Edge Functions of this database last said they run in: at most one row. Vault''s '
+  'fb_ads_project_url names the project that the schedule calls.';
+comment on column fb_ads.function_project.id is 'Always true: there is one row.';
+comment on column fb_ads.function_project.project_ref is 'Its ref: the first label of SUPABASE_URL.';
+comment on column fb_ads.function_project.seen_at is 'When a function first said so.';
+
+alter table fb_ads.function_project enable row level security;
+
+-- Definer: Vault is not exposed. It gives out a digest and the ref of a project, no secret.
+create function public.fb_identify_project(request jsonb)
+returns jsonb language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  function_key text := fb_ads.read_vault_text('fb_ads_function_key');
+  own_ref text := fb_ads.project_ref(request ->> 'project_url');
+  vault_ref text := fb_ads.project_ref(fb_ads.read_vault_text('fb_ads_project_url'));
+begin
+  if own_ref is not null and not exists (
+    select from fb_ads.function_project as known where known.project_ref = own_ref
+  ) then
+    insert into fb_ads.function_project as known (project_ref)
+    values (own_ref)
+    on conflict (id) do update set project_ref = excluded.project_ref, seen_at = now()
+    where known.project_ref <> excluded.project_ref;
+  end if;
+  return jsonb_build_object(
+    'key_sha256',
+    case when fb_ads.is_function_key(function_key) then encode(sha256(convert_to(function_key, 'UTF8')), 'hex') end,
+    'copy_of', case when own_ref <> vault_ref then vault_ref end
+  );
+end;
+$$;
+
+comment on function public.fb_identify_project(jsonb) is
+  'What a function must know before it works: {project_url: its SUPABASE_URL} -> {key_sha256: hex digest of the key '
+  'of the schedule or null, copy_of: ref of the project that this one was copied from, or null}.';
 
 -- schemas/catalogue/accounts.sql
 
@@ -9414,13 +9530,10 @@ create function fb_ads.secret_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
-    select secret.name
-    from vault.decrypted_secrets as secret
-    where (
-      secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
+    select secret.name, fb_ads.read_vault_text(secret.name) as value
+    from vault.secrets as secret
+    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
       or secret.name like 'meta\_capi\_access\_token%'
-    )
-      and nullif(secret.decrypted_secret, '') is not null
   )
   select
     'secret_missing:' || wanted.name,
@@ -9429,26 +9542,35 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
     end,
-    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost,
-    'Run "npm run deploy", or add it in the dashboard (Integrations > Vault): ' || wanted.value || '.',
-    null::timestamptz
+    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost, wanted.remedy, null::timestamptz
   from (
     values
       (
         'meta_marketing_api_token', 'No campaign, no ad and no spend is read.',
-        'the system user''s token with ads_read'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the system user''s token with ads_read.'
       ),
-      ('fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.', 'https://<ref>.supabase.co'),
-      ('fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.', 'the secret key named fb_ads'),
+      (
+        'fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.adopt_project(''https://<ref>.supabase.co'');'
+      ),
+      (
+        'fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.renew_function_key();'
+      ),
       (
         'meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.',
-        'the pixel''s Conversions API token'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the pixel''s Conversions API token.'
       )
-  ) as wanted (name, cost, value)
+  ) as wanted (name, cost, remedy)
   where not exists (
     select from stored
-    where stored.name = wanted.name
-      or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+    where stored.value is not null
+      and (
+        stored.name = wanted.name
+        or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+      )
   )
   union all
   select
@@ -9457,10 +9579,27 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Store https://<ref>.supabase.co there, or name your own domain: '
     'update fb_ads.settings set project_host = ''<host>'';',
     null
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_project_url'
-    and secret.decrypted_secret <> ''
-    and not fb_ads.is_project_url(secret.decrypted_secret)
+  from stored
+  where stored.name = 'fb_ads_project_url' and stored.value is not null
+    and not fb_ads.is_project_url(stored.value)
+  union all
+  select
+    'function_key', 'error', 'The Vault secret fb_ads_function_key is not a key of the schedule.',
+    'Nothing is called: no sync runs, and sales wait.', 'select fb_ads.renew_function_key();', null
+  from stored
+  where stored.name = 'fb_ads_function_key' and stored.value is not null and not fb_ads.is_function_key(stored.value)
+  union all
+  select
+    'project_copy', 'error',
+    'This is a copy of project ' || fb_ads.project_ref(stored.value) || ': its functions run in project '
+      || own.project_ref || ', and the Vault secret fb_ads_project_url names the other.',
+    'Nothing is synced and nothing is sent from here, so that no account is read and no sale is counted twice.',
+    'If this project is to work by itself, give it tokens of its own and run: '
+      || format('select fb_ads.adopt_project(''https://%s.supabase.co'');', own.project_ref),
+    own.seen_at
+  from stored
+  join fb_ads.function_project as own on own.project_ref <> fb_ads.project_ref(stored.value)
+  where stored.name = 'fb_ads_project_url'
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
@@ -10277,7 +10416,7 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -10289,7 +10428,7 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
@@ -10385,9 +10524,9 @@ grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.lo
 
 -- schemas/data.sql
 
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule. The
--- first release's migration applies it once, behind the schema files; it is no part of schema_paths in config.toml. A
--- later release that needs another row adds it here and in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, the key of the schedule,
+-- and the schedule. The first release's migration applies it once, behind the schema files; it is no part of
+-- schema_paths in config.toml. A later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -10398,6 +10537,14 @@ exception when others then
   -- Columns of unexpected types are no reason to stop the host's deployment: fb_validate() says that the view is empty.
   raise warning 'fb_ads.purchases could not be made over the host''s tables (%); define it with create or replace view',
     sqlstate;
+end;
+$$;
+
+do $$
+begin
+  if fb_ads.read_vault_text('fb_ads_function_key') is null then
+    perform fb_ads.renew_function_key();
+  end if;
 end;
 $$;
 

@@ -19,7 +19,7 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -31,7 +31,7 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.

@@ -1,7 +1,6 @@
 /**
- * Whether the functions are deployed, boot, take the key that the database sends, and reach the database. Each is asked
- * what the tick asks every minute: whether work waits. Where the tick is switched off, work is meant to rest: then a
- * function gets a body that it refuses.
+ * Whether the functions are deployed, boot, take the key that the database sends, and reach the database: GET asks for no
+ * work, and is answered after one round trip.
  *
  * @module
  */
@@ -11,20 +10,13 @@ import { networkCause } from "../operator/network.ts";
 import type { Finding, Patient } from "./finding.ts";
 
 const TIMEOUT_MS = 20_000;
-const REFUSED = ["not an object"];
-/** The tick's requests; answered at once where the first step is in the database, else when the work is done. */
-const PROBES: readonly { slug: string; body: unknown; prefer?: "respond-async" }[] = [
-  { slug: "fb-sync-metadata", body: { resume: true }, prefer: "respond-async" },
-  { slug: "fb-sync-insights", body: { resume: true }, prefer: "respond-async" },
-  { slug: "capi-event", body: { dispatch: true } },
-  { slug: "attribute-purchase", body: {} },
-];
+const SLUGS = ["fb-sync-metadata", "fb-sync-insights", "capi-event", "attribute-purchase"];
 
 /** Where the functions are, and the key they are called with. */
 export interface FunctionAccess {
   /** The project's URL and `/functions/v1`. */
   url: string;
-  /** The secret key named `fb_ads`. */
+  /** The key of the schedule. */
   key: string;
 }
 
@@ -50,11 +42,6 @@ export async function readAccess({ database }: Patient): Promise<FunctionAccess 
   return url && key ? { url: `${url.replace(/\/$/, "")}/functions/v1`, key } : null;
 }
 
-async function isTickOff({ database }: Patient): Promise<boolean> {
-  const rows = await database.query("select 1 as off from cron.job where jobname = 'fb-ads-tick' and not active");
-  return rows.length > 0;
-}
-
 function fault(slug: string, found: string, remedy: string): Finding {
   return { check: `function:${slug}`, severity: "error", found, cost: "What it does is not done.", remedy };
 }
@@ -77,32 +64,31 @@ function judgeFailure(slug: string, status: number, error: FunctionError | undef
   return fault(
     slug,
     `It boots, but its call of the database fails${own}.`,
-    "See whether the Data API is on and exposes the schema public (dashboard > Project Settings > Data API); " +
-      "whether the migrations are pushed; then its log (dashboard > Edge Functions > Logs).",
+    "See whether the migrations are pushed; then its log (dashboard > Edge Functions > Logs).",
   );
 }
 
-function judge(slug: string, status: number, body: unknown, wasAsked: boolean): Finding {
+function judge(slug: string, status: number, body: unknown): Finding {
   const error = ErrorSchema.safeParse(body).data?.error;
   const check = `function:${slug}`;
-  if (wasAsked && status >= 200 && status < 300) {
-    return { check, severity: "ok", found: "deployed, boots, takes the key, reaches the database" };
-  }
-  if (!wasAsked && status === 400 && error !== undefined) {
-    return {
-      check,
-      severity: "ok",
-      found: "deployed, boots, takes the key (the tick is off, so it was not asked to work)",
-    };
+  if (status === 200) {
+    return { check, severity: "ok", found: "deployed, boots, takes the key and reaches the database" };
   }
   if (status === 401 || status === 403) {
     return fault(
       slug,
       "It does not take the key in the Vault secret fb_ads_function_key.",
-      "Store the project's secret key named fb_ads there (meta-ads deploy does), and deploy with verify_jwt = false.",
+      "select fb_ads.renew_function_key(); and deploy with verify_jwt = false.",
     );
   }
   if (status === 404) return fault(slug, "It is not deployed.", `supabase functions deploy ${slug} --use-api`);
+  if (error?.code === "data_api_closed") {
+    return fault(
+      slug,
+      "It cannot reach the database: the Data API is off, or does not expose the schema public.",
+      "Enable it, and expose public (dashboard > Project Settings > Data API > Exposed schemas).",
+    );
+  }
   if (error?.code === "config_invalid") return judgeConfiguration(slug, error);
   return judgeFailure(slug, status, error);
 }
@@ -128,17 +114,14 @@ function judgeSilence(slug: string, host: string, error: unknown): Finding {
 export async function checkFunctions(patient: Patient): Promise<Finding[]> {
   const access = await readAccess(patient);
   if (access === null) return [];
-  const wasAsked = !await isTickOff(patient);
-  return await Promise.all(PROBES.map(async ({ slug, body, prefer }): Promise<Finding> => {
+  return await Promise.all(SLUGS.map(async (slug): Promise<Finding> => {
     try {
       const response = await patient.fetch(`${access.url}/${slug}`, {
-        method: "POST",
-        headers: { apikey: access.key, "content-type": "application/json", ...(prefer ? { prefer } : {}) },
-        body: JSON.stringify(wasAsked ? body : REFUSED),
+        headers: { apikey: access.key },
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      return judge(slug, response.status, parse(await response.text()), wasAsked);
+      return judge(slug, response.status, parse(await response.text()));
     } catch (error) {
       return judgeSilence(slug, new URL(access.url).host, error);
     }

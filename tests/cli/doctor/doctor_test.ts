@@ -72,6 +72,7 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
     const { code, output } = await metaAds(["doctor", "--send-test-event", "TEST123"], {
       ...env,
       DB_URL: platform.dbUrl,
+      SECRET_KEY: platform.secretKey,
     });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
@@ -165,21 +166,6 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
       assertEquals(found, `Meta could not be asked: 127.0.0.1:${port} cannot be reached: nothing listens there.`);
     }
     graph.tokens.add("emulator-capi-token", { name: "capi" });
-  });
-
-  await t.step("where the tick is off, no function is asked to work", async () => {
-    await sql`update cron.job set active = false where jobname = 'fb-ads-tick'`;
-    const bodies: unknown[] = [];
-    const watched: Patient = {
-      ...patient,
-      fetch: (_input, init) => {
-        bodies.push(JSON.parse(String(init?.body)));
-        return Promise.resolve(Response.json({ error: { code: "invalid_field" } }, { status: 400 }));
-      },
-    };
-    assertEquals(wrong(await checkFunctions(watched)), []);
-    assertEquals(bodies, Array(4).fill(["not an object"]));
-    await sql`update cron.job set active = true where jobname = 'fb-ads-tick'`;
   });
 
   await t.step("a stopped worker of pg_net is told from one that does not say", async () => {

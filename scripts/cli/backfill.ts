@@ -13,6 +13,7 @@ import { type FunctionAccess, readAccess } from "./doctor/function_checks.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
 import type { OperatorDatabase } from "./operator/database.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
 import { parseDay, verb } from "./verb.ts";
 
 const LOOK_MS = 1_000;
@@ -79,26 +80,31 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
   }
 }
 
-async function run(database: OperatorDatabase, range: Range): Promise<number> {
-  const access = await readAccess({ database, env: {}, fetch });
-  if (access === null) {
+async function run(database: OperatorDatabase, ref: string | undefined, range: Range): Promise<number> {
+  const address = await readAccess({ database, env: {}, fetch });
+  if (address === null) {
     throw new CommandError("Vault has no fb_ads_project_url or no fb_ads_function_key: run meta-ads doctor.");
   }
+  const access = { url: address.url, key: await findSecretKey(ref, process.env) };
   let stopped = false;
   process.on("SIGINT", () => stopped = true);
 
   const [now] = await database.query("select now()::text as at");
+  const asked_after = String(now?.at);
+  // Those that are open now may be done by the time that the request is answered, which then makes none anew.
+  const open = await findPlans(database, range, asked_after);
   const until = range.until ?? await findOpenEnd(database, range);
   await requestBackfill(access, {
     since: range.since,
     ...(until === undefined ? {} : { until }),
     ...(range.accounts.length === 0 ? {} : { account_ids: range.accounts }),
   });
-  let plans = await findPlans(database, range, String(now?.at));
+  let plans = await findPlans(database, range, asked_after);
+  if (plans.length === 0) plans = open;
   // Where no account is known yet, the plans are made once they are discovered.
   while (plans.length === 0 && !stopped && (await readProgress(database, [])).is_running) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    plans = await findPlans(database, range, String(now?.at));
+    plans = await findPlans(database, range, asked_after);
   }
   if (plans.length === 0 && !stopped) {
     throw new CommandError("No enabled ad account has days in this range (Meta keeps 37 months).");
@@ -133,5 +139,5 @@ export const backfill = verb("backfill", {
     const { since, until, account = [] } = options;
     if (until !== undefined && since > until) throw new UsageError(`--since ${since} is after --until ${until}.`);
     await using database = connect(options);
-    process.exitCode = await run(database, { since, until, accounts: account });
+    process.exitCode = await run(database, options.projectRef, { since, until, accounts: account });
   });

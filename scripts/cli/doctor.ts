@@ -11,6 +11,7 @@ import { attempt, type Patient } from "./doctor/finding.ts";
 import { hasErrors, printFindings } from "./doctor/report.ts";
 import { sendTestEvent } from "./doctor/test_event.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
 import { verb } from "./verb.ts";
 
 /** The verb. */
@@ -29,7 +30,7 @@ Exit code 1 when something is being lost.
   .addOption(PROJECT_REF)
   .addOption(DB_URL)
   .option("--json", "findings for programs")
-  .option("--verbose", "name everything in long lists, and what is well in full")
+  .option("--verbose", "name everything in long lists")
   .option("--send-test-event [code]", "send one marked event all the way to Meta, which counts it")
   .action(async (options) => {
     await using database = connect(options);
@@ -37,9 +38,14 @@ Exit code 1 when something is being lost.
     const findings = await examine(patient);
     if (options.sendTestEvent !== undefined) {
       const code = options.sendTestEvent === true ? process.env.META_TEST_EVENT_CODE || null : options.sendTestEvent;
-      findings.push(...await attempt("test_event", () => sendTestEvent(patient, code)));
+      findings.push(
+        ...await attempt("test_event", async () => {
+          const key = await findSecretKey(options.projectRef, process.env);
+          return await sendTestEvent(patient, key, code);
+        }),
+      );
     }
     if (options.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
-    else printFindings(findings, console.log);
+    else printFindings(findings, console.log, { verbose: options.verbose === true });
     if (hasErrors(findings)) process.exitCode = 1;
   });

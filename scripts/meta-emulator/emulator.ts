@@ -78,6 +78,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
   });
   const close = (): Promise<void> => {
     closing.abort();
+    context.faults.clear();
     return listener.close();
   };
   const running = { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close };

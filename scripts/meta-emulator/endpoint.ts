@@ -9,7 +9,7 @@ import type { GraphContext, Visit } from "./context.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { refusal } from "./error_catalogue.ts";
 import { applyFault, type FaultedAnswer, wait } from "./fault_effects.ts";
-import type { FaultAction } from "./faults.ts";
+import type { ActingFault, FaultAction } from "./faults.ts";
 import type { GraphAnswer, GraphCall } from "./graph_call.ts";
 import { errorJson, GraphRefusal } from "./graph_error.ts";
 import { isRecord, type JsonRecord, readNumber } from "./json_value.ts";
@@ -45,7 +45,7 @@ export async function answerCall(context: GraphContext, call: GraphCall): Promis
   });
   entry.fault = acting.length > 0 ? acting.map(({ id }) => id).join(",") : null;
   try {
-    const outcome = await answerFaulted(context, call, route, acting.map(({ action }) => action));
+    const outcome = await answerFaulted(context, call, route, acting);
     note(entry, outcome);
     return outcome;
   } finally {
@@ -111,15 +111,16 @@ async function answerFaulted(
   context: GraphContext,
   call: GraphCall,
   route: Route,
-  actions: FaultAction[],
+  acting: ActingFault[],
 ): Promise<Outcome> {
   await wait(latency(context), context.closing);
   const changes: Pick<Visit, "reportOutcome" | "shortPage"> = {};
   let headerChanges: Record<string, string | null> = {};
   let deciding: FaultAction | null = null;
   let bytesPerRow = 0;
-  for (const action of actions) {
+  for (const { action, removed } of acting) {
     if (action.kind === "slow") await wait(action.ms, context.closing);
+    else if (action.kind === "hold") await removed;
     else if (action.kind === "headers") headerChanges = { ...headerChanges, ...action.headers };
     else if (action.kind === "report") changes.reportOutcome = action.outcome;
     else if (action.kind === "short_page") changes.shortPage = action.rows;

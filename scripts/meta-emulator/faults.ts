@@ -36,6 +36,8 @@ export type FaultAction =
   | { kind: "pad"; bytes_per_row: number }
   /** Gives the true answer `ms` later. */
   | { kind: "slow"; ms: number }
+  /** Keeps the true answer back until its rule is taken away, or the emulator closes. */
+  | { kind: "hold" }
   /** Sets headers on the answer; `null` takes one away. */
   | { kind: "headers"; headers: Record<string, string | null> }
   /** Gives only `rows` rows of a page (0 is an empty page) though the list goes on. */
@@ -130,13 +132,24 @@ export interface FaultSubject {
 }
 
 /** Actions that change the true answer and leave room for others. */
-const ADDING: ReadonlySet<FaultAction["kind"]> = new Set(["slow", "headers", "report", "short_page", "pad"]);
+const ADDING: ReadonlySet<FaultAction["kind"]> = new Set(["slow", "hold", "headers", "report", "short_page", "pad"]);
 
 interface Armed {
   id: string;
   rule: FaultRule;
   met: number;
   acted: number;
+  removal: PromiseWithResolvers<void>;
+}
+
+/** What a rule does to a call. */
+export interface ActingFault {
+  /** The rule. */
+  id: string;
+  /** What happens. */
+  action: FaultAction;
+  /** Resolves when the rule is taken away. */
+  removed: Promise<void>;
 }
 
 /** Holds the rules and finds those that act on a call. */
@@ -148,31 +161,34 @@ export class FaultBook {
   add(rule: FaultRule): string {
     this.#made++;
     const id = rule.id ?? `fault-${this.#made}`;
-    this.#rules.push({ id, rule, met: 0, acted: 0 });
+    this.#rules.push({ id, rule, met: 0, acted: 0, removal: Promise.withResolvers() });
     return id;
   }
 
   /** Takes a rule away. */
   remove(id: string): void {
-    this.#rules = this.#rules.filter((armed) => armed.id !== id);
+    const isMeant = (armed: Armed): boolean => armed.id === id;
+    for (const { removal } of this.#rules.filter(isMeant)) removal.resolve();
+    this.#rules = this.#rules.filter((armed) => !isMeant(armed));
   }
 
   /** Takes all rules away. */
   clear(): void {
+    for (const { removal } of this.#rules) removal.resolve();
     this.#rules = [];
   }
 
   /** Tells how often each rule has met and acted. */
   list(): { id: string; rule: FaultRule; met: number; acted: number }[] {
-    return this.#rules.map((armed) => ({ ...armed }));
+    return this.#rules.map(({ id, rule, met, acted }) => ({ id, rule, met, acted }));
   }
 
   /**
    * Returns the actions for a call, in the order of the rules. Those that only change the true answer
    * add up; of all others the first acts, and later ones keep their count.
    */
-  actionsFor(subject: FaultSubject): { id: string; action: FaultAction }[] {
-    const actions: { id: string; action: FaultAction }[] = [];
+  actionsFor(subject: FaultSubject): ActingFault[] {
+    const actions: ActingFault[] = [];
     let decided = false;
     for (const armed of this.#rules) {
       const { rule } = armed;
@@ -184,7 +200,7 @@ export class FaultBook {
       if (armed.met <= (rule.skip ?? 0)) continue;
       if (rule.probability !== undefined && mix(rule.seed ?? 1, armed.met) / 2 ** 32 >= rule.probability) continue;
       armed.acted++;
-      actions.push({ id: armed.id, action: rule.action });
+      actions.push({ id: armed.id, action: rule.action, removed: armed.removal.promise });
       decided ||= !adds;
     }
     return actions;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { GraphApiError, type GraphFailure, type UsageReading } from "../errors.ts";
 import {
   findGraphError,
@@ -56,6 +57,7 @@ export function transportError(
     min_park_seconds: 0,
     field: null,
     data_index: null,
+    words_digest: null,
     usage: facts.usage,
   };
   const status = facts.http_status === null ? "no answer" : `HTTP ${facts.http_status}`;
@@ -74,6 +76,10 @@ function integerOf(value: unknown): number | null {
 /** A short word of Meta's own vocabulary; anything else is not passed on. */
 function wordOf(value: unknown): string | null {
   return typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : null;
+}
+
+function digestWords(message: string): string {
+  return createHash("sha256").update(message.replace(/\d+/g, "")).digest("hex").slice(0, 16);
 }
 
 /** Makes the error that an `error` object of Meta's stands for. */
@@ -100,6 +106,7 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
     min_park_seconds: row.min_park_seconds,
     field: row.action === "drop_field" ? findNamedField(message, facts.fields) : null,
     data_index: findNamedIndex(message),
+    words_digest: digestWords(message),
     usage: facts.usage,
   };
   const regain = Math.max(row.min_park_seconds, 0);

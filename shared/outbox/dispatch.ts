@@ -112,6 +112,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     return summary;
   }
   let halted = new Set<string>();
+  const taking = new Set<string>();
   let is_released = false;
   while (!ports.exhausted()) {
     is_released = false;
@@ -190,6 +191,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
           hold,
           // A pixel that was halted gives back, untried, what else was leased for it.
           exhausted: () => stopped.has(pixel_id) || ports.exhausted(),
+          is_open: taking.has(pixel_id),
           send: (part) => {
             const events = ports.measure(() => part.map(rebuildEvent));
             count({ calls: 1, rows: part.length });
@@ -198,6 +200,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
           },
         });
         if (result.is_halted) stopped.add(pixel_id);
+        if (result.outcomes.some(({ outcome }) => outcome === "sent")) taking.add(pixel_id);
         await record(lease_id, result, known.token);
       }
     }));

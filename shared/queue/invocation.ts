@@ -5,7 +5,7 @@
  * @module
  */
 
-import { createDatabase, type Database } from "../database/rpc.ts";
+import type { Database } from "../database/rpc.ts";
 import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncSlot } from "../database/sync_runs.ts";
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
@@ -31,6 +31,12 @@ export interface SyncBody {
   /** Its last day, inclusive. */
   until?: string | undefined;
 }
+
+/** The settings that a sync reads. */
+export const SYNC_SETTINGS = ["account_ids", "api_version", "graph_url"] as const;
+
+/** The request of a sync. */
+export type SyncCall = Call<SyncBody, typeof SYNC_SETTINGS[number]>;
 
 /** What makes a sync. */
 export interface SyncDefinition {
@@ -98,9 +104,9 @@ async function awaitSlot(
  * @throws {ConfigError} without a token in Vault
  * @throws {GraphApiError} when Meta refused the token and nothing at all could be done
  */
-export async function answerSync(call: Call<SyncBody>, definition: SyncDefinition): Promise<Answer> {
+export async function answerSync(call: SyncCall, definition: SyncDefinition): Promise<Answer> {
   const arrived_at = call.clock.now().toISOString();
-  const database = createDatabase(call.admin);
+  const { database } = call;
   const credentials = await readCredentials(database);
   const { function_slug } = definition;
   const token_fingerprint = fingerprintToken(credentials.token);

@@ -102,13 +102,13 @@ create table fb_ads.settings (
   attribution_window interval not null default interval '7 days',
   attribution_revision_window interval not null default interval '30 days',
   attribution_lookup_patience interval not null default interval '1 day',
-  landing_reload_window interval not null default interval '30 minutes',
+  touchpoint_reload_window interval not null default interval '30 minutes',
   payment_hosts text[] not null default '{}',
 
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
-  click_retention interval not null default interval '90 days',
+  touchpoint_retention interval not null default interval '90 days',
   run_retention interval not null default interval '90 days',
   job_retention interval not null default interval '14 days',
   cron_detail_retention interval not null default interval '30 days',
@@ -149,11 +149,13 @@ create table fb_ads.settings (
   constraint attribution_lookup_patience_is_sane check (
     attribution_lookup_patience between interval '0' and interval '7 days'
   ),
-  constraint landing_reload_window_is_sane check (landing_reload_window between interval '0' and interval '1 day'),
+  constraint touchpoint_reload_window_is_sane check (
+    touchpoint_reload_window between interval '0' and interval '1 day'
+  ),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
   ),
-  constraint click_retention_covers_the_window check (click_retention >= attribution_window),
+  constraint touchpoint_retention_covers_the_window check (touchpoint_retention >= attribution_window),
   constraint run_retention_is_positive check (
     run_retention > interval '0' and job_retention > interval '0' and cron_detail_retention > interval '0'
   ),
@@ -171,7 +173,7 @@ comment on column fb_ads.settings.id is 'Always true: there is one row.';
 comment on column fb_ads.settings.accounts_in_flight is
   'How many ad accounts one invocation of a sync works on at a time, with one request each.';
 comment on column fb_ads.settings.usage_brake_percent is
-  'Percent of a Meta quota, as its usage headers say, from which an account is parked before Meta blocks it.';
+  'Percent of a Meta quota, as its usage headers say, from which an account is throttled before Meta blocks it.';
 comment on column fb_ads.settings.project_host is
   'Host of the project URL where it is neither <ref>.supabase.co nor loopback: a custom domain (https), or the '
   'gateway''s name beside a database in a container (http). Null: no other host may receive the function key.';
@@ -222,22 +224,23 @@ comment on column fb_ads.settings.attribution_revision_window is
   'How long after a sale its attribution is worked out anew when a click, a log-in or an ad becomes known.';
 comment on column fb_ads.settings.attribution_lookup_patience is
   'How long a sale waits at most for an ad that is being read by its id.';
-comment on column fb_ads.settings.landing_reload_window is
-  'A landing without click id that comes again from the same browser with the same '
-  'ids within this time is a reload, not a second touch.';
+comment on column fb_ads.settings.touchpoint_reload_window is
+  'A touchpoint without click id that comes again from the same browser with the '
+  'same ids within this time is a reload, not a second one.';
 comment on column fb_ads.settings.payment_hosts is
-  'Domains of payment pages beside the built-in list (lower case, with all '
-  'hosts below them): a return from there is no touch.';
+  'Domains of payment pages beside the built-in list (lower case, with all hosts '
+  'below them): a return from there is no touchpoint.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
-comment on column fb_ads.settings.click_retention is 'How long touches are kept.';
+comment on column fb_ads.settings.touchpoint_retention is 'How long touchpoints are kept.';
 comment on column fb_ads.settings.run_retention is 'How long fb_ads.sync_runs keeps what each invocation did.';
 comment on column fb_ads.settings.job_retention is 'How long ended jobs stay in fb_ads.sync_jobs.';
 comment on column fb_ads.settings.cron_detail_retention is
   'How long cron.job_run_details of this suite''s own jobs are kept; pg_cron itself never prunes them.';
 comment on column fb_ads.settings.alert_sync_age is
-  'How old a job of a sync may become before it is an alert; parked ones included, for figures are late all the same.';
+  'How old a job of a sync may become before it is an alert; throttled ones '
+  'included, for figures are late all the same.';
 comment on column fb_ads.settings.alert_backfill_age is 'The same for a job of a backfill, which has time.';
 comment on column fb_ads.settings.alert_delivery_age is 'How long an event may wait to be sent before it is an alert.';
 comment on column fb_ads.settings.alert_attribution_age is
@@ -248,7 +251,7 @@ comment on column fb_ads.settings.alert_purchase_silence is
   'longest pause of the last 28 days.';
 comment on column fb_ads.settings.created_at is 'When the suite was installed.';
 comment on column fb_ads.settings.updated_at is
-  'When a setting was last changed by hand, if whoever changed it says so.';
+  'When a setting was last changed by hand, if the person who changed it says so.';
 
 alter table fb_ads.settings enable row level security;
 
@@ -292,6 +295,8 @@ comment on function fb_ads.token_fingerprint(text) is
 -- How the database calls the Edge Functions.
 -- Why one function: it is the only place that reads the function key, names the headers and fixes the time-out.
 -- pg_net follows redirects and sends the headers along, so the key goes to the project's own host or to loopback alone.
+-- Why a key of its own: any login role reads pg_net's queue, headers included. What lies there is only good for asking
+-- that waiting work be done.
 
 create function fb_ads.is_project_url(url text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -320,37 +325,69 @@ comment on function fb_ads.is_project_url(text) is
   'Whether the function key may be sent to this address: https on <ref>.supabase.co or on settings.project_host, or '
   'loopback. No path, no user, no query.';
 
+create function fb_ads.read_vault_text(name text)
+returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select nullif(btrim(secret.decrypted_secret, E' \t\r\n'), '')
+  from vault.decrypted_secrets as secret
+  where secret.name = read_vault_text.name;
+$$;
+
+comment on function fb_ads.read_vault_text(text) is
+  'A Vault secret without white space around it; null where it is not stored or empty.';
+
+create function fb_ads.is_function_key(key text)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select coalesce(key ~ '^[A-Za-z0-9_-]{32,200}$' and key !~ '^sb_', false);
+$$;
+
+comment on function fb_ads.is_function_key(text) is
+  'Whether a text may be the key of the schedule: letters, digits, _ and -, at least 32 of them, and none of the '
+  'project''s own keys.';
+
+create function fb_ads.renew_function_key()
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  key text := 'fb_ads_' || replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+  stored_id uuid := (select secret.id from vault.secrets as secret where secret.name = 'fb_ads_function_key');
+begin
+  if stored_id is null then
+    perform vault.create_secret(key, 'fb_ads_function_key', 'What the database shows the Edge Functions of fb_ads.');
+  else
+    perform vault.update_secret(stored_id, key);
+  end if;
+end;
+$$;
+
+comment on function fb_ads.renew_function_key() is
+  'Makes a new random key of the schedule in Vault (fb_ads_function_key). The functions know it within five seconds '
+  'of its first use.';
+
 -- Definer: it reads two Vault secrets for callers (triggers, cron) that must not see them.
 create function fb_ads.invoke_edge_function(slug text, body jsonb default '{}')
 returns bigint language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  project_url text;
-  function_key text;
+  project_url text := fb_ads.read_vault_text('fb_ads_project_url');
+  function_key text := fb_ads.read_vault_text('fb_ads_function_key');
 begin
   if slug is null or slug !~ '^[a-z][a-z0-9-]{0,62}$' then
     raise exception 'not the slug of an Edge Function: %', coalesce(slug, 'null');
   end if;
-
-  select
-    max(secret.decrypted_secret) filter (where secret.name = 'fb_ads_project_url'),
-    max(secret.decrypted_secret) filter (where secret.name = 'fb_ads_function_key')
-  into project_url, function_key
-  from vault.decrypted_secrets as secret
-  where secret.name in ('fb_ads_project_url', 'fb_ads_function_key');
-
-  if nullif(project_url, '') is null then
+  if project_url is null then
     raise exception 'the Vault secret fb_ads_project_url is missing'
-      using hint = 'select vault.create_secret(''https://<ref>.supabase.co'', ''fb_ads_project_url'');';
+      using hint = 'select fb_ads.adopt_project(''https://<ref>.supabase.co'');';
   end if;
-  if nullif(function_key, '') is null then
+  if function_key is null then
     raise exception 'the Vault secret fb_ads_function_key is missing'
-      using hint = 'Store the secret key named fb_ads there.';
+      using hint = 'select fb_ads.renew_function_key();';
   end if;
   if not fb_ads.is_project_url(project_url) then
     raise exception 'the Vault secret fb_ads_project_url is not an address of this project'
       using hint = 'Use https://<ref>.supabase.co, or set project_host in fb_ads.settings for another host.';
   end if;
-
+  if not fb_ads.is_function_key(function_key) then
+    raise exception 'the Vault secret fb_ads_function_key is not a key of the schedule'
+      using hint = 'It is made here and nowhere else: select fb_ads.renew_function_key();';
+  end if;
   return net.http_post(
     url := rtrim(project_url, '/') || '/functions/v1/' || slug,
     body := coalesce(body, '{}'::jsonb),
@@ -364,8 +401,90 @@ $$;
 
 comment on function fb_ads.invoke_edge_function(text, jsonb) is
   'Posts body to an Edge Function of this project once the transaction commits; returns pg_net''s request id, which '
-  'is no durable key. Called by cron jobs and triggers. Raises, naming it, when a Vault secret is missing or the URL '
-  'is another host''s. The function answers 202 at once.';
+  'is no durable key. Called by cron jobs and triggers. Raises, naming it, when a Vault secret is missing or of no '
+  'use. The function answers 202 at once.';
+
+-- schemas/operations/project_copies.sql
+
+-- Which project this database belongs to, and how a copy of another is found out.
+-- Why copies are looked for: a branch with data and a restored backup carry Vault and the cron jobs of the project that
+-- they were made of.
+
+create function fb_ads.project_ref(url text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select substring(lower(btrim(url, E' \t\r\n')) from '^https://([a-z0-9]{8,40})\.supabase\.(?:co|red|green)/?$');
+$$;
+
+comment on function fb_ads.project_ref(text) is
+  'The ref of a hosted project in its URL; null for loopback, custom domains and everything else, which tell '
+  'nothing.';
+
+create function fb_ads.adopt_project(url text)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  address text := btrim(url, E' \t\r\n');
+  stored_id uuid := (select secret.id from vault.secrets as secret where secret.name = 'fb_ads_project_url');
+begin
+  if not fb_ads.is_project_url(address) then
+    raise exception 'this is not an address of a project'
+      using hint = 'Use https://<ref>.supabase.co, or set project_host in fb_ads.settings for another host.';
+  end if;
+  if stored_id is null then
+    perform vault.create_secret(address, 'fb_ads_project_url');
+  else
+    perform vault.update_secret(stored_id, address);
+  end if;
+  perform fb_ads.renew_function_key();
+end;
+$$;
+
+comment on function fb_ads.adopt_project(text) is
+  'Tells this database which project it belongs to: stores the URL in Vault (fb_ads_project_url) and renews the key '
+  'of the schedule. Makes a copy of another project work by itself, within a minute.';
+
+create table fb_ads.function_project (
+  id boolean primary key default true,
+  project_ref text not null,
+  seen_at timestamptz not null default now(),
+  constraint function_project_is_one_row check (id)
+);
+
+comment on table fb_ads.function_project is
+  'The hosted project that the Edge Functions of this database last said they run in: at most one row. Vault''s '
+  'fb_ads_project_url names the project that the schedule calls.';
+comment on column fb_ads.function_project.id is 'Always true: there is one row.';
+comment on column fb_ads.function_project.project_ref is 'Its ref: the first label of SUPABASE_URL.';
+comment on column fb_ads.function_project.seen_at is 'When a function first said so.';
+
+alter table fb_ads.function_project enable row level security;
+
+-- Definer: Vault is not exposed. It gives out a digest and the ref of a project, no secret.
+create function public.fb_identify_project(request jsonb)
+returns jsonb language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  function_key text := fb_ads.read_vault_text('fb_ads_function_key');
+  own_ref text := fb_ads.project_ref(request ->> 'project_url');
+  vault_ref text := fb_ads.project_ref(fb_ads.read_vault_text('fb_ads_project_url'));
+begin
+  if own_ref is not null and not exists (
+    select from fb_ads.function_project as known where known.project_ref = own_ref
+  ) then
+    insert into fb_ads.function_project as known (project_ref)
+    values (own_ref)
+    on conflict (id) do update set project_ref = excluded.project_ref, seen_at = now()
+    where known.project_ref <> excluded.project_ref;
+  end if;
+  return jsonb_build_object(
+    'key_sha256',
+    case when fb_ads.is_function_key(function_key) then encode(sha256(convert_to(function_key, 'UTF8')), 'hex') end,
+    'copy_of', case when own_ref <> vault_ref then vault_ref end
+  );
+end;
+$$;
+
+comment on function public.fb_identify_project(jsonb) is
+  'What a function must know before it works: {project_url: its SUPABASE_URL} -> {key_sha256: hex digest of the key '
+  'of the schedule or null, copy_of: ref of the project that this one was copied from, or null}.';
 
 -- schemas/catalogue/accounts.sql
 
@@ -913,14 +1032,14 @@ create index sync_runs_started_at_idx on fb_ads.sync_runs (started_at);
 
 alter table fb_ads.sync_runs enable row level security;
 
-create function fb_ads.keep_run(run_id uuid)
+create function fb_ads.renew_run_lease(run_id uuid)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.sync_runs as run
   set lease_until = now() + interval '5 seconds'
-  where run.id = keep_run.run_id;
+  where run.id = renew_run_lease.run_id;
 $$;
 
-comment on function fb_ads.keep_run(uuid) is
+comment on function fb_ads.renew_run_lease(uuid) is
   'An invocation that has just given a job back, or waits for a report, is live until it claims the next.';
 
 -- schemas/queue/jobs.sql
@@ -1011,9 +1130,10 @@ comment on column fb_ads.sync_jobs.lease_id is 'Fence: a write with another leas
 comment on column fb_ads.sync_jobs.lease_until is
   'When the lease runs out and the job may be claimed by another. Renewed with every page.';
 comment on column fb_ads.sync_jobs.claimed_at is
-  'When the worker that holds or last held the job began with it; an app '
-  'parked since then is not to be called for it.';
-comment on column fb_ads.sync_jobs.not_before is 'Parked until then: a quota is spent, or an error wants a pause.';
+  'When the worker that holds or last held the job began with it; an app that '
+  'was throttled since then is not called for it.';
+comment on column fb_ads.sync_jobs.not_before is
+  'Not claimed before then: a quota is spent, or a failure waits for its next attempt.';
 comment on column fb_ads.sync_jobs.cursor is 'Meta''s paging cursor after the last stored page; null at the beginning.';
 comment on column fb_ads.sync_jobs.page_size is
   'Objects or rows a page; halved when Meta asks to reduce the amount of data, grown while pages succeed.';
@@ -1067,7 +1187,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.open_job_count(text, uuid[]) is
-  'Jobs of a sync that are not at their end, parked ones included.';
+  'Jobs of a sync that have not ended, throttled ones included.';
 
 create function fb_ads.may_start_report(job fb_ads.sync_jobs)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1128,8 +1248,8 @@ alter table fb_ads.sync_seen_pages enable row level security;
 
 -- schemas/queue/quotas.sql
 
--- What Meta says of its quotas, and what is parked or stopped because of it.
--- Why a parking is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
+-- What Meta says of its quotas, and what is throttled or stopped because of it.
+-- Why throttling is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
 
 create table fb_ads.rate_limits (
   scope text not null,
@@ -1138,7 +1258,7 @@ create table fb_ads.rate_limits (
   usage_percent numeric,
   regain_at timestamptz,
   access_tier text,
-  parked_at timestamptz,
+  throttled_at timestamptz,
   parked_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
@@ -1150,7 +1270,7 @@ create table fb_ads.rate_limits (
 );
 
 comment on table fb_ads.rate_limits is
-  'What Meta last said of its quotas, and what is parked or stopped because of it.';
+  'What Meta last said of its quotas, and what is throttled or stopped because of it.';
 comment on column fb_ads.rate_limits.scope is
   'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
 comment on column fb_ads.rate_limits.key is
@@ -1161,11 +1281,11 @@ comment on column fb_ads.rate_limits.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
 comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
 comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
-comment on column fb_ads.rate_limits.parked_at is 'When the parking was last asked for.';
+comment on column fb_ads.rate_limits.throttled_at is 'When Meta last refused a call of this quota.';
 comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
 comment on column fb_ads.rate_limits.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.rate_limits.probe_after is 'When one call may try whether the trouble is over.';
+comment on column fb_ads.rate_limits.probe_after is 'When one call may probe whether Meta takes calls again.';
 comment on column fb_ads.rate_limits.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
 comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
@@ -1184,54 +1304,57 @@ $$;
 comment on function fb_ads.use_case_kinds(text) is
   'Which kinds of jobs spend the quota of a Meta use case; of every use case for any other word.';
 
-create function fb_ads.parked_until(account_id uuid, kind text)
+create function fb_ads.throttled_until(account_id uuid, kind text)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(quota.parked_until), now())
   from fb_ads.rate_limits as quota
   where quota.parked_until > now()
-    and parked_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
+    and throttled_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
     and (
       quota.scope = 'app'
       or (
         quota.scope = 'account'
-        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = parked_until.account_id)
+        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = throttled_until.account_id)
       )
     );
 $$;
 
-comment on function fb_ads.parked_until(uuid, text) is
-  'When a new job of that kind may start: now, or the end of the longest parking that holds it.';
+comment on function fb_ads.throttled_until(uuid, text) is
+  'When a new job of that kind may start: now, or when the last throttling of its quotas ends.';
 
-create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
+create function fb_ads.throttle_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
 returns timestamptz language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_at, parked_until)
-  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), clock_timestamp(), ends_at)
+  insert into fb_ads.rate_limits as quota (scope, key, use_case, throttled_at, parked_until)
+  values (
+    throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
+    ends_at
+  )
   on conflict on constraint rate_limits_pkey do update set
-    parked_at = excluded.parked_at,
+    throttled_at = excluded.throttled_at,
     parked_until = greatest(quota.parked_until, excluded.parked_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
   set
     not_before = ends_at,
-    last_error = coalesce(park_sync_jobs.error, job.last_error)
+    last_error = coalesce(throttle_sync_jobs.error, job.last_error)
   where job.state = 'pending'
     and job.not_before < ends_at
-    and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
+    and job.kind = any (fb_ads.use_case_kinds(coalesce(throttle_sync_jobs.use_case, '')))
     and (
-      park_sync_jobs.scope = 'app'
-      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
+      throttle_sync_jobs.scope = 'app'
+      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = throttle_sync_jobs.key)
     );
   return ends_at;
 end;
 $$;
 
-comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
-  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most '
-  'a day; a longer parking is never shortened. Returns its end.';
+comment on function fb_ads.throttle_sync_jobs(text, text, text, double precision, jsonb) is
+  'Throttles every pending job of the quota (an account''s, or all of the app''s) for that many seconds, at most a '
+  'day; a longer throttling is never shortened. Returns when it ends.';
 
 create type fb_ads.quota_usage as (
   scope text,
@@ -1263,7 +1386,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
 
   -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
-  select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
+  select fb_ads.throttle_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
   group by r.scope, r.key, r.use_case
@@ -1272,22 +1395,22 @@ $$;
 
 comment on function fb_ads.store_usage(jsonb) is
   'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of '
-  'each; and parks what is blocked.';
+  'each; and throttles what Meta blocks.';
 
-create function fb_ads.app_parked_until(job fb_ads.sync_jobs)
+create function fb_ads.app_throttled_until(job fb_ads.sync_jobs)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select max(quota.parked_until)
   from fb_ads.rate_limits as quota
   where quota.scope = 'app'
     and quota.key = 'default'
     and quota.parked_until > now()
-    and quota.parked_at > job.claimed_at
+    and quota.throttled_at > job.claimed_at
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
-comment on function fb_ads.app_parked_until(fb_ads.sync_jobs) is
+comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
   'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
-  'where nobody was. A job that is claimed in spite of a parking was freed by an operator.';
+  'where nobody was. A job that is claimed in spite of it was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1373,7 +1496,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select from fb_ads.sync_jobs as job
         where job.run_id = run.id and job.state = 'running' and job.lease_until > now()
       ) then true
-      -- Whoever let a lease run out is dead, however short ago it gave a sign of life.
+      -- A run whose job lease has expired is dead.
       when exists (select from fb_ads.sync_jobs as job where job.run_id = run.id and job.state = 'running') then false
       else run.lease_until > now()
     end;
@@ -1485,21 +1608,21 @@ $$;
 comment on function fb_ads.start_sync_job(bigint, uuid) is
   'Gives a pending job a fresh lease of 90 s and returns what a worker needs to know of it.';
 
-create function fb_ads.reap_sync_jobs()
+create function fb_ads.rescue_sync_jobs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  with reaped as (
+  with rescued as (
     update fb_ads.sync_jobs as job
     set state = 'pending', lease_id = null, lease_until = null,
-      not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
+      not_before = greatest(job.not_before, fb_ads.app_throttled_until(job))
     where job.state = 'running' and job.lease_until <= now()
     returning job.run_id
   )
   update fb_ads.sync_runs as run
   set lease_until = now()
-  where run.finished_at is null and run.id in (select reaped.run_id from reaped);
+  where run.finished_at is null and run.id in (select rescued.run_id from rescued);
 $$;
 
-comment on function fb_ads.reap_sync_jobs() is
+comment on function fb_ads.rescue_sync_jobs() is
   'Takes jobs back from workers whose lease ran out. Their cursor is what was '
   'last stored, so at most one page is read again.';
 
@@ -1518,7 +1641,7 @@ declare
     where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
   );
 begin
-  -- Whoever was taken for dead has lost its slot, and may go on only where one is free.
+  -- A run that was taken for dead has lost its slot, and goes on only where one is free.
   if exists (
     select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
   )
@@ -1527,7 +1650,7 @@ begin
   end if;
 
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
-  perform fb_ads.reap_sync_jobs();
+  perform fb_ads.rescue_sync_jobs();
 
   if not fb_ads.may_use_token(fingerprint) then
     return jsonb_build_object('job', null, 'reason', 'token_stopped');
@@ -1538,7 +1661,7 @@ begin
   from fb_ads.sync_jobs as job
   where job.state = 'pending'
     and job.not_before <= now()
-    -- Whose days are to be read nobody knows before the discovery, so whoever is there first makes it.
+    -- Insights wait for the discovery, which names the accounts to read, so either sync may make it.
     and (job.kind = any (kinds) or (job.kind = 'accounts' and job.params ? 'insights'))
     and (account_ids is null or job.account_id = any (account_ids))
     and not exists (
@@ -1576,7 +1699,7 @@ begin
       end;
     -- Who waits for a report holds no job, and is live all the same.
     if poll_in_seconds is not null then
-      perform fb_ads.keep_run((request ->> 'run_id')::uuid);
+      perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
     end if;
     return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
   end if;
@@ -1663,7 +1786,7 @@ comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
   'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, row_count, params, '
   'usage}. Renews its lease or ends it.';
 
-create function fb_ads.park_held_job(job fb_ads.sync_jobs, park jsonb)
+create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   parked_until timestamptz;
@@ -1671,32 +1794,32 @@ begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  parked_until := fb_ads.park_sync_jobs(
-    park ->> 'scope',
+  parked_until := fb_ads.throttle_sync_jobs(
+    throttling ->> 'scope',
     case
-      when park ->> 'scope' = 'app' then 'default'
+      when throttling ->> 'scope' = 'app' then 'default'
       else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
     end,
-    park ->> 'use_case',
-    (park ->> 'seconds')::double precision,
-    nullif(park -> 'error', 'null')
+    throttling ->> 'use_case',
+    (throttling ->> 'seconds')::double precision,
+    nullif(throttling -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j
   set not_before = greatest(j.not_before, parked_until)
   where j.id = job.id and j.state = 'pending';
-  perform fb_ads.keep_run(job.run_id);
+  perform fb_ads.renew_run_lease(job.run_id);
 end;
 $$;
 
-comment on function fb_ads.park_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and parks it with all that spend the same quota: '
-  '{scope: account | app, use_case, seconds, error}.';
+comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
+  'Gives a held job back and throttles it with all jobs that spend the same '
+  'quota: {scope: account | app, use_case, seconds, error}.';
 
-create function fb_ads.heed_parking(job fb_ads.sync_jobs)
+create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz := fb_ads.app_parked_until(job);
+  parked_until timestamptz := fb_ads.app_throttled_until(job);
 begin
   if job.state <> 'running' or parked_until is null then
     return false;
@@ -1704,28 +1827,28 @@ begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
   where j.id = job.id;
-  perform fb_ads.keep_run(job.run_id);
+  perform fb_ads.renew_run_lease(job.run_id);
   return true;
 end;
 $$;
 
-comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
+comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
   'After a stored page: gives the held job back when somebody else was refused '
   'for the whole app meanwhile. Returns whether it did.';
 
-create function fb_ads.settle_page(advanced fb_ads.sync_jobs, park jsonb, complete boolean default true)
+create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked boolean := park is not null;
+  is_throttled boolean := throttling is not null;
 begin
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
+  if is_throttled then
+    perform fb_ads.throttle_held_job(advanced, throttling);
   else
-    parked := fb_ads.heed_parking(advanced);
+    is_throttled := fb_ads.release_throttled_job(advanced);
   end if;
   return case
     when complete and advanced.state = 'done' then 'done'
-    when parked then 'parked'
+    when is_throttled then 'parked'
     when complete then 'running'
     else 'restarted'
   end;
@@ -1733,7 +1856,7 @@ end;
 $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
-  'After a stored page: gives the job back where its quota is spent (park, or what another call was told), and says '
+  'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
   'what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
 
 -- schemas/catalogue/list_plans.sql
@@ -1745,7 +1868,7 @@ comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
 create function fb_ads.plan_lists(account_ids uuid[], planned_since timestamptz)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.sync_jobs (account_id, kind, priority, page_size, not_before)
-  select account.id, 'campaigns', 100, settings.metadata_page_size, fb_ads.parked_until(account.id, 'campaigns')
+  select account.id, 'campaigns', 100, settings.metadata_page_size, fb_ads.throttled_until(account.id, 'campaigns')
   from public.ad_accounts as account
   cross join fb_ads.settings as settings
   where account.id = any (account_ids)
@@ -1768,7 +1891,7 @@ comment on function fb_ads.plan_lists(uuid[], timestamptz) is
 create function fb_ads.plan_account_reads(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.sync_jobs (account_id, kind, priority, not_before)
-  select account.id, 'account', 50, fb_ads.parked_until(account.id, 'account')
+  select account.id, 'account', 50, fb_ads.throttled_until(account.id, 'account')
   from public.ad_accounts as account
   where account.id = any (account_ids)
   order by account.id
@@ -1782,7 +1905,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   with restarted as (
     update fb_ads.sync_jobs as job
     set cursor = null, page_count = 0, attempts = 0, params = '{}',
-      not_before = fb_ads.parked_until(job.account_id, job.kind)
+      not_before = fb_ads.throttled_until(job.account_id, job.kind)
     where job.state = 'pending'
       and job.kind in ('accounts', 'campaigns', 'adsets', 'ads')
       and (account_ids is null or job.account_id = any (account_ids))
@@ -1823,7 +1946,7 @@ begin
 
   -- Two starts at the same moment are one night: a discovery planned after this request came in is as good as its own.
   insert into fb_ads.sync_jobs (kind, priority, page_size, params, not_before)
-  select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.parked_until(null, 'accounts')
+  select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.throttled_until(null, 'accounts')
   from fb_ads.settings as settings
   where not exists (
     select
@@ -1993,7 +2116,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   merged as (
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
-      -- Every amount of an account is in its currency, told again in the row or not.
+      -- Every amount of an account is in its currency, whether the row repeats it or not.
       coalesce(
         r.currency,
         (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)
@@ -2164,7 +2287,7 @@ create function fb_ads.plan_ranges(
 )
 returns uuid language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked timestamptz := fb_ads.parked_until(plan_ranges.account_id, 'insights');
+  not_before timestamptz := fb_ads.throttled_until(plan_ranges.account_id, 'insights');
   page_size integer := (select settings.insights_page_size from fb_ads.settings as settings);
   sync_days integer;
   range_days integer;
@@ -2182,7 +2305,7 @@ begin
       when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb
       else '{"read": "report"}'
     end,
-    parked
+    not_before
   from fb_ads.insight_chunks(
     plan_ranges.since, plan_ranges.until, range_days,
     case when plan_ranges.purpose in ('window', 'refresh') then least(2, range_days) end
@@ -2422,7 +2545,8 @@ begin
   with revived as (
     update fb_ads.sync_jobs as job
     set
-      state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.parked_until(job.account_id, job.kind),
+      state = 'pending', finished_at = null, attempts = 0,
+      not_before = fb_ads.throttled_until(job.account_id, job.kind),
       -- From its beginning, for neither a report nor a cursor lives as long as a night.
       report_run_id = null, cursor = null, page_count = 0, params = job.params - 'report'
     from fb_ads.insight_backfills as backfill
@@ -2591,7 +2715,7 @@ begin
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
   select
     job.account_id, 'missing_objects', 120, unknown.level, unknown.ids,
-    fb_ads.parked_until(job.account_id, 'missing_objects')
+    fb_ads.throttled_until(job.account_id, 'missing_objects')
   from (values ('campaign', campaigns), ('adset', adsets), ('ad', ads)) as unknown (level, ids)
   where unknown.ids is not null;
 end;
@@ -2681,7 +2805,7 @@ begin
       jsonb_build_object(
         'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
       ),
-      fb_ads.parked_until(job.account_id, 'reconciliation')
+      fb_ads.throttled_until(job.account_id, 'reconciliation')
     from fb_ads.settings as settings;
   end if;
 end;
@@ -2780,7 +2904,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   restarts boolean := coalesce((request ->> 'restart')::boolean, false);
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
 begin
   update fb_ads.sync_jobs as j
   set
@@ -2796,7 +2920,7 @@ begin
     last_error = nullif(request -> 'error', 'null'),
     not_before = greatest(
       now() + make_interval(secs => (request ->> 'wait_seconds')::double precision),
-      fb_ads.parked_until(j.account_id, j.kind)
+      fb_ads.throttled_until(j.account_id, j.kind)
     )
   where j.id = job.id;
   if restarts then
@@ -2808,8 +2932,8 @@ begin
   if request ->> 'report_run_id' is not null then
     perform fb_ads.clear_stops(job);
   end if;
-  if park is not null then
-    perform fb_ads.park_held_job(job, park);
+  if throttling is not null then
+    perform fb_ads.throttle_held_job(job, throttling);
   end if;
   update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   return '{"state": "pending"}';
@@ -2972,7 +3096,7 @@ create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   result text;
 begin
   if jsonb_typeof(request -> 'usage') = 'array' then
@@ -2998,14 +3122,14 @@ begin
     where j.id = job.id;
     -- The parts wait as the whole would.
     update fb_ads.sync_jobs as part
-    set not_before = parking.ends_at
-    from (select fb_ads.parked_until(job.account_id, job.kind) as ends_at) as parking
+    set not_before = pause.ends_at
+    from (select fb_ads.throttled_until(job.account_id, job.kind) as ends_at) as pause
     where part.plan_id = job.plan_id
       and part.state = 'pending'
-      and part.not_before < parking.ends_at
-      and parking.ends_at > now();
-    if park is not null then
-      perform fb_ads.park_held_job(job, park);
+      and part.not_before < pause.ends_at
+      and pause.ends_at > now();
+    if throttling is not null then
+      perform fb_ads.throttle_held_job(job, throttling);
     end if;
     update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   end if;
@@ -3180,7 +3304,7 @@ begin
       'read',
       case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
     ),
-    fb_ads.parked_until(job.account_id, 'insights')
+    fb_ads.throttled_until(job.account_id, 'insights')
   from (
     select known.date
     from fb_ads.reconciliations as known
@@ -3352,7 +3476,7 @@ begin
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
   values (
     job.account_id, 'objects', 110, rtrim(job.kind, 's'), unseen, jsonb_build_object('unseen_by', job.id),
-    fb_ads.parked_until(job.account_id, 'objects')
+    fb_ads.throttled_until(job.account_id, 'objects')
   );
 end;
 $$;
@@ -3386,7 +3510,7 @@ begin
       case job.kind when 'campaigns' then 'adsets' else 'ads' end,
       job.priority,
       settings.metadata_page_size,
-      fb_ads.parked_until(job.account_id, job.kind)
+      fb_ads.throttled_until(job.account_id, job.kind)
     from fb_ads.settings as settings
     on conflict do nothing;
   end if;
@@ -3441,7 +3565,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   complete boolean := true;
   page_state text;
 begin
@@ -3469,9 +3593,9 @@ begin
     end if;
   end if;
 
-  page_state := fb_ads.settle_page(advanced, park, complete);
+  page_state := fb_ads.settle_page(advanced, throttling, complete);
   return jsonb_build_object(
-    'state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end
+    'state', page_state, 'next_job', case when page_state = 'done' and throttling is null then fb_ads.next_list(job) end
   );
 end;
 $$;
@@ -3486,7 +3610,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   page_state text;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
@@ -3513,10 +3637,12 @@ begin
   where job.object_level = 'ad' and a.fb_ad_id = any (missing) and a.effective_status is distinct from 'DELETED';
 
   advanced := fb_ads.advance_sync_job(job, request);
-  page_state := fb_ads.settle_page(advanced, park);
+  page_state := fb_ads.settle_page(advanced, throttling);
   return jsonb_build_object(
     'state', page_state,
-    'next_job', case when page_state = 'done' and park is null and job.kind = 'objects' then fb_ads.next_list(job) end
+    'next_job', case
+      when page_state = 'done' and throttling is null and job.kind = 'objects' then fb_ads.next_list(job)
+    end
   );
 end;
 $$;
@@ -3650,7 +3776,7 @@ begin
     finished_at = case when given_up then now() end,
     lease_id = null,
     lease_until = null,
-    -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
+    -- Throttling counts too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
     -- job.
     attempts = case outcome
       when 'retry' then j.attempts + 1
@@ -3664,7 +3790,7 @@ begin
           then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
         else j.not_before
       end,
-      fb_ads.app_parked_until(j)
+      fb_ads.app_throttled_until(j)
     ),
     cursor = case when outcome = 'restart' then null else j.cursor end,
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
@@ -3684,7 +3810,7 @@ begin
   if outcome = 'restart' then
     delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
   elsif outcome = 'park' then
-    perform fb_ads.park_held_job(job, request -> 'park');
+    perform fb_ads.throttle_held_job(job, request -> 'park');
   elsif outcome = 'stop_token' then
     perform fb_ads.stop_token(
       (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error
@@ -3868,20 +3994,20 @@ comment on column fb_ads.conversion_events.event_time is
   'When it happened (Meta''s event_time, there in seconds); of a purchase, when it was paid.';
 comment on column fb_ads.conversion_events.action_source is 'Meta''s action_source; decides how old an event may be.';
 comment on column fb_ads.conversion_events.content is
-  'The server event as it is sent, without its key, its time and the person; frozen before the first attempt. Null '
-  'before that, when suppressed, and after the retention.';
+  'The server event as it is sent, without its key, its time and the person; a snapshot from before the first attempt. '
+  'Null before that, when suppressed, and after the retention.';
 comment on column fb_ads.conversion_events.user_data is
-  'Meta''s user_data, normalised and hashed, without browser_data; frozen with '
-  'content. Null when suppressed and after the retention.';
+  'Meta''s user_data, normalised and hashed, without browser_data; part of the same snapshot as content. Null when '
+  'suppressed and after the retention.';
 comment on column fb_ads.conversion_events.browser_data is
   'The four fields of user_data that Meta wants in clear: client_ip_address, client_user_agent, fbc, fbp. Gone when '
   'the delivery is final; a checkout''s when its Purchase is final, at most 8 days after it came.';
 comment on column fb_ads.conversion_events.origin is
   'Who reported it: browser (publishable key), server (secret key) or transaction (purchase trigger or sweep).';
 comment on column fb_ads.conversion_events.state is
-  'waiting: the bare key of a purchase whose content is not frozen yet; stored: has content and deliveries; '
-  'suppressed: no consent; refused: Meta could not take it as it is; expired: too old before it could be sent; '
-  'erased: the person was removed.';
+  'waiting: the bare key of a purchase that has no snapshot yet; stored: has content and deliveries; suppressed: no '
+  'consent; refused: Meta could not take it as it is; expired: too old before it could be sent; erased: the person was '
+  'removed.';
 comment on column fb_ads.conversion_events.transaction_ref is
   'The transaction in fb_ads.purchases; null for events that did not come from one.';
 comment on column fb_ads.conversion_events.order_id is
@@ -3895,14 +4021,15 @@ comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; nu
 comment on column fb_ads.conversion_events.person_digests is
   'Digests of e-mail address, phone number and external id in the event: how fb_erase_person finds it.';
 comment on column fb_ads.conversion_events.consent is
-  'Consent that counted when the event was taken or frozen, or a later withdrawal; null: nobody said anything.';
+  'Consent that counted when the event was received or its snapshot was made, '
+  'or a later withdrawal; null: nobody said anything.';
 comment on column fb_ads.conversion_events.consent_at is 'Since when that consent holds.';
 comment on column fb_ads.conversion_events.test_event_code is
   'Meta''s test_event_code that came with the event. Such events count like any other.';
-comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was taken up to be frozen.';
+comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was claimed for its snapshot.';
 comment on column fb_ads.conversion_events.not_before is
-  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while '
-  'it is being frozen, the end of the lease of 90 s.';
+  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while its '
+  'snapshot is being made, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
   'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is
@@ -4010,8 +4137,8 @@ declare
     where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
   );
 begin
-  -- Two pixels' outcomes may be written at the same moment: whoever comes second then sees the first's. Checkouts too,
-  -- in one order.
+  -- Two pixels' outcomes may be written at the same moment: the second then sees the first. Checkouts too, in one
+  -- order.
   perform from fb_ads.conversion_events as event
   where event.id = any (involved_ids)
   order by event.id
@@ -4053,7 +4180,7 @@ create table fb_ads.pixels (
   blocked_token text,
   probed_at timestamptz,
   parked_until timestamptz,
-  parked_count integer not null default 0,
+  throttled_count integer not null default 0,
   code integer,
   subcode integer,
   fbtrace_id text,
@@ -4075,7 +4202,7 @@ comment on column fb_ads.pixels.blocked_token is
   'Fingerprint of the token that Meta refused; empty when Vault had none.';
 comment on column fb_ads.pixels.probed_at is 'When one event was last tried while blocked.';
 comment on column fb_ads.pixels.parked_until is 'Meta throttles: nothing is sent before.';
-comment on column fb_ads.pixels.parked_count is 'Throttlings in a row, each of which parks it for longer.';
+comment on column fb_ads.pixels.throttled_count is 'Throttlings in a row, each longer than the one before.';
 comment on column fb_ads.pixels.code is 'Meta''s error code of the last refusal that concerned the whole pixel.';
 comment on column fb_ads.pixels.subcode is 'Meta''s error_subcode of it.';
 comment on column fb_ads.pixels.fbtrace_id is 'Meta''s trace id of it.';
@@ -4084,24 +4211,24 @@ comment on column fb_ads.pixels.updated_at is 'When this row last changed.';
 
 alter table fb_ads.pixels enable row level security;
 
-create function fb_ads.free_deliveries(pixel_ids text[])
+create function fb_ads.unblock_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set state = 'pending', next_attempt_at = now()
   where (delivery.event_row_id, delivery.pixel_id) in (
     select blocked.event_row_id, blocked.pixel_id
     from fb_ads.event_deliveries as blocked
-    where blocked.state = 'blocked' and blocked.pixel_id = any (free_deliveries.pixel_ids)
+    where blocked.state = 'blocked' and blocked.pixel_id = any (unblock_deliveries.pixel_ids)
     limit 20000
     for update skip locked
   );
 $$;
 
-comment on function fb_ads.free_deliveries(text[]) is
+comment on function fb_ads.unblock_deliveries(text[]) is
   'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data '
   'API''s 8 s. The next claim goes on.';
 
-create function fb_ads.hold_deliveries(pixel_ids text[])
+create function fb_ads.block_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set
@@ -4111,13 +4238,13 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     and (delivery.event_row_id, delivery.pixel_id) in (
       select pending.event_row_id, pending.pixel_id
       from fb_ads.event_deliveries as pending
-      where pending.state = 'pending' and pending.pixel_id = any (hold_deliveries.pixel_ids)
+      where pending.state = 'pending' and pending.pixel_id = any (block_deliveries.pixel_ids)
       limit 20000
       for update skip locked
     );
 $$;
 
-comment on function fb_ads.hold_deliveries(text[]) is
+comment on function fb_ads.block_deliveries(text[]) is
   'Marks what waits for these pixels as blocked, at most 20,000 a call.';
 
 create type fb_ads.pixel_token as (
@@ -4150,14 +4277,14 @@ begin
   from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'open' and given.token_fingerprint is null;
 
-  perform fb_ads.free_deliveries(array(
+  perform fb_ads.unblock_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
     where pixel.state = 'open'
       and pixel.pixel_id in (
         select given.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
       )
   ));
-  perform fb_ads.hold_deliveries(
+  perform fb_ads.block_deliveries(
     array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')
   );
 end;
@@ -4174,20 +4301,20 @@ declare
 begin
   for given in
     select *
-    from jsonb_to_recordset(pixels) as told (
+    from jsonb_to_recordset(pixels) as received (
       pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer,
       fbtrace_id text, reason text
     )
-    order by told.pixel_id
+    order by received.pixel_id
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
       set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
-        parked_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
+        throttled_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id
-        and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
+        and (pixel.state <> 'open' or pixel.throttled_count > 0 or pixel.reason is not null);
       if found then
-        perform fb_ads.free_deliveries(array[given.pixel_id]);
+        perform fb_ads.unblock_deliveries(array[given.pixel_id]);
       end if;
     elsif given.change = 'block' then
       insert into fb_ads.pixels as pixel (
@@ -4201,19 +4328,19 @@ begin
       set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
         probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
-      perform fb_ads.hold_deliveries(array[given.pixel_id]);
+      perform fb_ads.block_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
-      insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
+      insert into fb_ads.pixels as pixel (pixel_id, parked_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
         given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
       set parked_until = now() + least(
-        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6))))
+        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.throttled_count, 6))))
       )
           * interval '1 second',
-        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode,
+        throttled_count = pixel.throttled_count + 1, code = excluded.code, subcode = excluded.subcode,
         fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
     end if;
@@ -4502,7 +4629,7 @@ comment on function fb_ads.given_events(jsonb) is
 create function fb_ads.later_grant(subject_kind text, subject text, denied_at timestamptz)
 returns table (kind text, digest text, state text, since timestamptz, source text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- "said again" is not written for each event; a denial that is told of late must still find it.
+  -- A consent that is repeated is not written for each event; a denial that is received late must still find it.
   select later_grant.subject_kind, later_grant.subject, 'granted', max(event.consent_at), 'event'
   from fb_ads.conversion_events as event
   where event.consent = 'granted' and event.consent_at > later_grant.denied_at
@@ -4534,7 +4661,7 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
-      -- A denial said again counts against a consent between the two that is told of later.
+      -- A repeated denial counts against a consent between the two that is received later.
       and (
         newest.state is null
         or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)
@@ -5045,7 +5172,7 @@ begin
     'comment on function fb_ads.%I() is %L',
     attached.capture_function,
     'Notes which transactions of ' || attached.host_table
-      || ' a statement completed. Definer: whoever pays may not write here. Never fails the statement.'
+      || ' a statement completed. Definer: the role that pays may not write here. Never fails the statement.'
   );
 end;
 $$;
@@ -5150,7 +5277,7 @@ end;
 $$;
 
 comment on function fb_ads.sweep_purchases() is
-  'Every 15 minutes: notes what the triggers missed in all attached tables and nudges capi-event when there was any; '
+  'Every 15 minutes: notes what the triggers missed in all attached tables and calls capi-event when there was any; '
   'returns how many. Safe to run twice at once.';
 
 -- schemas/outbox/purchase_lookups.sql
@@ -5479,8 +5606,8 @@ comment on function fb_ads.consent_of_sale(text, fb_ads.checkout_choice) is
 -- schemas/outbox/purchase_claims.sql
 
 -- From the bare key of a purchase to what is sent: the function claims the keys, reads the sale and its checkout, and
--- freezes the content.
--- Why two calls: TypeScript normalises and hashes, and what is frozen must not change between two attempts.
+-- stores a snapshot of the content.
+-- Why two calls: TypeScript normalises and hashes, and the snapshot must not change between two attempts.
 
 create function fb_ads.claim_waiting_purchases(lease_id uuid, pixel_ids text[], most integer)
 returns text[] language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -5522,10 +5649,10 @@ end;
 $$;
 
 comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
-  'Leases keys of purchases that are to be frozen and returns their '
+  'Leases keys of purchases that need a snapshot and returns their '
   'references; those older than Meta takes become expired.';
 
-create function fb_ads.settle_unfrozen_purchases(
+create function fb_ads.settle_purchases_without_snapshot(
   lease uuid,
   pixel_ids text[],
   require_consent boolean,
@@ -5560,7 +5687,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where event.lease_id = lease and event.state = 'waiting' and not exists (select from sales where sales.id = event.id);
 $$;
 
-comment on function fb_ads.settle_unfrozen_purchases(uuid, text[], boolean, jsonb) is
+comment on function fb_ads.settle_purchases_without_snapshot(uuid, text[], boolean, jsonb) is
   'Of the claimed purchases: suppresses those without consent (nothing of the person is kept) and puts off those that '
   'the host does not show as paid.';
 
@@ -5641,16 +5768,16 @@ begin
     ) end,
     'user_digest', coalesce(claimed.user_digest, checkout.user_digest),
     'browser_digest', checkout.browser_digest,
-    'consent', verdict.consent, 'consent_at', verdict.since
+    'consent', decision.consent, 'consent_at', decision.since
   ))::jsonb
   into found_sales
   from fb_ads.claimed_sales(lease, refs) as claimed
   left join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
   cross join lateral fb_ads.consent_of_sale(
     coalesce(claimed.user_digest, checkout.user_digest), claimed.choice
-  ) as verdict;
+  ) as decision;
 
-  perform fb_ads.settle_unfrozen_purchases(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
+  perform fb_ads.settle_purchases_without_snapshot(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
   return jsonb_build_object(
     'lease_id', lease,
     'claimed', cardinality(refs),
@@ -5664,14 +5791,14 @@ end;
 $$;
 
 comment on function public.fb_claim_purchases(jsonb) is
-  'Called by capi-event with {pixel_ids, require_consent, limit?}: leases purchases whose content is to be frozen (90 '
-  's) and returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without '
-  'consent are suppressed here and not returned.';
+  'Called by capi-event with {pixel_ids, require_consent, limit?}: leases purchases that need a snapshot (90 s) and '
+  'returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without consent are '
+  'suppressed here and not returned.';
 
 create function public.fb_freeze_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  frozen bigint;
+  snapshots bigint;
 begin
   with given as (
     select *
@@ -5708,8 +5835,8 @@ begin
     from written
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
-  select count(*) into frozen from written;
-  return jsonb_build_object('frozen', frozen);
+  select count(*) into snapshots from written;
+  return jsonb_build_object('frozen', snapshots);
 end;
 $$;
 
@@ -5724,7 +5851,7 @@ comment on function public.fb_freeze_purchases(jsonb) is
 -- Why the decision is made here and not in the sender: the transaction that hands the event out checks age, consent and
 -- the 48 hours, so that nothing too old and nothing withdrawn is ever in a request.
 
-create function fb_ads.reclaim_deliveries()
+create function fb_ads.rescue_deliveries()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set state = 'pending', lease_id = null, lease_until = null, next_attempt_at = now(),
@@ -5738,10 +5865,10 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where delivery.event_row_id = lost.event_row_id and delivery.pixel_id = lost.pixel_id;
 $$;
 
-comment on function fb_ads.reclaim_deliveries() is
+comment on function fb_ads.rescue_deliveries() is
   'Takes deliveries back from senders whose lease ran out. Whether Meta has them is unknown from then on.';
 
-create function fb_ads.delivery_verdict(delivery fb_ads.event_deliveries, event fb_ads.conversion_events)
+create function fb_ads.decide_delivery(delivery fb_ads.event_deliveries, event fb_ads.conversion_events)
 returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when event.content is null then 'expired'
@@ -5759,7 +5886,7 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   from fb_ads.newest_consent(event.user_digest, event.browser_digest) as newest;
 $$;
 
-comment on function fb_ads.delivery_verdict(fb_ads.event_deliveries, fb_ads.conversion_events) is
+comment on function fb_ads.decide_delivery(fb_ads.event_deliveries, fb_ads.conversion_events) is
   'What becomes of a delivery that is taken up: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for '
   'the way; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
 
@@ -5810,7 +5937,7 @@ end;
 $$;
 
 comment on function fb_ads.claim_candidates(jsonb, integer) is
-  'Locks what is due of each pixel that is open and not parked, and one '
+  'Locks what is due of each pixel that is open and not throttled, and one '
   'event of each blocked pixel whose probe is due.';
 
 create function public.fb_claim_deliveries(request jsonb)
@@ -5822,7 +5949,7 @@ declare
   unconsented bigint[];
   is_cut boolean;
 begin
-  perform fb_ads.reclaim_deliveries();
+  perform fb_ads.rescue_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
   -- A worker has little CPU and memory: of very large events fewer are handed out, but always one.
   with due as materialized (
@@ -5843,9 +5970,9 @@ begin
       as candidate (event_row_id, pixel_id, is_probe, place)
     join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
-  -- Materialized: each mention of the verdict would pass it once more.
-  judged as materialized (
-    select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.delivery_verdict(waiting, event) as verdict
+  -- Materialized: each mention of the decision would make it once more.
+  decided as materialized (
+    select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.decide_delivery(waiting, event) as decision
     from due
     join fb_ads.event_deliveries as waiting
       on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
@@ -5854,12 +5981,12 @@ begin
   ),
   claimed as (
     update fb_ads.event_deliveries as delivery
-    set state = judged.verdict,
+    set state = decided.decision,
       attempts = delivery.attempts + 1,
       attempted_at = now(),
-      lease_id = case judged.verdict when 'sending' then lease end,
-      lease_until = case judged.verdict when 'sending' then now() + interval '90 seconds' end,
-      reason = case judged.verdict
+      lease_id = case decided.decision when 'sending' then lease end,
+      lease_until = case decided.decision when 'sending' then now() + interval '90 seconds' end,
+      reason = case decided.decision
         when 'sending' then delivery.reason
         when 'suppressed' then 'no_consent'
         else case
@@ -5867,9 +5994,9 @@ begin
           else 'event_too_old'
         end
       end
-    from judged
-    where delivery.event_row_id = judged.event_row_id and delivery.pixel_id = judged.pixel_id
-    returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, judged.is_probe
+    from decided
+    where delivery.event_row_id = decided.event_row_id and delivery.pixel_id = decided.pixel_id
+    returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, decided.is_probe
   )
   select
     -- As json: jsonb_agg takes seconds for a long list, and nobody here looks into it.
@@ -6072,8 +6199,8 @@ begin
     order by delivery.event_row_id, delivery.pixel_id
     for no key update of delivery
   ),
-  -- A purchase that could not be frozen is read from the host again.
-  unfrozen as (
+  -- A purchase whose snapshot was refused is read from the host again.
+  without_snapshot as (
     delete from fb_ads.event_deliveries as delivery
     where delivery.event_row_id in (select chosen.event_row_id from chosen where chosen.is_refused)
     returning delivery.event_row_id
@@ -6081,7 +6208,7 @@ begin
   waiting as (
     update fb_ads.conversion_events as event
     set state = 'waiting', not_before = now(), attempts = 0, lease_id = null
-    where event.id in (select unfrozen.event_row_id from unfrozen)
+    where event.id in (select without_snapshot.event_row_id from without_snapshot)
   ),
   pending as (
     update fb_ads.event_deliveries as delivery
@@ -6095,7 +6222,7 @@ begin
     set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, updated_at = now()
     where pixel.state = 'blocked' and pixel.pixel_id in (select pending.pixel_id from pending)
   )
-  select (select count(*) from unfrozen) + (select count(*) from pending) into replayed;
+  select (select count(*) from without_snapshot) + (select count(*) from pending) into replayed;
   return jsonb_build_object('replayed', replayed);
 end;
 $$;
@@ -6160,8 +6287,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.has_delivery_work() is
-  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a '
-  'blocked one be tried). Called by fb_ads.tick.';
+  'Whether a purchase waits for its snapshot, or a delivery may be sent now (or '
+  'a blocked one be tried). Called by fb_ads.tick.';
 
 -- schemas/outbox/event_retention.sql
 
@@ -6423,7 +6550,7 @@ create table fb_ads.attribution_results (
   clicked_at timestamptz,
   catalogue_differs boolean,
   assist_click_ids bigint[],
-  rival_click_ids bigint[],
+  conflicting_click_ids bigint[],
   missing_ids text[],
   source text,
   completed_at timestamptz not null,
@@ -6455,33 +6582,34 @@ comment on table fb_ads.attribution_results is
   'for good; match_keys go when nothing can change any more.';
 comment on column fb_ads.attribution_results.transaction_ref is 'The sale''s reference in fb_ads.purchases.';
 comment on column fb_ads.attribution_results.outcome is
-  'attributed: there is a row in ad_attributions; unattributed; waiting: an '
-  'ad that a touch names is being read by its id.';
+  'attributed: there is a row in ad_attributions; unattributed; waiting: an ad '
+  'that a touchpoint names is being read by its id.';
 comment on column fb_ads.attribution_results.reason is
-  'Why it is not attributed: no_touch; outside_window: the touch is older than settings.attribution_window; '
+  'Why it is not attributed: no_touch; outside_window: the touchpoint is older than settings.attribution_window; '
   'click_after_purchase: it came after the checkout; ambiguous: two ads in the same second, or a browser with two '
-  'users; ad_unknown: a touch from Meta whose ad nobody knows; no_consent.';
+  'users; ad_unknown: a touchpoint from Meta whose ad is not known; no_consent.';
 comment on column fb_ads.attribution_results.level is 'How exactly it is credited: ad, adset or campaign.';
 comment on column fb_ads.attribution_results.account_id is 'The ad account that is credited.';
 comment on column fb_ads.attribution_results.ad_id is 'The ad that is credited.';
 comment on column fb_ads.attribution_results.adset_id is 'The ad set that is credited.';
 comment on column fb_ads.attribution_results.campaign_id is 'The campaign that is credited.';
 comment on column fb_ads.attribution_results.matched_by is
-  'The strongest link between the touch and the sale: user_id, em, ph, fbc or fbp.';
+  'The strongest link between the touchpoint and the sale: user_id, em, ph, fbc or fbp.';
 comment on column fb_ads.attribution_results.confidence is
   'high: the same user, or the same click id; medium: an e-mail address, a phone '
   'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
-  'The touch that is credited (fb_ads.ad_clicks.id); no foreign key, for touches go with their retention.';
+  'The touchpoint that is credited (fb_ads.ad_clicks.id); no foreign key, for touchpoints go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
 comment on column fb_ads.attribution_results.assist_click_ids is
-  'Touches within the window that came later than the credited one and name no ad: a click id alone may be organic.';
-comment on column fb_ads.attribution_results.rival_click_ids is
-  'Of an ambiguous sale: the touches among which nobody can choose.';
+  'Touchpoints within the window that came later than the credited one and '
+  'name no ad: a click id alone may be organic.';
+comment on column fb_ads.attribution_results.conflicting_click_ids is
+  'Of an ambiguous sale: the touchpoints in conflict, between which the rule cannot choose.';
 comment on column fb_ads.attribution_results.missing_ids is
-  'Ids that touches of this sale name and the catalogue does not know (yet).';
+  'Ids that touchpoints of this sale name and the catalogue does not know (yet).';
 comment on column fb_ads.attribution_results.source is 'What was sold, as the host says: p2p, canva, ...';
 comment on column fb_ads.attribution_results.completed_at is 'When the sale was paid.';
 comment on column fb_ads.attribution_results.checkout_at is
@@ -6492,8 +6620,8 @@ comment on column fb_ads.attribution_results.currency is 'ISO 4217 code of the v
 comment on column fb_ads.attribution_results.reversed_value is 'How much of it was refunded or charged back since.';
 comment on column fb_ads.attribution_results.net_value is 'conversion_value less reversed_value.';
 comment on column fb_ads.attribution_results.match_keys is
-  'Digests by which touches may still be linked to the sale. Null once settings.attribution_revision_window is over, '
-  'or when the person was erased.';
+  'Digests by which touchpoints may still be linked to the sale. Null once settings.attribution_revision_window is '
+  'over, or when the person was erased.';
 comment on column fb_ads.attribution_results.due_at is 'When it is to be worked out anew; null: nothing new is known.';
 comment on column fb_ads.attribution_results.history is
   'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, '
@@ -6553,9 +6681,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.revise_sales(text[], timestamptz) is
-  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touch or whose '
-  'browser it is became known. A touch after the checkout concerns only sales that are not credited (their reason may '
-  'change).';
+  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint or whose '
+  'browser it is became known. A touchpoint after the checkout concerns only sales that are not credited (their reason '
+  'may change).';
 
 create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6569,28 +6697,28 @@ $$;
 comment on function fb_ads.history_entry(fb_ads.attribution_results) is
   'What is kept of a result that another supersedes.';
 
-create function fb_ads.new_results(sales jsonb, verdicts jsonb)
+create function fb_ads.new_results(sales jsonb, matches jsonb)
 returns setof fb_ads.attribution_results
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
     select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(sales) as given
   ),
-  verdict as materialized (
+  decision as materialized (
     select given.value ->> 'transaction_ref' as transaction_ref, given.value
-    from jsonb_array_elements(verdicts) as given
+    from jsonb_array_elements(matches) as given
   )
   select fresh.*
   from sale
-  join verdict on verdict.transaction_ref = sale.transaction_ref
+  join decision on decision.transaction_ref = sale.transaction_ref
   cross join fb_ads.settings as settings
   cross join lateral jsonb_populate_record(
     null::fb_ads.attribution_results,
-    sale.value || verdict.value || jsonb_build_object(
+    sale.value || decision.value || jsonb_build_object(
       'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
         (
           select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
-          from jsonb_array_elements(verdict.value -> 'missing') as missing
+          from jsonb_array_elements(decision.value -> 'missing') as missing
         ),
         '[]'
       ),
@@ -6623,18 +6751,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.new_results(jsonb, jsonb) is
-  'Rows for attribution_results from sales (sales_to_judge) and their verdicts (judge_sales).';
+  'Rows for attribution_results from sales (read_sales) and what match_sales says of them.';
 
-create function fb_ads.store_results(sales jsonb, verdicts jsonb)
+create function fb_ads.store_results(sales jsonb, matches jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  results fb_ads.attribution_results[] := array(select fresh from fb_ads.new_results(sales, verdicts) as fresh);
+  results fb_ads.attribution_results[] := array(select fresh from fb_ads.new_results(sales, matches) as fresh);
 begin
   insert into fb_ads.attribution_results as known
   select fresh.* from unnest(results) as fresh order by fresh.transaction_ref
   on conflict (transaction_ref) do nothing;
 
-  -- A credited sale stays credited while a later touch's ad is being read.
+  -- A credited sale stays credited while a later touchpoint's ad is being read.
   update fb_ads.attribution_results as known
   set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
@@ -6660,7 +6788,8 @@ begin
     );
 
   update fb_ads.attribution_results as known
-  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids,
+  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids,
+    conflicting_click_ids = fresh.conflicting_click_ids,
     missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
     checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
     reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
@@ -6669,11 +6798,11 @@ begin
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (
-      known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source,
+      known.clicked_at, known.assist_click_ids, known.conflicting_click_ids, known.missing_ids, known.source,
       known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
       known.net_value, known.match_keys, known.due_at
     ) is distinct from (
-      fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source,
+      fresh.clicked_at, fresh.assist_click_ids, fresh.conflicting_click_ids, fresh.missing_ids, fresh.source,
       fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
       fresh.net_value, fresh.match_keys, fresh.due_at
     );
@@ -6701,8 +6830,8 @@ create table fb_ads.browser_people (
 );
 
 comment on table fb_ads.browser_people is
-  'Who a browser is known to belong to: links an anonymous landing to whoever logs in '
-  'or leaves an address there, and tells a shared browser.';
+  'Who a browser is known to belong to: links an anonymous touchpoint to the person who logs in or leaves an address '
+  'there, and tells that a browser is shared.';
 comment on column fb_ads.browser_people.browser_digest is 'SHA-256 of fbp, or of the click id in fbc.';
 comment on column fb_ads.browser_people.person_kind is
   'user: a verified user id; email, phone: what an event said of the visitor.';
@@ -6734,19 +6863,19 @@ comment on function fb_ads.is_shared_browser(text, text, timestamptz) is
   'Whether, up to a moment, a browser had another user than this one, or (for a guest) more than one. False for a '
   'browser that nobody logged in at.';
 
-create function fb_ads.store_browser_people(touches jsonb)
+create function fb_ads.store_browser_people(touchpoints jsonb)
 returns text[] language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   met text[];
 begin
   with given as (
     select
-      touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest,
-      touch ->> 'user_digest' as user_digest, touch -> 'email_digests' as email_digests,
-      touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
-    from jsonb_array_elements(touches) as touch
+      touchpoint ->> 'browser_digest' as fbp_digest, touchpoint ->> 'fbc_digest' as fbc_digest,
+      touchpoint ->> 'user_digest' as user_digest, touchpoint -> 'email_digests' as email_digests,
+      touchpoint -> 'phone_digests' as phone_digests, (touchpoint ->> 'seen_at')::timestamptz as seen_at
+    from jsonb_array_elements(touchpoints) as touchpoint
   ),
-  sightings as (
+  seen_people as (
     select
       browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at,
       max(given.seen_at) as last_at
@@ -6764,9 +6893,11 @@ begin
   ),
   written as (
     insert into fb_ads.browser_people as known (browser_digest, person_kind, person_digest, first_seen_at, last_seen_at)
-    select sightings.browser_digest, sightings.kind, sightings.person_digest, sightings.first_at, sightings.last_at
-    from sightings
-    order by sightings.browser_digest, sightings.kind, sightings.person_digest
+    select
+      seen_people.browser_digest, seen_people.kind, seen_people.person_digest, seen_people.first_at,
+      seen_people.last_at
+    from seen_people
+    order by seen_people.browser_digest, seen_people.kind, seen_people.person_digest
     on conflict (browser_digest, person_kind, person_digest) do update
     set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
       last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
@@ -6778,14 +6909,14 @@ begin
   select array_agg(distinct digest.value)
   into met
   from written
-  join sightings on sightings.browser_digest = written.browser_digest and sightings.kind = written.person_kind
-    and sightings.person_digest = written.person_digest
+  join seen_people on seen_people.browser_digest = written.browser_digest and seen_people.kind = written.person_kind
+    and seen_people.person_digest = written.person_digest
   cross join lateral (
     select written.browser_digest
     union all
     select written.person_digest
     union all
-    -- Whoever else was seen there: it is a shared browser now.
+    -- Everybody else who was seen there, for the browser is shared now.
     (
       select other.person_digest
       from fb_ads.browser_people as other
@@ -6793,23 +6924,23 @@ begin
       limit 50
     )
   ) as digest (value)
-  where written.first_seen_at = sightings.first_at;
+  where written.first_seen_at = seen_people.first_at;
   return met;
 end;
 $$;
 
 comment on function fb_ads.store_browser_people(jsonb) is
-  'Keeps whose browser it was, as touches say; returns the digests of pairs that were not known before, or are known '
-  'from an earlier time, and of whoever else was seen there; null when there are none.';
+  'Keeps whose browser it was, as touchpoints say; returns the digests of pairs that were not known before, or are '
+  'known from an earlier time, and of everybody else who was seen there; null when there are none.';
 
 -- schemas/attribution/touchpoints.sql
 
--- Touches: landings that an ad may have caused.
--- Why digests: a touch is looked up by what it shares with a sale, never listed by whose it is. The click id alone is
--- in clear, because the sale that is credited names it.
--- One landing is one touch, whatever tells of it how often.
--- Why a lock by visitor: the page view and the lead of one landing come in two requests at the same moment, in either
--- order, and are one touch.
+-- Touchpoints: visits that an ad may have caused.
+-- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
+-- is in clear, because the sale that is credited names it.
+-- One landing is one touchpoint, however often events tell of it.
+-- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
+-- order, and are one touchpoint.
 
 create table fb_ads.ad_clicks (
   id bigint generated always as identity primary key,
@@ -6831,23 +6962,23 @@ create table fb_ads.ad_clicks (
   event_name text,
   event_id text,
   created_at timestamptz not null default now(),
-  constraint click_says_something check (
+  constraint touchpoint_says_something check (
     coalesce(fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid) is not null
   ),
-  constraint click_can_be_matched check (
+  constraint touchpoint_can_be_matched check (
     coalesce(fbc_digest, browser_digest, user_digest, email_digests[1], phone_digests[1]) is not null
   ),
   constraint consent_is_granted_or_not_needed check (consent = 'granted')
 );
 
 comment on table fb_ads.ad_clicks is
-  'Touches: landings from an ad, as events told of them. One landing reloaded '
-  'is one row. Kept for settings.click_retention.';
+  'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
+  'settings.touchpoint_retention.';
 comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.ad_clicks.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
 comment on column fb_ads.ad_clicks.fb_ad_id is
-  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_click says what the catalogue makes of it.';
+  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
 comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
 comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
 comment on column fb_ads.ad_clicks.utm_content_id is
@@ -6866,7 +6997,7 @@ comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone
 comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
 comment on column fb_ads.ad_clicks.consent is
   'granted; null where consent is not asked for. Without consent nothing is stored.';
-comment on column fb_ads.ad_clicks.event_name is 'event_name of the event that told of it first.';
+comment on column fb_ads.ad_clicks.event_name is 'event_name of the first event that described it.';
 comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
 comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
 
@@ -6895,29 +7026,29 @@ $$;
 comment on function fb_ads.is_payment_host(text) is
   'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
 
-create function fb_ads.ids_of_touch(touch jsonb)
+create function fb_ads.ids_of_touchpoint(touchpoint jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select array[
-    touch ->> 'fb_ad_id', touch ->> 'fb_adset_id', touch ->> 'fb_campaign_id',
-    touch ->> 'utm_content_id', touch ->> 'utm_term_id', touch ->> 'utm_campaign_id'
+    touchpoint ->> 'fb_ad_id', touchpoint ->> 'fb_adset_id', touchpoint ->> 'fb_campaign_id',
+    touchpoint ->> 'utm_content_id', touchpoint ->> 'utm_term_id', touchpoint ->> 'utm_campaign_id'
   ];
 $$;
 
-comment on function fb_ads.ids_of_touch(jsonb) is 'The ids that a touch carries, each in its place.';
+comment on function fb_ads.ids_of_touchpoint(jsonb) is 'The ids that a touchpoint carries, each in its place.';
 
-create function fb_ads.keys_of_touch(touch jsonb)
+create function fb_ads.keys_of_touchpoint(touchpoint jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select array_remove(
-    array[touch ->> 'fbc_digest', touch ->> 'browser_digest', touch ->> 'user_digest']
-      || array(select jsonb_array_elements_text(coalesce(touch -> 'email_digests', '[]')))
-      || array(select jsonb_array_elements_text(coalesce(touch -> 'phone_digests', '[]'))),
+    array[touchpoint ->> 'fbc_digest', touchpoint ->> 'browser_digest', touchpoint ->> 'user_digest']
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'email_digests', '[]')))
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'phone_digests', '[]'))),
     null
   );
 $$;
 
-comment on function fb_ads.keys_of_touch(jsonb) is 'All digests by which a touch can be matched.';
+comment on function fb_ads.keys_of_touchpoint(jsonb) is 'All digests by which a touchpoint can be matched.';
 
-create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
+create function fb_ads.with_first_click_time(browser_data jsonb, browser_digest text)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
@@ -6931,72 +7062,73 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from fb_ads.ad_clicks as click
     where click.fbc_digest = encode(
-      sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+      sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
     )
-      -- As for landings: a link that is passed on is seen for the first time once more.
-      and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
+      -- As for touchpoints: a link that is passed on is new in the next browser.
+      and coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
   ) as known;
 $$;
 
-comment on function fb_ads.with_first_sight(jsonb, text) is
+comment on function fb_ads.with_first_click_time(jsonb, text) is
   'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
-  'that click, if an earlier event told of it. Never a later one.';
+  'that click, if an earlier event said so. Never with a later one.';
 
-create function fb_ads.lock_visitors(landings jsonb[])
+create function fb_ads.lock_visitors(touchpoints jsonb[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
   perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
   from (
     select distinct hashtext(key) & 1023 as lock
-    from unnest(landings) as landing (touch)
-    cross join unnest(fb_ads.keys_of_touch(landing.touch)) as key
+    from unnest(touchpoints) as present (touchpoint)
+    cross join unnest(fb_ads.keys_of_touchpoint(present.touchpoint)) as key
     order by lock
   ) as place;
 end;
 $$;
 
 comment on function fb_ads.lock_visitors(jsonb[]) is
-  'Until the transaction ends, keeps others from storing landings of the same browsers, clicks and people. All at '
+  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. All at '
   'once and in one order, so that no two batches wait for each other in a circle.';
 
--- schemas/attribution/landings.sql
+-- schemas/attribution/touchpoint_storing.sql
 
--- One landing is one touch, whatever tells of it how often.
+-- One landing is one touchpoint, however often events tell of it.
 
-create function fb_ads.find_neighbour(touch jsonb, direction integer, except_id bigint)
+create function fb_ads.find_neighbouring_touchpoint(touchpoint jsonb, direction integer, except_id bigint)
 returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return (select case
-    when nearest.ids = fb_ads.ids_of_touch(touch) and (direction < 0 or nearest.fbclid is null)
-      and (touch ->> 'fbclid' is null or coalesce(nearest.fbc_digest = touch ->> 'fbc_digest', true))
+    when nearest.ids = fb_ads.ids_of_touchpoint(touchpoint) and (direction < 0 or nearest.fbclid is null)
+      and (touchpoint ->> 'fbclid' is null or coalesce(nearest.fbc_digest = touchpoint ->> 'fbc_digest', true))
       then nearest.id
   end
   from (
-    select click.id, click.fbclid, click.fbc_digest, fb_ads.ids_of_touch(to_jsonb(click)) as ids
+    select click.id, click.fbclid, click.fbc_digest, fb_ads.ids_of_touchpoint(to_jsonb(click)) as ids
     from fb_ads.ad_clicks as click
     cross join fb_ads.settings as settings
     where (
-        click.browser_digest = touch ->> 'browser_digest'
-        or click.user_digest = touch ->> 'user_digest'
-        or click.fbc_digest = touch ->> 'fbc_digest'
-        or click.email_digests @> array[touch #>> '{email_digests,0}']
-        or click.phone_digests @> array[touch #>> '{phone_digests,0}']
+        click.browser_digest = touchpoint ->> 'browser_digest'
+        or click.user_digest = touchpoint ->> 'user_digest'
+        or click.fbc_digest = touchpoint ->> 'fbc_digest'
+        or click.email_digests @> array[touchpoint #>> '{email_digests,0}']
+        or click.phone_digests @> array[touchpoint #>> '{phone_digests,0}']
       )
-      and coalesce(click.browser_digest = touch ->> 'browser_digest', true)
-      and coalesce(click.user_digest = touch ->> 'user_digest', true)
+      and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
+      and coalesce(click.user_digest = touchpoint ->> 'user_digest', true)
       and click.id is distinct from except_id
       -- For the index.
       and click.clicked_at
-        between (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window - interval '1 second'
-        and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window + interval '1 second'
+        between (touchpoint ->> 'clicked_at')::timestamptz - settings.touchpoint_reload_window - interval '1 second'
+        and (touchpoint ->> 'clicked_at')::timestamptz + settings.touchpoint_reload_window + interval '1 second'
       -- An event's time is in whole seconds.
       and case
         when direction < 0
-          then click.clicked_at >= (touch ->> 'clicked_at')::timestamptz - settings.landing_reload_window
-            and click.clicked_at < date_trunc('second', (touch ->> 'clicked_at')::timestamptz) + interval '1 second'
-        else click.clicked_at between date_trunc('second', (touch ->> 'clicked_at')::timestamptz)
-          and (touch ->> 'clicked_at')::timestamptz + settings.landing_reload_window
+          then click.clicked_at >= (touchpoint ->> 'clicked_at')::timestamptz - settings.touchpoint_reload_window
+            and click.clicked_at
+              < date_trunc('second', (touchpoint ->> 'clicked_at')::timestamptz) + interval '1 second'
+        else click.clicked_at between date_trunc('second', (touchpoint ->> 'clicked_at')::timestamptz)
+          and (touchpoint ->> 'clicked_at')::timestamptz + settings.touchpoint_reload_window
       end
       and coalesce(
         click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
@@ -7008,60 +7140,61 @@ begin
 end;
 $$;
 
-comment on function fb_ads.find_neighbour(jsonb, integer, bigint) is
-  'The visitor''s touch next before (-1) or after (1) a landing, within settings.landing_reload_window, if it names '
-  'the same ids; one after it only where it has no click id of its own. Null where another ad lies between.';
+comment on function fb_ads.find_neighbouring_touchpoint(jsonb, integer, bigint) is
+  'The visitor''s touchpoint next before (-1) or after (1) this one, within settings.touchpoint_reload_window, if it '
+  'names the same ids; one after it only where it has no click id of its own. Null where another ad lies between.';
 
-create function fb_ads.find_same_landing(touch jsonb)
+create function fb_ads.find_same_touchpoint(touchpoint jsonb)
 returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   found_id bigint;
 begin
-  if touch ->> 'fbclid' is not null then
-    -- A link that is passed on carries its click id to other browsers: that is another landing.
+  if touchpoint ->> 'fbclid' is not null then
+    -- A link that is passed on carries its click id to other browsers: that is another touchpoint.
     select click.id
     into found_id
     from fb_ads.ad_clicks as click
-    where click.fbc_digest = touch ->> 'fbc_digest' and click.fbclid = touch ->> 'fbclid'
-      and coalesce(click.browser_digest = touch ->> 'browser_digest', true)
+    where click.fbc_digest = touchpoint ->> 'fbc_digest' and click.fbclid = touchpoint ->> 'fbclid'
+      and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
     order by click.clicked_at, click.id
     limit 1;
   else
-    found_id := fb_ads.find_neighbour(touch, -1, null);
+    found_id := fb_ads.find_neighbouring_touchpoint(touchpoint, -1, null);
   end if;
-  -- The next pages of this visit repeat the ids, and may have been told first.
-  return coalesce(found_id, fb_ads.find_neighbour(touch, 1, null));
+  -- The next pages of this visit repeat the ids, and their events may come first.
+  return coalesce(found_id, fb_ads.find_neighbouring_touchpoint(touchpoint, 1, null));
 end;
 $$;
 
-comment on function fb_ads.find_same_landing(jsonb) is
-  'The touch of which this landing is a reload: the same click id in the same browser; without one the visitor''s '
-  'touch next before it; else the one next after it, which was told before it. Null for a new one.';
+comment on function fb_ads.find_same_touchpoint(jsonb) is
+  'The touchpoint that this one repeats: the same click id in the same browser; without a click id the visitor''s '
+  'touchpoint next before it; else the one next after it, whose event came first. Null for a new one.';
 
-create function fb_ads.date_touch(touch jsonb)
+create function fb_ads.date_touchpoint(touchpoint jsonb)
 returns jsonb language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return (select case
-    when (touch ->> 'clicked_at')::timestamptz < (touch ->> 'seen_at')::timestamptz - settings.attribution_window
-      and num_nonnulls(variadic fb_ads.ids_of_touch(touch)) > 0
-      then touch || jsonb_build_object('clicked_at', touch -> 'seen_at')
-    else touch
+    when (touchpoint ->> 'clicked_at')::timestamptz
+        < (touchpoint ->> 'seen_at')::timestamptz - settings.attribution_window
+      and num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0
+      then touchpoint || jsonb_build_object('clicked_at', touchpoint -> 'seen_at')
+    else touchpoint
   end
   from fb_ads.settings as settings);
 end;
 $$;
 
-comment on function fb_ads.date_touch(jsonb) is
-  'A landing that was seen with its ad, dated by its event where the cookie of the same click is older than '
+comment on function fb_ads.date_touchpoint(jsonb) is
+  'A touchpoint that names its ad, dated by its event where the cookie of the same click is older than '
   'settings.attribution_window: some hosts send one fbc for ever.';
 
-create function fb_ads.store_click(touch jsonb)
+create function fb_ads.store_touchpoint(touchpoint jsonb)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   same_id bigint;
   changed boolean;
 begin
-  same_id := fb_ads.find_same_landing(touch);
+  same_id := fb_ads.find_same_touchpoint(touchpoint);
   if same_id is null then
     insert into fb_ads.ad_clicks (
       clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
@@ -7072,11 +7205,11 @@ begin
       given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
       nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
       given.event_name, given.event_id
-    from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given;
+    from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given;
     return true;
   end if;
 
-  -- The cookie may be seen before the landing that explains it; what is known stays.
+  -- An event with the cookie alone may come before the one that names the ad; what is known stays.
   update fb_ads.ad_clicks as click
   set clicked_at = case
       when click.clicked_at < given.clicked_at - settings.attribution_window then given.clicked_at
@@ -7085,7 +7218,7 @@ begin
     fb_ad_id = given.fb_ad_id, fb_adset_id = given.fb_adset_id, fb_campaign_id = given.fb_campaign_id,
     utm_content_id = given.utm_content_id, utm_term_id = given.utm_term_id, utm_campaign_id = given.utm_campaign_id,
     page_url = coalesce(given.page_url, click.page_url)
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given
+  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
   cross join fb_ads.settings as settings
   where click.id = same_id
     and coalesce(
@@ -7108,16 +7241,17 @@ begin
       when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
       else click.clicked_at
     end
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touch) as given
+  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
   cross join fb_ads.settings as settings
-  -- What a cookie says of a landing that was seen counts as far as the window goes.
+  -- What a cookie says of a touchpoint with an ad counts as far back as the window goes.
   cross join lateral (
-    select known.clicked_at as landed_at, num_nonnulls(variadic fb_ads.ids_of_touch(to_jsonb(known))) > 0 as has_ids
+    select
+      known.clicked_at as landed_at, num_nonnulls(variadic fb_ads.ids_of_touchpoint(to_jsonb(known))) > 0 as has_ids
     from fb_ads.ad_clicks as known where known.id = same_id
-  ) as landing
+  ) as present
   cross join lateral (
     select case
-      when landing.has_ids and given.clicked_at < landing.landed_at - settings.attribution_window then landing.landed_at
+      when present.has_ids and given.clicked_at < present.landed_at - settings.attribution_window then present.landed_at
       else given.clicked_at
     end
   ) as dated (clicked_at)
@@ -7131,23 +7265,23 @@ begin
       or (given.fbclid is not null and dated.clicked_at < click.clicked_at)
     );
   changed := changed or found;
-  -- Pages of this visit that were told before its click id was.
-  if touch ->> 'fbclid' is not null then
-    delete from fb_ads.ad_clicks as page where page.id = fb_ads.find_neighbour(touch, 1, same_id);
+  -- Pages of this visit whose events came before its click id did.
+  if touchpoint ->> 'fbclid' is not null then
+    delete from fb_ads.ad_clicks as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
     changed := changed or found;
   end if;
   return changed;
 end;
 $$;
 
-comment on function fb_ads.store_click(jsonb) is
-  'Keeps one landing as buildTouch makes it; a reload adds the ids, click id, browser or earlier time that were not '
-  'known. Called under lock_visitors. True when something new was kept.';
+comment on function fb_ads.store_touchpoint(jsonb) is
+  'Keeps one touchpoint as the function builds it; a repetition adds the ids, click id, browser or earlier time that '
+  'were not known. Called under lock_visitors. True when something new was kept.';
 
 -- schemas/attribution/event_touchpoints.sql
 
 -- What events say of clicks and browsers, kept in the transaction that stores the events.
--- Why at once: a sale is judged again as soon as a touch or a browser's owner becomes known.
+-- Why at once: a sale is matched again as soon as a touchpoint or the owner of a browser becomes known.
 -- Why plpgsql where SQL would do: it keeps its plans, and these run with every event.
 
 create table fb_ads.checkout_clicks (
@@ -7167,26 +7301,26 @@ create index checkout_clicks_created_at_idx on fb_ads.checkout_clicks (created_a
 
 alter table fb_ads.checkout_clicks enable row level security;
 
-create function fb_ads.keys_of_sales(touch jsonb)
+create function fb_ads.sale_keys_of_touchpoint(touchpoint jsonb)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  return fb_ads.keys_of_touch(touch) || array(
+  return fb_ads.keys_of_touchpoint(touchpoint) || array(
     select known.person_digest
     from fb_ads.browser_people as known
-    where known.browser_digest in (touch ->> 'browser_digest', touch ->> 'fbc_digest')
+    where known.browser_digest in (touchpoint ->> 'browser_digest', touchpoint ->> 'fbc_digest')
     limit 50
   );
 end;
 $$;
 
-comment on function fb_ads.keys_of_sales(jsonb) is
-  'All digests by which a sale may find this touch: its own, and those of whoever was seen in its browser.';
+comment on function fb_ads.sale_keys_of_touchpoint(jsonb) is
+  'All digests by which a sale may find this touchpoint: its own, and those of everybody who was seen in its browser.';
 
-create function fb_ads.store_clicks(rows jsonb)
+create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  touch jsonb;
-  landings jsonb[];
+  touchpoint jsonb;
+  touchpoints jsonb[];
   fresh jsonb[] := '{}';
   news jsonb[];
   met text[];
@@ -7201,33 +7335,35 @@ begin
   order by given.event_id
   on conflict (event_id) do nothing;
 
-  landings := array(
-    select dated.touch
+  touchpoints := array(
+    select dated.touchpoint
     from jsonb_array_elements(rows) as given
-    cross join lateral fb_ads.date_touch(given.value) as dated (touch)
+    cross join lateral fb_ads.date_touchpoint(given.value) as dated (touchpoint)
     where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by dated.touch ->> 'clicked_at', dated.touch ->> 'fbclid'
+    order by dated.touchpoint ->> 'clicked_at', dated.touchpoint ->> 'fbclid'
   );
-  perform fb_ads.lock_visitors(landings);
-  foreach touch in array landings loop
-    if fb_ads.store_click(touch) then
-      fresh := fresh || touch;
+  perform fb_ads.lock_visitors(touchpoints);
+  foreach touchpoint in array touchpoints loop
+    if fb_ads.store_touchpoint(touchpoint) then
+      fresh := fresh || touchpoint;
     end if;
   end loop;
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at')
-    from unnest(fresh) as kept (touch)
+    select jsonb_build_object(
+      'keys', fb_ads.sale_keys_of_touchpoint(kept.touchpoint), 'clicked_at', kept.touchpoint -> 'clicked_at'
+    )
+    from unnest(fresh) as kept (touchpoint)
   );
   perform fb_ads.lock_results(
     '{}',
     met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
   );
-  foreach touch in array news loop
+  foreach touchpoint in array news loop
     perform fb_ads.revise_sales(
-      array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz
+      array(select jsonb_array_elements_text(touchpoint -> 'keys')), (touchpoint ->> 'clicked_at')::timestamptz
     );
   end loop;
   if cardinality(met) > 0 then
@@ -7237,15 +7373,15 @@ begin
 end;
 $$;
 
-comment on function fb_ads.store_clicks(jsonb) is
-  'Called by fb_store_events with touches as buildTouch makes them, of events that may be kept: stores new landings, '
-  'whose browser it was and with which click a checkout began; marks the sales that this may change. Returns how many '
-  'touches are new or know more.';
+comment on function fb_ads.store_touchpoints(jsonb) is
+  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores new '
+  'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
+  'Returns how many touchpoints are new or know more.';
 
-create function fb_ads.store_touches(request jsonb, statuses jsonb)
+create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  perform fb_ads.store_clicks((
+  perform fb_ads.store_touchpoints((
     select jsonb_agg((given.event -> 'touch') || jsonb_build_object('consent', event.consent))
     from jsonb_array_elements(request -> 'events') with ordinality as given (event, place)
     join fb_ads.conversion_events as event
@@ -7255,8 +7391,8 @@ begin
 end;
 $$;
 
-comment on function fb_ads.store_touches(jsonb, jsonb) is
-  'Called by fb_store_events with its request and the statuses of the events: keeps the touches of those that were '
+comment on function fb_ads.store_event_touchpoints(jsonb, jsonb) is
+  'Called by fb_store_events with its request and the statuses of the events: keeps the touchpoints of those that were '
   'stored, so consent counts for both alike.';
 
 -- schemas/outbox/event_storing.sql
@@ -7282,13 +7418,15 @@ begin
   end if;
   perform fb_ads.note_consents(request);
 
-  with judged as (
+  with decided as (
     select
       given.*,
-      verdict.consent as effective_consent,
-      verdict.since as effective_since,
+      decision.consent as effective_consent,
+      decision.since as effective_since,
       coalesce(
-        verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false
+        decision.consent = 'granted'
+          or (decision.consent is null and not (request ->> 'require_consent')::boolean),
+        false
       )
         as is_agreed
     from fb_ads.given_events(request) as given
@@ -7302,7 +7440,7 @@ begin
           else 'granted'
         end,
         coalesce(greatest(given.consent_at, known.since), given.consent_at)
-    ) as verdict (consent, since)
+    ) as decision (consent, since)
   ),
   -- The key decides: of twenty copies at once one row comes to be. In one order, so that no two batches wait for each
   -- other.
@@ -7312,25 +7450,25 @@ begin
       user_digest, browser_digest, person_digests, consent, consent_at, test_event_code, final_at
     )
     select
-      judged.event_name, judged.event_id, judged.event_time, judged.action_source,
-      case when judged.is_agreed then judged.content end,
-      case when judged.is_agreed then judged.user_data end,
+      decided.event_name, decided.event_id, decided.event_time, decided.action_source,
+      case when decided.is_agreed then decided.content end,
+      case when decided.is_agreed then decided.user_data end,
       case
-        when not judged.is_agreed then null
-        when judged.fbc_is_built then fb_ads.with_first_sight(judged.browser_data, judged.browser_digest)
-        else nullif(judged.browser_data, '{}')
+        when not decided.is_agreed then null
+        when decided.fbc_is_built then fb_ads.with_first_click_time(decided.browser_data, decided.browser_digest)
+        else nullif(decided.browser_data, '{}')
       end,
       request ->> 'origin',
-      case when judged.is_agreed then 'stored' else 'suppressed' end,
-      judged.order_id,
-      case when judged.is_agreed then judged.user_digest end,
-      case when judged.is_agreed then judged.browser_digest end,
-      case when judged.is_agreed then nullif(judged.person_digests, '{}') end,
-      judged.effective_consent, judged.effective_since, judged.test_event_code,
-      case when not judged.is_agreed then now() end
-    from judged
-    where judged.may_be_sent
-    order by judged.event_id, judged.event_name, judged.place
+      case when decided.is_agreed then 'stored' else 'suppressed' end,
+      decided.order_id,
+      case when decided.is_agreed then decided.user_digest end,
+      case when decided.is_agreed then decided.browser_digest end,
+      case when decided.is_agreed then nullif(decided.person_digests, '{}') end,
+      decided.effective_consent, decided.effective_since, decided.test_event_code,
+      case when not decided.is_agreed then now() end
+    from decided
+    where decided.may_be_sent
+    order by decided.event_id, decided.event_name, decided.place
     on conflict (event_id, event_name) do nothing
     returning event.id, event.event_name, event.event_id, event.state
   ),
@@ -7342,22 +7480,22 @@ begin
   )
   select jsonb_agg(
     case
-      when not judged.may_be_sent then 'refused'
-      when stored.id is null or judged.copy > 1 then 'duplicate'
+      when not decided.may_be_sent then 'refused'
+      when stored.id is null or decided.copy > 1 then 'duplicate'
       else stored.state
     end
-    order by judged.place
+    order by decided.place
   )
   into statuses
   from (
     select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy
-    from judged as every
-  ) as judged
+    from decided as every
+  ) as decided
   left join stored
-    on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
+    on stored.event_name = decided.event_name and stored.event_id = decided.event_id and decided.may_be_sent;
 
-  -- In this very transaction: an event that is stored has told of its click.
-  perform fb_ads.store_touches(request, statuses);
+  -- In this very transaction: a stored event has its touchpoint stored too.
+  perform fb_ads.store_event_touchpoints(request, statuses);
 
   select array_agg(subject.digest) into denied_digests
   from fb_ads.given_events(request) as given
@@ -7533,7 +7671,7 @@ begin
     ref_prefix = excluded.ref_prefix, source = excluded.source
   returning known.* into attached;
 
-  -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
+  -- "or replace": dropping them would wait for everybody who reads the table, and hold up everybody who comes after.
   execute format(
     'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for '
     'each statement execute function fb_ads.%I()', host_table, attached.capture_function
@@ -7592,7 +7730,7 @@ comment on function fb_ads.detach_transactions(regclass) is
 
 -- schemas/attribution/ad_lookups.sql
 
--- Ids that touches name and the catalogue lacks: they are read by id, and watched.
+-- Ids that touchpoints name and the catalogue lacks: they are read by id, and watched.
 -- Why a lookup of its own beside the job: the sales that wait must learn how it ended, also when the job is long gone.
 
 create table fb_ads.ad_lookups (
@@ -7609,7 +7747,7 @@ create table fb_ads.ad_lookups (
 );
 
 comment on table fb_ads.ad_lookups is
-  'Ids that a sale''s touches name and the catalogue did not know: each is read by id once, and watched for '
+  'Ids that a sale''s touchpoints name and the catalogue did not know: each is read by id once, and watched for '
   'settings.attribution_revision_window.';
 comment on column fb_ads.ad_lookups.fb_id is 'Meta''s id, as the address named it.';
 comment on column fb_ads.ad_lookups.level is 'What it is read as: ad, adset or campaign.';
@@ -7664,7 +7802,7 @@ begin
     insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
     values (
       asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}',
-      fb_ads.parked_until(asked_account, 'objects')
+      fb_ads.throttled_until(asked_account, 'objects')
     )
     returning id into job;
     update fb_ads.ad_lookups as lookup set job_id = job where lookup.fb_id = wanted.fb_id;
@@ -7711,7 +7849,7 @@ returns bigint language plpgsql volatile security invoker set search_path = pg_c
 declare
   ended text[];
 begin
-  with judged as (
+  with decided as (
     select lookup.fb_id, fb_ads.is_known_object(lookup.fb_id) as is_known
     from fb_ads.ad_lookups as lookup
     where fb_ads.is_lookup_over(lookup)
@@ -7720,9 +7858,9 @@ begin
   ),
   written as (
     update fb_ads.ad_lookups as lookup
-    set state = case when judged.is_known then 'known' else 'unknown' end, ended_at = now()
-    from judged
-    where lookup.fb_id = judged.fb_id
+    set state = case when decided.is_known then 'known' else 'unknown' end, ended_at = now()
+    from decided
+    where lookup.fb_id = decided.fb_id
     returning lookup.fb_id
   )
   select array_agg(written.fb_id) into ended from written;
@@ -7747,8 +7885,8 @@ comment on function fb_ads.settle_lookups() is
 
 -- schemas/attribution/sales.sql
 
--- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a touch may
--- be its own.
+-- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a
+-- touchpoint may be its own.
 -- Why through find_purchases: it is the one way to the host's tables, by their own key index.
 
 create function fb_ads.digests_in(value jsonb)
@@ -7816,7 +7954,7 @@ create type fb_ads.sale as (
 comment on type fb_ads.sale is
   'A paid sale with the digests that identify its buyer, browser and click. One attribution works on a list of them.';
 
-create function fb_ads.sales_to_judge(refs text[], digests jsonb)
+create function fb_ads.read_sales(refs text[], digests jsonb)
 returns setof fb_ads.sale language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
@@ -7884,15 +8022,15 @@ set search_path = pg_catalog, pg_temp as $$
   order by listed.sale ->> 'transaction_ref';
 $$;
 
-comment on function fb_ads.sales_to_judge(text[], jsonb) is
+comment on function fb_ads.read_sales(text[], jsonb) is
   'Paid sales by reference, with the digests that identify buyer, browser and click. digests: [{transaction_ref, '
   'email_digests, phone_digests}], worked out by the function where no sent event holds them.';
 
--- schemas/attribution/matching.sql
+-- schemas/attribution/match_candidates.sql
 
--- From sales to the touches that may be theirs, and from a touch to what the catalogue makes of it.
+-- From sales to the touchpoints that may be theirs, and from a touchpoint to what the catalogue makes of it.
 -- Why every lookup is a lateral with a limit: it is then one descent into an index, whatever the planner thinks of the
--- sizes, and nobody can make a sale expensive by filling a browser with touches.
+-- sizes, and nobody can make a sale expensive by filling a browser with touchpoints.
 
 create function fb_ads.links_of_sales(sales jsonb)
 returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
@@ -7938,42 +8076,42 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.links_of_sales(jsonb) is
-  'Everything that links touches to these sales (as sales_to_judge gives them), strongest first by rank: 1 user id, 2 '
-  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer '
-  'denied consent.';
+  'Everything that links touchpoints to these sales (as read_sales gives them), strongest first by rank: 1 user id, 2 '
+  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer denied '
+  'consent.';
 
-create function fb_ads.clicks_by_digest(digest text, kind text, since timestamptz, until timestamptz)
+create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
 returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.user_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.browser_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.fbc_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.email_digests @> array[clicks_by_digest.digest] and click.clicked_at between since and until
+      where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.phone_digests @> array[clicks_by_digest.digest] and click.clicked_at between since and until
+      where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
 end;
 $$;
 
-comment on function fb_ads.clicks_by_digest(text, text, timestamptz, timestamptz) is
-  'The latest 100 touches with this digest in a range of time, by the index '
+comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timestamptz) is
+  'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_click(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -8049,18 +8187,18 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_click(fb_ads.ad_clicks) is
-  'What the catalogue makes of a touch: explicit ids first, then any number in a UTM parameter by its type; whether '
-  'the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
+comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+  'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
+  'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
 
--- schemas/attribution/judgement.sql
+-- schemas/attribution/matches.sql
 
--- The rule: which touch of a sale is credited, and what to say when none is.
--- The latest touch at or before the checkout and within the window that names an ad wins. A click id alone erases
+-- The rule: which touchpoint of a sale is credited, and what to say when none is.
+-- The latest touchpoint at or before the checkout and within the window that names an ad wins. A click id alone erases
 -- nothing: it may be organic, and counts as an assist. Two ads in the same second, or a browser with two users: nobody
 -- is credited.
 
-create function fb_ads.touches_of_sales(sales jsonb)
+create function fb_ads.touchpoints_of_sales(sales jsonb)
 returns table (
   transaction_ref text, click_id bigint, clicked_second timestamptz, clicked_at timestamptz, place text, is_own boolean,
   rank integer, matched_by text, confidence text, level text, account_id uuid, ad_id uuid, adset_id uuid,
@@ -8068,16 +8206,16 @@ returns table (
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
-    select sale.*, settings.attribution_window, settings.attribution_lookup_patience, settings.click_retention
+    select sale.*, settings.attribution_window, settings.attribution_lookup_patience, settings.touchpoint_retention
     from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     cross join fb_ads.settings as settings
   ),
   matched as (
-    -- Each touch once, by its strongest link; a link that only goes by the browser holds while that browser is not
+    -- Each touchpoint once, by its strongest link; a link that only goes by the browser holds while that browser is not
     -- shared.
     select distinct on (sale.transaction_ref, click.id)
       sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
-      sale.attribution_lookup_patience, click, link.rank, link.matched_by, judged.is_own,
+      sale.attribution_lookup_patience, click, link.rank, link.matched_by, decided.is_own,
       case
         when link.rank in (1, 4) then 'high'
         when link.rank = 5 and sale.user_digest is null then 'low'
@@ -8085,16 +8223,16 @@ set search_path = pg_catalog, pg_temp as $$
       end as confidence
     from sale
     join fb_ads.links_of_sales(sales) as link on link.transaction_ref = sale.transaction_ref
-    cross join lateral fb_ads.clicks_by_digest(
-      link.digest, link.kind, sale.checkout_at - sale.click_retention, sale.completed_at + sale.attribution_window
+    cross join lateral fb_ads.touchpoints_by_digest(
+      link.digest, link.kind, sale.checkout_at - sale.touchpoint_retention, sale.completed_at + sale.attribution_window
     ) as click
     cross join lateral (
       select link.rank <= 3 or not (
         fb_ads.is_shared_browser(click.browser_digest, sale.user_digest, link.linked_at)
         or fb_ads.is_shared_browser(click.fbc_digest, sale.user_digest, link.linked_at)
       )
-    ) as judged (is_own)
-    order by sale.transaction_ref, click.id, judged.is_own desc, link.rank
+    ) as decided (is_own)
+    order by sale.transaction_ref, click.id, decided.is_own desc, link.rank
   )
   select
     matched.transaction_ref, (matched.click).id, second.of_click, (matched.click).clicked_at,
@@ -8112,45 +8250,45 @@ set search_path = pg_catalog, pg_temp as $$
     )
   from matched
   cross join lateral (select date_trunc('second', (matched.click).clicked_at)) as second (of_click)
-  cross join lateral fb_ads.resolve_click(matched.click) as resolved
+  cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
-  -- A number in a UTM parameter that is no id of ours makes no touch.
+  -- A number in a UTM parameter that is no id of ours makes no touchpoint.
   where resolved.level is not null or (matched.click).fbclid is not null
     or coalesce((matched.click).fb_ad_id, (matched.click).fb_adset_id, (matched.click).fb_campaign_id) is not null
     or (resolved.missing_id is not null and coalesce(lookup.state, 'open') = 'open');
 $$;
 
-comment on function fb_ads.touches_of_sales(jsonb) is
-  'All touches that may belong to these sales: whether each lies before, within or after the window (to the second, '
-  'both ends included), whether the link is the buyer''s own, what the catalogue makes of it, and whether an id that '
-  'it names is still being read.';
+comment on function fb_ads.touchpoints_of_sales(jsonb) is
+  'All touchpoints that may belong to these sales: whether each lies before, within or after the window (to the '
+  'second, both ends included), whether the link is the buyer''s own, what the catalogue makes of it, and whether an '
+  'id that it names is still being read.';
 
-create function fb_ads.judge_sales(sales jsonb)
+create function fb_ads.match_sales(sales jsonb)
 returns table (
   transaction_ref text, outcome text, reason text, level text, account_id uuid, ad_id uuid, adset_id uuid,
   campaign_id uuid, matched_by text, confidence text, click_id bigint, clicked_at timestamptz,
-  catalogue_differs boolean, assist_click_ids bigint[], rival_click_ids bigint[], missing jsonb
+  catalogue_differs boolean, assist_click_ids bigint[], conflicting_click_ids bigint[], missing jsonb
 ) language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
-  touch as materialized (select * from fb_ads.touches_of_sales(sales)),
+  touchpoint as materialized (select * from fb_ads.touchpoints_of_sales(sales)),
   candidate as (
-    select touch.*,
+    select touchpoint.*,
       -- An ad beats an ad set or a campaign, whenever they came; among those the later one, and the more exact in a
       -- tie.
       row_number() over (
-        partition by touch.transaction_ref
+        partition by touchpoint.transaction_ref
         order by
-          touch.level = 'ad' desc, touch.clicked_second desc, touch.level = 'adset' desc, touch.rank,
-          touch.clicked_at desc, touch.click_id desc
+          touchpoint.level = 'ad' desc, touchpoint.clicked_second desc, touchpoint.level = 'adset' desc,
+          touchpoint.rank, touchpoint.clicked_at desc, touchpoint.click_id desc
       ) as position
-    from touch
-    where touch.place = 'within' and touch.is_own and touch.level is not null
+    from touchpoint
+    where touchpoint.place = 'within' and touchpoint.is_own and touchpoint.level is not null
   ),
   winner as (select * from candidate where position = 1),
-  rivals as (
+  conflicts as (
     select winner.transaction_ref, array_agg(candidate.click_id order by candidate.click_id) as click_ids
     from winner
     join candidate on candidate.transaction_ref = winner.transaction_ref
@@ -8160,44 +8298,43 @@ set search_path = pg_catalog, pg_temp as $$
   ),
   summary as (
     select
-      touch.transaction_ref,
-      bool_or(touch.place = 'within' and not touch.is_own) as has_shared,
-      array_agg(touch.click_id order by touch.click_id) filter (
-        where touch.place = 'within'
-        and not touch.is_own
+      touchpoint.transaction_ref,
+      bool_or(touchpoint.place = 'within' and not touchpoint.is_own) as has_shared,
+      array_agg(touchpoint.click_id order by touchpoint.click_id) filter (
+        where touchpoint.place = 'within' and not touchpoint.is_own
       ) as shared_click_ids,
-      bool_or(touch.place = 'within' and touch.is_own) as has_own,
-      bool_or(touch.place = 'after') as has_after,
-      bool_or(touch.place = 'before') as has_before,
-      bool_or(awaited.counts and touch.is_awaited) as is_waiting,
-      array_agg(touch.click_id order by touch.click_id) filter (
-        where touch.place = 'within'
-          and touch.is_own
-          and touch.level is null
-          and (winner.click_id is null or touch.clicked_second >= winner.clicked_second)
+      bool_or(touchpoint.place = 'within' and touchpoint.is_own) as has_own,
+      bool_or(touchpoint.place = 'after') as has_after,
+      bool_or(touchpoint.place = 'before') as has_before,
+      bool_or(awaited.counts and touchpoint.is_awaited) as is_waiting,
+      array_agg(touchpoint.click_id order by touchpoint.click_id) filter (
+        where touchpoint.place = 'within'
+          and touchpoint.is_own
+          and touchpoint.level is null
+          and (winner.click_id is null or touchpoint.clicked_second >= winner.clicked_second)
       ) as assist_click_ids,
       jsonb_agg(distinct jsonb_build_object(
-        'fb_id', touch.missing_id, 'level', touch.missing_level, 'account_id', touch.account_id,
-        'is_awaited', touch.is_awaited
+        'fb_id', touchpoint.missing_id, 'level', touchpoint.missing_level, 'account_id', touchpoint.account_id,
+        'is_awaited', touchpoint.is_awaited
       )) filter (where awaited.counts) as missing
-    from touch
-    left join winner on winner.transaction_ref = touch.transaction_ref
+    from touchpoint
+    left join winner on winner.transaction_ref = touchpoint.transaction_ref
     cross join lateral (
-      -- What a touch still hides matters unless the winner is an ad that came later.
-      select touch.missing_id is not null and touch.place = 'within' and touch.is_own
-        and (winner.level is distinct from 'ad' or touch.clicked_second >= winner.clicked_second)
+      -- An id that is not known yet matters unless the winner is an ad that came later.
+      select touchpoint.missing_id is not null and touchpoint.place = 'within' and touchpoint.is_own
+        and (winner.level is distinct from 'ad' or touchpoint.clicked_second >= winner.clicked_second)
     ) as awaited (counts)
-    group by touch.transaction_ref
+    group by touchpoint.transaction_ref
   ),
-  verdict as (
+  decision as (
     select sale.transaction_ref, summary.assist_click_ids, summary.missing,
       coalesce(
-        rivals.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end
-      ) as rival_click_ids,
+        conflicts.click_ids, case when winner.click_id is null and summary.has_shared then summary.shared_click_ids end
+      ) as conflicting_click_ids,
       case
         when sale.is_denied then 'no_consent'
         when summary.is_waiting then 'ad_unknown'
-        when rivals.click_ids is not null then 'ambiguous'
+        when conflicts.click_ids is not null then 'ambiguous'
         when winner.click_id is not null then null
         when summary.has_shared then 'ambiguous'
         when summary.has_own then 'ad_unknown'
@@ -8210,21 +8347,21 @@ set search_path = pg_catalog, pg_temp as $$
     from sale
     left join summary on summary.transaction_ref = sale.transaction_ref
     left join winner on winner.transaction_ref = sale.transaction_ref
-    left join rivals on rivals.transaction_ref = sale.transaction_ref
+    left join conflicts on conflicts.transaction_ref = sale.transaction_ref
   )
   select
-    verdict.transaction_ref,
-    case when verdict.is_waiting then 'waiting' when verdict.reason is null then 'attributed' else 'unattributed' end,
-    verdict.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id,
+    decision.transaction_ref,
+    case when decision.is_waiting then 'waiting' when decision.reason is null then 'attributed' else 'unattributed' end,
+    decision.reason, credit.level, credit.account_id, credit.ad_id, credit.adset_id, credit.campaign_id,
     credit.matched_by, credit.confidence, credit.click_id, credit.clicked_at, credit.catalogue_differs,
-    verdict.assist_click_ids,
-    case when verdict.reason = 'ambiguous' then verdict.rival_click_ids end, coalesce(verdict.missing, '[]')
-  from verdict
-  left join winner as credit on credit.transaction_ref = verdict.transaction_ref and verdict.reason is null;
+    decision.assist_click_ids,
+    case when decision.reason = 'ambiguous' then decision.conflicting_click_ids end, coalesce(decision.missing, '[]')
+  from decision
+  left join winner as credit on credit.transaction_ref = decision.transaction_ref and decision.reason is null;
 $$;
 
-comment on function fb_ads.judge_sales(jsonb) is
-  'The result of each of these sales (as sales_to_judge gives them). Reads '
+comment on function fb_ads.match_sales(jsonb) is
+  'The result of each of these sales (as read_sales gives them). Reads '
   'only; the same knowledge gives the same result.';
 
 -- schemas/attribution/due_purchases.sql
@@ -8473,7 +8610,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   met text[];
 begin
-  -- Whoever pays in a browser is one of its users, logged in or not.
+  -- A person who pays in a browser is one of its users, logged in or not.
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
@@ -8492,28 +8629,28 @@ end;
 $$;
 
 comment on function fb_ads.store_buyers(jsonb) is
-  'Keeps in which browser these sales (as sales_to_judge gives them) were begun by whom, before they are judged; '
-  'locks the results of these sales, and marks other sales that this may change.';
+  'Keeps in which browser these sales (as read_sales gives them) were begun by whom, before they are matched; locks '
+  'the results of these sales, and marks other sales that this may change.';
 
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   refs text[] := array(select jsonb_array_elements_text(coalesce(request -> 'transaction_refs', '[]')));
   sales jsonb;
-  verdicts jsonb;
+  matches jsonb;
 begin
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   select jsonb_agg(to_jsonb(sale)) into sales
-  from fb_ads.sales_to_judge(refs, coalesce(request -> 'digests', '[]')) as sale;
+  from fb_ads.read_sales(refs, coalesce(request -> 'digests', '[]')) as sale;
   sales := coalesce(sales, '[]');
   perform fb_ads.store_buyers(sales);
-  select coalesce(jsonb_agg(to_jsonb(verdict)), '[]') into verdicts from fb_ads.judge_sales(sales) as verdict;
+  select coalesce(jsonb_agg(to_jsonb(decision)), '[]') into matches from fb_ads.match_sales(sales) as decision;
   perform fb_ads.plan_lookups((
     select jsonb_agg(missing order by missing ->> 'fb_id')
-    from jsonb_array_elements(verdicts) as verdict
-    cross join jsonb_array_elements(verdict -> 'missing') as missing
+    from jsonb_array_elements(matches) as decision
+    cross join jsonb_array_elements(decision -> 'missing') as missing
   ));
-  perform fb_ads.store_results(sales, verdicts);
+  perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
   perform fb_ads.end_purchases(refs, sales);
   return (
@@ -8589,7 +8726,7 @@ $$;
 
 comment on function fb_ads.refresh_reversals(timestamptz) is
   'Takes over what the host has refunded, charged back (or given back again) of the sales since then; the rows stay, '
-  'their net value changes, and Meta is told nothing. Returns how many sales changed.';
+  'their net value changes, and nothing is sent to Meta. Returns how many sales changed.';
 
 create function public.fb_refresh_reversals(request jsonb)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8604,14 +8741,14 @@ comment on function public.fb_refresh_reversals(jsonb) is
 
 -- schemas/attribution/touchpoint_retention.sql
 
--- How long touches and what is known of browsers are kept.
+-- How long touchpoints and what is known of browsers are kept.
 
-create function fb_ads.delete_old_clicks(most integer default 5000)
+create function fb_ads.delete_old_touchpoints(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   touched bigint := 0;
   step bigint;
-  kept_since timestamptz := now() - (select settings.click_retention from fb_ads.settings as settings);
+  kept_since timestamptz := now() - (select settings.touchpoint_retention from fb_ads.settings as settings);
 begin
   delete from fb_ads.ad_clicks as click
   where click.id in (select old.id from fb_ads.ad_clicks as old where old.clicked_at < kept_since limit most);
@@ -8621,7 +8758,7 @@ begin
     select old.browser_digest, old.person_kind, old.person_digest
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
-    -- Asked of the row itself: whoever is seen again at this moment stays.
+    -- Asked of the row itself: a person who is seen again at this moment stays.
     and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;
@@ -8645,16 +8782,16 @@ begin
 end;
 $$;
 
-comment on function fb_ads.delete_old_clicks(integer) is
-  'For the nightly job: deletes touches and what is known of browsers after settings.click_retention, and the digests '
-  'of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is nothing '
-  'left.';
+comment on function fb_ads.delete_old_touchpoints(integer) is
+  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, and the '
+  'digests of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is '
+  'nothing left.';
 
 -- schemas/consent/erasure.sql
 
 -- Removing a person on request.
 -- Why a stripped key stays: without it the sweep, or a repeated request, would make the same event anew.
--- Why a shared browser keeps what is not this person's: the other's touches are the other's.
+-- Why a shared browser keeps what is not this person's: the touchpoints of another user stay.
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
 
@@ -8768,7 +8905,7 @@ $$;
 
 comment on function fb_ads.erase_events(bigint[]) is 'Strips events to their keys and takes back what waits of them.';
 
-create function fb_ads.erase_clicks(digests text[])
+create function fb_ads.erase_touchpoints(digests text[])
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   clicks text[];
@@ -8809,9 +8946,9 @@ begin
 end;
 $$;
 
-comment on function fb_ads.erase_clicks(text[]) is
-  'Called by fb_erase_person: deletes the touches of a person given by digests, and of '
-  'the browsers that were nobody else''s; returns how many.';
+comment on function fb_ads.erase_touchpoints(text[]) is
+  'Called by fb_erase_person: deletes the touchpoints of a person given by digests, and of the browsers that were '
+  'nobody else''s; returns how many.';
 
 create function public.fb_erase_person(person text)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8846,8 +8983,8 @@ begin
     or (event.event_name, event.event_id) in (
       select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
     );
-  -- Touches before events, as where events come in.
-  perform fb_ads.erase_clicks(digests);
+  -- Touchpoints before events, as where events come in.
+  perform fb_ads.erase_touchpoints(digests);
   perform fb_ads.erase_events(event_row_ids);
 
   delete from fb_ads.consents as consent where consent.subject = any (digests);
@@ -9204,10 +9341,10 @@ comment on column public.fb_attribution_coverage.attributed_to_ads is 'Credited 
 comment on column public.fb_attribution_coverage.attributed_to_adsets is 'Credited to an ad set whose ad is not known.';
 comment on column public.fb_attribution_coverage.attributed_to_campaigns is
   'Credited to a campaign of which no more is known.';
-comment on column public.fb_attribution_coverage.no_touch is 'No landing is known of the buyer.';
+comment on column public.fb_attribution_coverage.no_touch is 'No touchpoint of the buyer is known.';
 comment on column public.fb_attribution_coverage.outside_window is
-  'The landing was longer before the checkout than settings.attribution_window.';
-comment on column public.fb_attribution_coverage.click_after_purchase is 'The landing came after the checkout.';
+  'The touchpoint was longer before the checkout than settings.attribution_window.';
+comment on column public.fb_attribution_coverage.click_after_purchase is 'The touchpoint came after the checkout.';
 comment on column public.fb_attribution_coverage.ambiguous is
   'Two ads in the same second, or a browser with two users: nobody is credited.';
 comment on column public.fb_attribution_coverage.ad_unknown is
@@ -9296,7 +9433,7 @@ comment on column public.fb_meta_claims.why_they_differ is 'Why the two can neve
 -- schemas/operations/validation.sql
 
 -- Whether everything holds together: one function that returns its checks as rows.
--- Why a function and not a page of queries: whoever doubts a number asks one question, and sees what was asked.
+-- Why a function and not a page of queries: a person who doubts a number asks one question, and sees what was asked.
 
 -- Definer: the host need not grant its tables to service_role. Gives out a number alone.
 create function fb_ads.count_unaccounted_sales(since timestamptz, until timestamptz)
@@ -9466,7 +9603,7 @@ comment on function public.fb_validate(date, date) is
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.delete_old_events(most) + fb_ads.delete_old_clicks(most) + fb_ads.delete_old_runs(most);
+  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_runs(most);
 $$;
 
 comment on function fb_ads.delete_old_rows(integer) is
@@ -9490,7 +9627,7 @@ comment on table fb_ads.scheduled_jobs is
   'The cron jobs of this suite as they were installed; alerts and the doctor compare cron.job with it. Delete the row '
   'of a job that you do not want.';
 comment on column fb_ads.scheduled_jobs.jobname is 'Name in cron.job.';
-comment on column fb_ads.scheduled_jobs.schedule is 'When it ran as installed, in UTC. Another time is no trouble.';
+comment on column fb_ads.scheduled_jobs.schedule is 'When it ran as installed, in UTC. Another time is no problem.';
 comment on column fb_ads.scheduled_jobs.command is 'What it runs.';
 comment on column fb_ads.scheduled_jobs.created_at is 'When it was installed.';
 
@@ -9498,9 +9635,9 @@ alter table fb_ads.scheduled_jobs enable row level security;
 
 -- schemas/operations/alert_states.sql
 
--- What was announced: the troubles that are known, the messages that the webhook gets, and those that are on their way.
--- Why the messages are rows of their own: a webhook that is down must lose none, and a trouble may end before its
--- beginning was told.
+-- What was announced: the known problems, the messages for the webhook, and those that are on their way.
+-- Why the messages are rows of their own: a webhook that is down must lose none, and a problem may end before the
+-- message of its beginning is sent.
 -- Why what is on its way is unlogged: pg_net's queue is, so a crash empties both, and what was not confirmed goes
 -- again.
 
@@ -9516,9 +9653,9 @@ create table fb_ads.alert_states (
 );
 
 comment on table fb_ads.alert_states is
-  'Troubles that are or were there: one row a key, used again when the same trouble comes back. What is there now is '
+  'Problems that are or were there: one row a key, used again when the same problem comes back. What is there now is '
   'in the view public.fb_alerts.';
-comment on column fb_ads.alert_states.key is 'Which trouble: its kind, and after a colon what it is about.';
+comment on column fb_ads.alert_states.key is 'Which problem: its kind, and after a colon what it is about.';
 comment on column fb_ads.alert_states.severity is 'error: money or sales are being lost; warning: something will be.';
 comment on column fb_ads.alert_states.problem is 'What was wrong when it was noticed.';
 comment on column fb_ads.alert_states.began_at is 'Since when, as far as it is known; otherwise when it was noticed.';
@@ -9547,7 +9684,7 @@ comment on table fb_ads.alert_posts is
   'Messages for the webhook, sent in order until it answers 2xx. At least once: when '
   'its answer is lost, a message goes again. Kept 90 days.';
 comment on column fb_ads.alert_posts.id is 'Our key, in the order of sending.';
-comment on column fb_ads.alert_posts.key is 'The trouble (fb_ads.alert_states.key).';
+comment on column fb_ads.alert_posts.key is 'The problem (fb_ads.alert_states.key).';
 comment on column fb_ads.alert_posts.moment is 'begin or end.';
 comment on column fb_ads.alert_posts.body is 'The message as it is sent.';
 comment on column fb_ads.alert_posts.attempts is 'How often it was sent.';
@@ -9594,13 +9731,10 @@ create function fb_ads.secret_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
-    select secret.name
-    from vault.decrypted_secrets as secret
-    where (
-      secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
+    select secret.name, fb_ads.read_vault_text(secret.name) as value
+    from vault.secrets as secret
+    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
       or secret.name like 'meta\_capi\_access\_token%'
-    )
-      and nullif(secret.decrypted_secret, '') is not null
   )
   select
     'secret_missing:' || wanted.name,
@@ -9609,26 +9743,35 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
     end,
-    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost,
-    'Run "npm run deploy", or add it in the dashboard (Integrations > Vault): ' || wanted.value || '.',
-    null::timestamptz
+    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost, wanted.remedy, null::timestamptz
   from (
     values
       (
         'meta_marketing_api_token', 'No campaign, no ad and no spend is read.',
-        'the system user''s token with ads_read'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the system user''s token with ads_read.'
       ),
-      ('fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.', 'https://<ref>.supabase.co'),
-      ('fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.', 'the secret key named fb_ads'),
+      (
+        'fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.adopt_project(''https://<ref>.supabase.co'');'
+      ),
+      (
+        'fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.renew_function_key();'
+      ),
       (
         'meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.',
-        'the pixel''s Conversions API token'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the pixel''s Conversions API token.'
       )
-  ) as wanted (name, cost, value)
+  ) as wanted (name, cost, remedy)
   where not exists (
     select from stored
-    where stored.name = wanted.name
-      or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+    where stored.value is not null
+      and (
+        stored.name = wanted.name
+        or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+      )
   )
   union all
   select
@@ -9637,14 +9780,31 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Store https://<ref>.supabase.co there, or name your own domain: '
     'update fb_ads.settings set project_host = ''<host>'';',
     null
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_project_url'
-    and secret.decrypted_secret <> ''
-    and not fb_ads.is_project_url(secret.decrypted_secret)
+  from stored
+  where stored.name = 'fb_ads_project_url' and stored.value is not null
+    and not fb_ads.is_project_url(stored.value)
+  union all
+  select
+    'function_key', 'error', 'The Vault secret fb_ads_function_key is not a key of the schedule.',
+    'Nothing is called: no sync runs, and sales wait.', 'select fb_ads.renew_function_key();', null
+  from stored
+  where stored.name = 'fb_ads_function_key' and stored.value is not null and not fb_ads.is_function_key(stored.value)
+  union all
+  select
+    'project_copy', 'error',
+    'This is a copy of project ' || fb_ads.project_ref(stored.value) || ': its functions run in project '
+      || own.project_ref || ', and the Vault secret fb_ads_project_url names the other.',
+    'Nothing is synced and nothing is sent from here, so that no account is read and no sale is counted twice.',
+    'If this project is to work by itself, give it tokens of its own and run: '
+      || format('select fb_ads.adopt_project(''https://%s.supabase.co'');', own.project_ref),
+    own.seen_at
+  from stored
+  join fb_ads.function_project as own on own.project_ref <> fb_ads.project_ref(stored.value)
+  where stored.name = 'fb_ads_project_url'
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
-    'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
+    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from vault.decrypted_secrets as secret
   where secret.name = 'fb_ads_alert_webhook'
@@ -9669,7 +9829,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.rate_limits as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has is nobody's trouble.
+    -- A token that Vault no longer has needs nobody.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret
@@ -9764,12 +9924,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
       || case
         when waiting.parked_until > now()
-          then ', parked until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+          then ', throttled until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
         else ''
       end || '.',
     'Figures are as old as that.',
     'Look at what the last runs say: select * from fb_ads.sync_runs order by started_at desc limit 5; and at '
-    'last_error in fb_ads.sync_jobs. Parked jobs wait for Meta''s quota.',
+    'last_error in fb_ads.sync_jobs. Throttled jobs wait for Meta''s quota.',
     waiting.oldest
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
@@ -9867,7 +10027,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case wanted.jobname
       when 'fb-ads-tick'
         then 'What was interrupted is not gone on with, waiting events are not sent again, '
-          'and nobody is told of trouble.'
+          'and nobody is told of problems.'
       when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
       when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
       when 'fb-sync-insights' then 'Spend is not read.'
@@ -10157,7 +10317,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'webhook_failing', 'warning',
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
-    'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
+    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store another address in Vault as fb_ads_alert_webhook. '
     'The messages are kept and go out as soon as it answers 2xx.',
     min(post.created_at)
@@ -10184,8 +10344,8 @@ from fb_ads.current_alerts() as alert
 left join fb_ads.alert_states as state on state.key = alert.key and state.ended_at is null;
 
 comment on view public.fb_alerts is
-  'What a person must act on: one row a trouble, gone once it is mended. Empty means that all is well.';
-comment on column public.fb_alerts.key is 'Names the trouble: its kind, and after a colon what it is about.';
+  'What a person must act on: one row a problem, gone once it is mended. Empty means that all is well.';
+comment on column public.fb_alerts.key is 'Names the problem: its kind, and after a colon what it is about.';
 comment on column public.fb_alerts.kind is 'The part of key before the colon, such as token_dead.';
 comment on column public.fb_alerts.severity is 'error: money or sales are being lost; warning: something will be.';
 comment on column public.fb_alerts.problem is 'What is wrong.';
@@ -10197,11 +10357,11 @@ comment on column public.fb_alerts.announced_at is
 
 -- schemas/operations/announcements.sql
 
--- Telling people: every trouble is posted once when it begins and once when it ends, to the webhook whose address is in
+-- Telling people: every problem is posted once when it begins and once when it ends, to the webhook whose address is in
 -- Vault.
--- At least once: a message is done when a 2xx answer was seen; an answer that was lost makes it go again. In order: one
--- trouble's end never goes before its beginning. While the webhook fails, one message is tried, after 1 minute, 2, 4,
--- ... up to an hour.
+-- At least once: a message is done when a 2xx answer was seen; an answer that was lost makes it go again. In order: the
+-- end of a problem never goes before its beginning. While the webhook fails, one message is tried, after 1 minute, 2,
+-- 4, ... up to an hour.
 -- The address is read here, handed to pg_net and kept nowhere.
 
 create function fb_ads.note_alerts()
@@ -10226,7 +10386,7 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     where state.ended_at is null and not exists (select from current where current.key = state.key)
     returning 1
   )
-  -- What has just begun or ended, has not been told yet, or is on its way.
+  -- What has just begun or ended, is not posted yet, or is on its way.
   select (select count(*) from began) + (select count(*) from ended)
     + (select count(*) from fb_ads.alert_states as state where (state.announced_at is null) = (state.ended_at is null))
     + (select count(*) from fb_ads.alert_posts as post where post.confirmed_at is null);
@@ -10256,7 +10416,7 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.alert_text(fb_ads.alert_states) is
-  'The message for the webhook: what, what it costs and how to mend it when a trouble begins, from when to when once '
+  'The message for the webhook: what, what it costs and how to mend it when a problem begins, from when to when once '
   'it is over. Null when it ended meanwhile.';
 
 create function fb_ads.write_alert_posts()
@@ -10269,7 +10429,7 @@ begin
     select s.*
     from fb_ads.alert_states as s
     where (s.announced_at is null) = (s.ended_at is null)
-      -- Its own silence is nothing that the webhook could be told.
+      -- A webhook that fails cannot be told so.
       and s.key not in ('webhook_failing', 'webhook_url')
     order by coalesce(s.ended_at, s.noticed_at), s.began_at, s.key
   loop
@@ -10285,7 +10445,7 @@ end;
 $$;
 
 comment on function fb_ads.write_alert_posts() is
-  'Writes the messages that are due: of troubles that have begun, and of ended ones whose beginning was written.';
+  'Writes the messages that are due: of problems that have begun, and of ended ones whose beginning was written.';
 
 create function fb_ads.settle_alert_posts()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10376,8 +10536,8 @@ end;
 $$;
 
 comment on function fb_ads.announce_alerts() is
-  'Called by fb_ads.tick every minute: notices troubles that begin and end, and tells the webhook in the Vault secret '
-  'fb_ads_alert_webhook. Without one it only takes note; troubles that last are told once there is one.';
+  'Called by fb_ads.tick every minute: notices problems that begin and end, and posts them to the webhook in the Vault '
+  'secret fb_ads_alert_webhook. Without a webhook it only notices; problems that last are posted once there is one.';
 
 -- schemas/operations/schedule.sql
 
@@ -10418,7 +10578,7 @@ begin
       perform fb_ads.invoke_edge_function('attribute-purchase');
     end if;
   exception when others then
-    -- What is wrong must still be announced below: a missing secret is one of the troubles that a person has to hear
+    -- What is wrong must still be announced below: a missing secret is one of the problems that a person has to hear
     -- of.
     raise warning 'fb_ads: the tick could not call a function: %', sqlerrm;
   end;
@@ -10457,7 +10617,7 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -10469,17 +10629,17 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
 -- Queue.
 grant execute on function
-  fb_ads.keep_run, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
-  fb_ads.parked_until, fb_ads.park_sync_jobs, fb_ads.store_usage, fb_ads.app_parked_until, fb_ads.stop_token,
+  fb_ads.renew_run_lease, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
+  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until, fb_ads.stop_token,
   fb_ads.may_use_token, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
-  fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.reap_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
-  fb_ads.park_held_job, fb_ads.heed_parking, fb_ads.settle_page, fb_ads.retry_delay_seconds
+  fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.rescue_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
+  fb_ads.throttle_held_job, fb_ads.release_throttled_job, fb_ads.settle_page, fb_ads.retry_delay_seconds
 to service_role;
 -- Catalogue.
 grant execute on function
@@ -10499,29 +10659,30 @@ grant execute on function
 to service_role;
 -- Outbox.
 grant execute on function
-  fb_ads.finish_events, fb_ads.free_deliveries, fb_ads.hold_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
+  fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
   fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
-  fb_ads.settle_unfrozen_purchases, fb_ads.reclaim_deliveries,
-  fb_ads.delivery_verdict, fb_ads.claim_candidates, fb_ads.retry_delay
+  fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
+  fb_ads.retry_delay
 to service_role;
 -- Consent.
 grant execute on function
   fb_ads.digest_of, fb_ads.newest_consent, fb_ads.suppress_events, fb_ads.suppress_subjects, fb_ads.later_grant,
-  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events, fb_ads.erase_clicks
+  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
+  fb_ads.erase_touchpoints
 to service_role;
 -- Attribution.
 grant execute on function
   fb_ads.lock_results, fb_ads.revise_sales, fb_ads.history_entry, fb_ads.new_results, fb_ads.store_results,
-  fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touch,
-  fb_ads.keys_of_touch, fb_ads.with_first_sight, fb_ads.lock_visitors, fb_ads.find_neighbour, fb_ads.find_same_landing,
-  fb_ads.date_touch, fb_ads.store_click, fb_ads.keys_of_sales, fb_ads.store_clicks, fb_ads.store_touches,
-  fb_ads.plan_lookups, fb_ads.is_known_object, fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in,
-  fb_ads.reversed_value, fb_ads.is_sale, fb_ads.sales_to_judge, fb_ads.links_of_sales, fb_ads.clicks_by_digest,
-  fb_ads.resolve_click, fb_ads.touches_of_sales, fb_ads.judge_sales, fb_ads.is_purchase_due, fb_ads.due_purchases,
-  fb_ads.end_purchases, fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers,
-  fb_ads.refresh_reversals
+  fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touchpoint,
+  fb_ads.keys_of_touchpoint, fb_ads.with_first_click_time, fb_ads.lock_visitors, fb_ads.find_neighbouring_touchpoint,
+  fb_ads.find_same_touchpoint, fb_ads.date_touchpoint, fb_ads.store_touchpoint, fb_ads.sale_keys_of_touchpoint,
+  fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
+  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
+  fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
+  fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
+  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
 to service_role;
 -- Operations.
 grant execute on function
@@ -10566,9 +10727,9 @@ grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.lo
 
 -- schemas/data.sql
 
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, and the schedule. The
--- first release's migration applies it once, behind the schema files; it is no part of schema_paths in config.toml. A
--- later release that needs another row adds it here and in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, the key of the schedule,
+-- and the schedule. The first release's migration applies it once, behind the schema files; it is no part of
+-- schema_paths in config.toml. A later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -10579,6 +10740,14 @@ exception when others then
   -- Columns of unexpected types are no reason to stop the host's deployment: fb_validate() says that the view is empty.
   raise warning 'fb_ads.purchases could not be made over the host''s tables (%); define it with create or replace view',
     sqlstate;
+end;
+$$;
+
+do $$
+begin
+  if fb_ads.read_vault_text('fb_ads_function_key') is null then
+    perform fb_ads.renew_function_key();
+  end if;
 end;
 $$;
 

@@ -19,7 +19,7 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -31,17 +31,17 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate
+  public.fb_erase_person, public.fb_validate, public.fb_identify_project
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
 -- Queue.
 grant execute on function
-  fb_ads.keep_run, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
-  fb_ads.parked_until, fb_ads.park_sync_jobs, fb_ads.store_usage, fb_ads.app_parked_until, fb_ads.stop_token,
+  fb_ads.renew_run_lease, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
+  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until, fb_ads.stop_token,
   fb_ads.may_use_token, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
-  fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.reap_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
-  fb_ads.park_held_job, fb_ads.heed_parking, fb_ads.settle_page, fb_ads.retry_delay_seconds
+  fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.rescue_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
+  fb_ads.throttle_held_job, fb_ads.release_throttled_job, fb_ads.settle_page, fb_ads.retry_delay_seconds
 to service_role;
 -- Catalogue.
 grant execute on function
@@ -61,29 +61,30 @@ grant execute on function
 to service_role;
 -- Outbox.
 grant execute on function
-  fb_ads.finish_events, fb_ads.free_deliveries, fb_ads.hold_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
+  fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
   fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
-  fb_ads.settle_unfrozen_purchases, fb_ads.reclaim_deliveries,
-  fb_ads.delivery_verdict, fb_ads.claim_candidates, fb_ads.retry_delay
+  fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
+  fb_ads.retry_delay
 to service_role;
 -- Consent.
 grant execute on function
   fb_ads.digest_of, fb_ads.newest_consent, fb_ads.suppress_events, fb_ads.suppress_subjects, fb_ads.later_grant,
-  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events, fb_ads.erase_clicks
+  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
+  fb_ads.erase_touchpoints
 to service_role;
 -- Attribution.
 grant execute on function
   fb_ads.lock_results, fb_ads.revise_sales, fb_ads.history_entry, fb_ads.new_results, fb_ads.store_results,
-  fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touch,
-  fb_ads.keys_of_touch, fb_ads.with_first_sight, fb_ads.lock_visitors, fb_ads.find_neighbour, fb_ads.find_same_landing,
-  fb_ads.date_touch, fb_ads.store_click, fb_ads.keys_of_sales, fb_ads.store_clicks, fb_ads.store_touches,
-  fb_ads.plan_lookups, fb_ads.is_known_object, fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in,
-  fb_ads.reversed_value, fb_ads.is_sale, fb_ads.sales_to_judge, fb_ads.links_of_sales, fb_ads.clicks_by_digest,
-  fb_ads.resolve_click, fb_ads.touches_of_sales, fb_ads.judge_sales, fb_ads.is_purchase_due, fb_ads.due_purchases,
-  fb_ads.end_purchases, fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers,
-  fb_ads.refresh_reversals
+  fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touchpoint,
+  fb_ads.keys_of_touchpoint, fb_ads.with_first_click_time, fb_ads.lock_visitors, fb_ads.find_neighbouring_touchpoint,
+  fb_ads.find_same_touchpoint, fb_ads.date_touchpoint, fb_ads.store_touchpoint, fb_ads.sale_keys_of_touchpoint,
+  fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
+  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
+  fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
+  fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
+  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
 to service_role;
 -- Operations.
 grant execute on function

@@ -45,13 +45,13 @@ create table fb_ads.settings (
   attribution_window interval not null default interval '7 days',
   attribution_revision_window interval not null default interval '30 days',
   attribution_lookup_patience interval not null default interval '1 day',
-  landing_reload_window interval not null default interval '30 minutes',
+  touchpoint_reload_window interval not null default interval '30 minutes',
   payment_hosts text[] not null default '{}',
 
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
-  click_retention interval not null default interval '90 days',
+  touchpoint_retention interval not null default interval '90 days',
   run_retention interval not null default interval '90 days',
   job_retention interval not null default interval '14 days',
   cron_detail_retention interval not null default interval '30 days',
@@ -92,11 +92,13 @@ create table fb_ads.settings (
   constraint attribution_lookup_patience_is_sane check (
     attribution_lookup_patience between interval '0' and interval '7 days'
   ),
-  constraint landing_reload_window_is_sane check (landing_reload_window between interval '0' and interval '1 day'),
+  constraint touchpoint_reload_window_is_sane check (
+    touchpoint_reload_window between interval '0' and interval '1 day'
+  ),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
   ),
-  constraint click_retention_covers_the_window check (click_retention >= attribution_window),
+  constraint touchpoint_retention_covers_the_window check (touchpoint_retention >= attribution_window),
   constraint run_retention_is_positive check (
     run_retention > interval '0' and job_retention > interval '0' and cron_detail_retention > interval '0'
   ),
@@ -114,7 +116,7 @@ comment on column fb_ads.settings.id is 'Always true: there is one row.';
 comment on column fb_ads.settings.accounts_in_flight is
   'How many ad accounts one invocation of a sync works on at a time, with one request each.';
 comment on column fb_ads.settings.usage_brake_percent is
-  'Percent of a Meta quota, as its usage headers say, from which an account is parked before Meta blocks it.';
+  'Percent of a Meta quota, as its usage headers say, from which an account is throttled before Meta blocks it.';
 comment on column fb_ads.settings.project_host is
   'Host of the project URL where it is neither <ref>.supabase.co nor loopback: a custom domain (https), or the '
   'gateway''s name beside a database in a container (http). Null: no other host may receive the function key.';
@@ -165,22 +167,23 @@ comment on column fb_ads.settings.attribution_revision_window is
   'How long after a sale its attribution is worked out anew when a click, a log-in or an ad becomes known.';
 comment on column fb_ads.settings.attribution_lookup_patience is
   'How long a sale waits at most for an ad that is being read by its id.';
-comment on column fb_ads.settings.landing_reload_window is
-  'A landing without click id that comes again from the same browser with the same '
-  'ids within this time is a reload, not a second touch.';
+comment on column fb_ads.settings.touchpoint_reload_window is
+  'A touchpoint without click id that comes again from the same browser with the '
+  'same ids within this time is a reload, not a second one.';
 comment on column fb_ads.settings.payment_hosts is
-  'Domains of payment pages beside the built-in list (lower case, with all '
-  'hosts below them): a return from there is no touch.';
+  'Domains of payment pages beside the built-in list (lower case, with all hosts '
+  'below them): a return from there is no touchpoint.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
-comment on column fb_ads.settings.click_retention is 'How long touches are kept.';
+comment on column fb_ads.settings.touchpoint_retention is 'How long touchpoints are kept.';
 comment on column fb_ads.settings.run_retention is 'How long fb_ads.sync_runs keeps what each invocation did.';
 comment on column fb_ads.settings.job_retention is 'How long ended jobs stay in fb_ads.sync_jobs.';
 comment on column fb_ads.settings.cron_detail_retention is
   'How long cron.job_run_details of this suite''s own jobs are kept; pg_cron itself never prunes them.';
 comment on column fb_ads.settings.alert_sync_age is
-  'How old a job of a sync may become before it is an alert; parked ones included, for figures are late all the same.';
+  'How old a job of a sync may become before it is an alert; throttled ones '
+  'included, for figures are late all the same.';
 comment on column fb_ads.settings.alert_backfill_age is 'The same for a job of a backfill, which has time.';
 comment on column fb_ads.settings.alert_delivery_age is 'How long an event may wait to be sent before it is an alert.';
 comment on column fb_ads.settings.alert_attribution_age is
@@ -191,6 +194,6 @@ comment on column fb_ads.settings.alert_purchase_silence is
   'longest pause of the last 28 days.';
 comment on column fb_ads.settings.created_at is 'When the suite was installed.';
 comment on column fb_ads.settings.updated_at is
-  'When a setting was last changed by hand, if whoever changed it says so.';
+  'When a setting was last changed by hand, if the person who changed it says so.';
 
 alter table fb_ads.settings enable row level security;

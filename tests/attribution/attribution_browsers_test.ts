@@ -135,7 +135,8 @@ Deno.test("attribution by browser", async (t) => {
     assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     assertEquals(await judged({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     assertEquals(await judged({ at: now }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
-    const rows = await platform.sql`select cardinality(rival_click_ids) as rivals from fb_ads.attribution_results`;
+    const rows = await platform
+      .sql`select cardinality(conflicting_click_ids) as rivals from fb_ads.attribution_results`;
     assertEquals(rows.map((row) => row.rivals), [1, 1, 1]);
   });
 

@@ -178,7 +178,8 @@ Deno.test("attribution follows its rule", async (t) => {
       { at: now - 300, url: page(`ad_id=${OTHER_AD}`), user: SITI_DIGEST, fbp: fbp(2) },
     );
     assertEquals(await judged({ at: now, user: SITI }), uncredited("ambiguous"));
-    const [row] = await platform.sql`select cardinality(rival_click_ids) as rivals from fb_ads.attribution_results`;
+    const [row] = await platform
+      .sql`select cardinality(conflicting_click_ids) as rivals from fb_ads.attribution_results`;
     assertEquals(row?.rivals, 2);
     await forget(platform);
     await visit(

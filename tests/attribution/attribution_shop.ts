@@ -112,7 +112,7 @@ export function touchOf(visit: Visit): Touch | null {
 /** Stores visits in one call, as `fb_store_events` does; returns how many touches were new or knew more. */
 export async function visit({ sql }: Platform, ...visits: Visit[]): Promise<number> {
   const touches = visits.map(touchOf).filter((touch) => touch !== null);
-  const [row] = await sql`select fb_ads.store_clicks(${sql.json(decodeJson(touches))})::int as kept`;
+  const [row] = await sql`select fb_ads.store_touchpoints(${sql.json(decodeJson(touches))})::int as kept`;
   return Number(row?.kept);
 }
 

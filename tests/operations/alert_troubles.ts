@@ -42,7 +42,9 @@ export const TROUBLES: Trouble[] = [
       key: `secret_missing:${name}`,
       severity: "error",
       begin: removeSecret(name),
-      end: storeSecret(name, name === "fb_ads_project_url" ? "http://127.0.0.1:1" : "value-of-a-secret"),
+      end: name === "fb_ads_function_key"
+        ? "select fb_ads.renew_function_key()"
+        : storeSecret(name, name === "fb_ads_project_url" ? "http://127.0.0.1:1" : "value-of-a-secret"),
     }),
   ),
   {
@@ -50,6 +52,18 @@ export const TROUBLES: Trouble[] = [
     severity: "error",
     begin: changeSecret("fb_ads_project_url", "https://shop.example"),
     end: changeSecret("fb_ads_project_url", "https://abcdefghijklmnopqrst.supabase.co"),
+  },
+  {
+    key: "function_key",
+    severity: "error",
+    begin: changeSecret("fb_ads_function_key", "sb_secret_0123456789abcdef0123456789abcdef"),
+    end: "select fb_ads.renew_function_key()",
+  },
+  {
+    key: "project_copy",
+    severity: "error",
+    begin: `select public.fb_identify_project('{"project_url": "https://bcdefghijklmnopqrstu.supabase.co"}')`,
+    end: "select fb_ads.adopt_project('https://bcdefghijklmnopqrstu.supabase.co')",
   },
   {
     key: "token_dead:12998c017066eb0d",

@@ -45,7 +45,7 @@ Deno.test("nothing outside tests/ imports tests/", () => {
   assertEquals(wrong, []);
 });
 
-for (const folder of ["scripts/supabase-local", "scripts/meta-emulator"]) {
+for (const folder of ["scripts/supabase-local"]) {
   Deno.test(`${folder} imports nothing of this repository but itself`, () => {
     assertEquals(wrongImports(folder, ({ file }) => file === null || file.startsWith(`${folder}/`)), []);
   });

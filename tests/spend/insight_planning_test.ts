@@ -6,7 +6,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { startPlatform } from "../../scripts/supabase-local/mod.ts";
+import type { TransactionSql } from "postgres";
+import { type Platform, startPlatform } from "../../scripts/supabase-local/mod.ts";
+import { noonZone } from "../../scripts/dev/testing/worlds.ts";
+
+/** Where no day ends while this runs. */
+const NOON = noonZone(new Date());
 
 /** An instant, a time zone, the calendar day there. */
 const DAYS: [string, string, string][] = [
@@ -24,6 +29,21 @@ const DAYS: [string, string, string][] = [
   ["2026-09-26T12:00:00Z", "Pacific/Auckland", "2026-09-27"],
   ["2026-09-27T10:59:59Z", "Pacific/Auckland", "2026-09-27"],
   ["2026-09-27T11:00:00Z", "Pacific/Auckland", "2026-09-28"],
+  // In New York a day of 23 hours in 2027, and one of 25.
+  ["2027-03-14T04:59:59Z", "America/New_York", "2027-03-13"],
+  ["2027-03-14T05:00:00Z", "America/New_York", "2027-03-14"],
+  ["2027-03-15T03:59:59Z", "America/New_York", "2027-03-14"],
+  ["2027-03-15T04:00:00Z", "America/New_York", "2027-03-15"],
+  ["2027-11-07T04:00:00Z", "America/New_York", "2027-11-07"],
+  ["2027-11-08T04:59:59Z", "America/New_York", "2027-11-07"],
+  ["2027-11-08T05:00:00Z", "America/New_York", "2027-11-08"],
+  // Jakarta and Manila change no clock: a day is 24 hours from 17:00 and 16:00 UTC, over the ends of month and year too.
+  ["2027-02-28T16:59:59Z", "Asia/Jakarta", "2027-02-28"],
+  ["2027-02-28T17:00:00Z", "Asia/Jakarta", "2027-03-01"],
+  ["2028-02-28T17:00:00Z", "Asia/Jakarta", "2028-02-29"],
+  ["2026-12-31T15:59:59Z", "Asia/Manila", "2026-12-31"],
+  ["2026-12-31T16:00:00Z", "Asia/Manila", "2027-01-01"],
+  ["2027-03-14T15:59:59Z", "Asia/Manila", "2027-03-14"],
   ["2026-11-22T12:00:00Z", "Mars/Olympus", "2026-11-22"],
 ];
 
@@ -39,7 +59,16 @@ Deno.test("the days of a plan", async (t) => {
   }
 
   for (
-    const [today, first] of [["2026-11-22", "2023-10-23"], ["2026-03-31", "2023-03-01"], ["2024-02-29", "2021-01-30"]]
+    const [today, first] of [
+      ["2026-11-22", "2023-10-23"],
+      ["2026-03-31", "2023-03-01"],
+      ["2026-12-31", "2023-12-01"],
+      ["2027-01-01", "2023-12-02"],
+      ["2027-03-29", "2024-03-01"],
+      ["2027-03-31", "2024-03-01"],
+      ["2024-02-29", "2021-01-30"],
+      ["2028-02-29", "2025-01-30"],
+    ]
   ) {
     await t.step(`on ${today} Meta's 37 months begin on ${first}`, async () => {
       const [row] = await sql`select fb_ads.earliest_insight_day(${today ?? ""})::text as day`;
@@ -112,30 +141,31 @@ Deno.test("the days of a plan", async (t) => {
     },
   );
 
-  const plans = async (account: string) =>
+  type Db = Platform["sql"] | TransactionSql;
+  const plans = async (account: string, db: Db = sql) =>
     [
-      ...await sql`select purpose || ' ' || since::text || '..' || until::text as range from fb_ads.sync_jobs
+      ...await db`select purpose || ' ' || since::text || '..' || until::text as range from fb_ads.sync_jobs
         where account_id = ${account} and kind = 'insights' and state = 'pending' order by priority, id`,
     ].map((row) => row.range);
-  const addAccount = async (fb_account_id: string, timezone_name: string | null) => {
-    const [account] = await sql`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
+  const addAccount = async (fb_account_id: string, timezone_name: string | null, db: Db = sql) => {
+    const [account] = await db`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
       values (${fb_account_id}, ${timezone_name}, ${timezone_name && "USD"}, true) returning id`;
     return String(account?.id);
   };
-  const dayAt = async (zone: string, back = 0) =>
-    String((await sql`select (fb_ads.local_day(${zone}) - ${back}::integer)::text as day`)[0]?.day);
+  const dayAt = async (zone: string, back = 0, db: Db = sql) =>
+    String((await db`select (fb_ads.local_day(${zone}) - ${back}::integer)::text as day`)[0]?.day);
 
   await t.step(
     "an open window of an earlier day is gone on with, and the days since then are read before it",
     async () => {
-      const id = await addAccount("2", "UTC");
+      const id = await addAccount("2", NOON);
       await sql`update fb_ads.settings set insights_backfill_days = 0, insights_window_days = 3`;
       await sql`select fb_ads.plan_window(${id}, now())`;
       await sql`update fb_ads.sync_jobs set since = since - 1, until = until - 1, created_at = now() - interval '1 day' where account_id = ${id}`;
       const open = await plans(id);
       assertEquals(open.length, 2);
       await sql`select fb_ads.plan_window(${id}, now())`;
-      assertEquals(await plans(id), [`refresh ${await dayAt("UTC", 1)}..${await dayAt("UTC")}`, ...open]);
+      assertEquals(await plans(id), [`refresh ${await dayAt(NOON, 1)}..${await dayAt(NOON)}`, ...open]);
       await sql`select fb_ads.plan_window(${id}, now() + interval '1 second')`;
       assertEquals((await plans(id)).length, 3, "once");
     },
@@ -144,7 +174,7 @@ Deno.test("the days of a plan", async (t) => {
   await t.step(
     "a window takes the place of a refresh that has not begun, and leaves one whose report is under way",
     async () => {
-      const id = await addAccount("3", "UTC");
+      const id = await addAccount("3", NOON);
       await sql`select fb_ads.plan_refresh(${id}, now())`;
       await sql`select fb_ads.plan_window(${id}, now())`;
       assertEquals((await plans(id)).map((plan) => plan.split(" ")[0]), ["window", "window"]);
@@ -157,7 +187,7 @@ Deno.test("the days of a plan", async (t) => {
   );
 
   await t.step("an account that Meta refuses is refreshed by no hour, only tried again by the night", async () => {
-    const id = await addAccount("9", "UTC");
+    const id = await addAccount("9", NOON);
     await sql`insert into fb_ads.rate_limits (scope, key, stopped_at, stop_error, probe_after) values ('account', '9', now(), '{}', now() + interval '20 hours')`;
     const plan = (request: Record<string, boolean>) =>
       sql`select fb_ads.plan_insights(${sql.json(request)}, array[${id}::uuid])`;
@@ -172,11 +202,8 @@ Deno.test("the days of a plan", async (t) => {
   });
 
   await t.step("a range that was given up begins anew, without its old report and cursor", async () => {
-    const id = await addAccount("4", "UTC");
-    await sql`select fb_ads.plan_backfill(${id}, ${await dayAt("UTC", 50)}, ${await dayAt(
-      "UTC",
-      48,
-    )}, 'request', now())`;
+    const id = await addAccount("4", NOON);
+    await sql`select fb_ads.plan_backfill(${id}, ${await dayAt(NOON, 50)}, ${await dayAt(NOON, 48)}, 'request', now())`;
     await sql`update fb_ads.sync_jobs set state = 'failed', finished_at = now() - interval '1 hour', report_run_id = '1', cursor = 'x', page_count = 3,
       params = '{"read": "report", "report": {"restarts": 1}}' where account_id = ${id}`;
     await sql`select fb_ads.plan_window(${id}, now())`;
@@ -193,18 +220,26 @@ Deno.test("the days of a plan", async (t) => {
 
   for (const zone of ["Pacific/Kiritimati", "Etc/GMT+12"]) {
     await t.step(`a range asked of an account that was never read ends with its own today (${zone})`, async () => {
-      const id = await addAccount(zone.length.toString(), null);
-      const since = await dayAt(zone, 5);
-      await sql`select fb_ads.plan_insights(${sql.json({ since })}, array[${id}::uuid])`;
-      const [plan] = await sql`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
-      const [started] =
-        await sql`select fb_ads.start_sync_job(job.id, null) as job from fb_ads.sync_jobs as job where job.account_id = ${id} limit 1`;
-      const account = { fb_account_id: zone.length.toString(), timezone_name: zone, currency: "USD", configured: true };
-      const request = { job_id: started?.job.id, lease_id: started?.job.lease_id, account };
-      await sql`select public.fb_replan_insights(${sql.json(request)})`;
-      assertEquals(await plans(id), [`backfill ${since}..${await dayAt(zone)}`]);
-      const [again] = await sql`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
-      assertEquals(again?.plan_id, plan?.plan_id, "who looks at its progress need not look elsewhere");
+      // One transaction, and so one instant: no day ends in it.
+      await sql.begin(async (tx) => {
+        const id = await addAccount(zone.length.toString(), null, tx);
+        const since = await dayAt(zone, 5, tx);
+        await tx`select fb_ads.plan_insights(${tx.json({ since })}, array[${id}::uuid])`;
+        const [plan] = await tx`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
+        const [started] =
+          await tx`select fb_ads.start_sync_job(job.id, null) as job from fb_ads.sync_jobs as job where job.account_id = ${id} limit 1`;
+        const account = {
+          fb_account_id: zone.length.toString(),
+          timezone_name: zone,
+          currency: "USD",
+          configured: true,
+        };
+        const request = { job_id: started?.job.id, lease_id: started?.job.lease_id, account };
+        await tx`select public.fb_replan_insights(${tx.json(request)})`;
+        assertEquals(await plans(id, tx), [`backfill ${since}..${await dayAt(zone, 0, tx)}`]);
+        const [again] = await tx`select plan_id from fb_ads.insight_backfills where account_id = ${id}`;
+        assertEquals(again?.plan_id, plan?.plan_id, "who looks at its progress need not look elsewhere");
+      });
     });
   }
 
@@ -224,11 +259,11 @@ Deno.test("the days of a plan", async (t) => {
   await t.step(
     "what waits for an account ends when it is disabled, and is taken up when it is enabled again",
     async () => {
-      const id = await addAccount("73", "Asia/Jakarta");
+      const id = await addAccount("73", NOON);
       const states = async () =>
         (await sql`select distinct purpose, state from fb_ads.sync_jobs where account_id = ${id} and kind = 'insights' order by 1, 2`)
           .map(({ purpose, state }) => `${purpose} ${state}`);
-      const older = { since: await dayAt("Asia/Jakarta", 45), until: await dayAt("Asia/Jakarta", 40) };
+      const older = { since: await dayAt(NOON, 45), until: await dayAt(NOON, 40) };
       await sql`select fb_ads.plan_insights(${sql.json(older)}, array[${id}::uuid])`;
       await sql`select fb_ads.plan_insights('{}', array[${id}::uuid])`;
       assertEquals(await states(), ["backfill pending", "window pending"]);

@@ -5,7 +5,9 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { startPlatform } from "../../scripts/supabase-local/mod.ts";
+import type { TransactionSql } from "postgres";
+import { type Platform, startPlatform } from "../../scripts/supabase-local/mod.ts";
+import { noonZone } from "../../scripts/dev/testing/worlds.ts";
 
 /** Currency, our rows, Meta's total, whether that is within half a minor unit × (rows + 1). */
 const TOLERANCES: [string, string[], string, boolean][] = [
@@ -26,7 +28,13 @@ Deno.test("reconciliation", async (t) => {
   await using platform = await startPlatform({ schedule: false });
   const { sql } = platform;
 
-  async function begin(currency: string, spends: string[], daysAgo = 5, timezone_name = "UTC") {
+  async function begin(
+    currency: string,
+    spends: string[],
+    daysAgo = 5,
+    timezone_name = noonZone(new Date()),
+    sql: TransactionSql | Platform["sql"] = platform.sql,
+  ) {
     await sql`truncate public.ad_accounts, fb_ads.sync_jobs cascade`;
     const [account] = await sql`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
       values ('1', ${timezone_name}, ${currency}, true) returning id`;
@@ -48,7 +56,14 @@ Deno.test("reconciliation", async (t) => {
   }
 
   /** A job that compares one day, as a worker holds it; returns what storing said. */
-  async function compare(id: string, day: string, meta: string | null, purpose = "window", until = day) {
+  async function compare(
+    id: string,
+    day: string,
+    meta: string | null,
+    purpose = "window",
+    until = day,
+    sql: TransactionSql | Platform["sql"] = platform.sql,
+  ) {
     const [job] = await sql`
       insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, lease_id, lease_until)
       values (${id}, 'reconciliation', ${purpose}, gen_random_uuid(), ${day}, ${until}, 'running', gen_random_uuid(), now() + interval '90 seconds')
@@ -152,10 +167,12 @@ Deno.test("reconciliation", async (t) => {
   for (const [daysAgo, state] of [[0, "young"], [1, "young"], [2, "rereading"]] as const) {
     await t.step(`a day ${daysAgo} days ago at the account is ${state}`, async () => {
       for (const zone of ["Pacific/Kiritimati", "Pacific/Pago_Pago"]) {
-        const { id, day } = await begin("USD", ["10.00"], daysAgo, zone);
-        const answer = await compare(id, day, "11.00");
-        assertEquals(answer.state, state);
-        assertEquals(answer.differences, []);
+        // One transaction, and so one instant: no day ends between the two.
+        await sql.begin(async (tx) => {
+          const { id, day } = await begin("USD", ["10.00"], daysAgo, zone, tx);
+          const answer = await compare(id, day, "11.00", "window", day, tx);
+          assertEquals([answer.state, answer.differences], [state, []]);
+        });
       }
     });
   }

@@ -6,9 +6,15 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { currenciesWorld, type FaultAction, type FaultMatch, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import {
+  currenciesWorld,
+  dayText,
+  type FaultAction,
+  type FaultMatch,
+  smallWorld,
+} from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { adCalls, assertSpend, expectedRows, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -52,12 +58,12 @@ const STEPS: [string, FaultMatch, boolean][] = [
 ];
 
 Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
   async function begin(reports: boolean) {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await windowOnly(platform);
     await sql`update fb_ads.settings set insights_sync_rows = ${
       reports ? 0 : 5000
@@ -261,7 +267,7 @@ Deno.test("fb-sync-insights and versions of the API", async (t) => {
   for (const [outcome, marketing_until] of [["refused", "2000-01-01"], ["warned", "9999-12-31"]] as const) {
     await t.step(`one that ends on ${marketing_until} is ${outcome}`, async () => {
       await using suite = await startSuite({
-        graph: { world: currenciesWorld(new Date()) },
+        graph: { world: atNoon(currenciesWorld) },
         functionEnv: { META_API_VERSION: "v97.0", FB_ADS_ACCOUNT_IDS: FIRST },
       });
       const { platform, graph } = suite;

@@ -9,6 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { adCalls, assertSpend, jobsOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -16,7 +17,7 @@ const KILLS = 20;
 
 for (const reports of [false, true]) {
   Deno.test(`fb-sync-insights survives ${KILLS} kills, read ${reports ? "by reports" : "at once"}`, async () => {
-    const world = manyAccountsWorld(new Date(), { accounts: 5, ads: 30 });
+    const world = atNoon((now) => manyAccountsWorld(now, { accounts: 5, ads: 30 }));
     await using suite = await startSuite({ graph: { world } });
     const { platform, graph } = suite;
     const { sql } = platform;
@@ -69,7 +70,9 @@ for (const reports of [false, true]) {
 }
 
 Deno.test("fb-sync-insights: a write without the lease is refused and nothing of it is kept", async () => {
-  await using suite = await startSuite({ graph: { world: manyAccountsWorld(new Date(), { accounts: 1, ads: 5 }) } });
+  await using suite = await startSuite({
+    graph: { world: atNoon((now) => manyAccountsWorld(now, { accounts: 1, ads: 5 })) },
+  });
   const { platform } = suite;
   const { sql } = platform;
   await sync(platform, "fb-sync-metadata");

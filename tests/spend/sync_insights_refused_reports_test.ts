@@ -7,22 +7,22 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { assertSpend, expectedRows, jobsOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
 
 Deno.test("fb-sync-insights takes a refused report for what it is refused for", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
   async function begin() {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await windowOnly(platform);
     await sql`update fb_ads.settings set insights_sync_rows = 0, insights_page_size = 50, insights_page_size_max = 50, insights_window_days = 9`;
     graph.settings.reports = { ...graph.settings.reports, polls: 0, polls_at_100: 0, duration_ms: 0 };

@@ -7,14 +7,28 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { planAccount, type ReportOutcome, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, planAccount, type ReportOutcome, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
-import { adCalls, assertSpend, jobsOf, rangeOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
+import {
+  adCalls,
+  assertSpend,
+  expectedRows,
+  jobsOf,
+  rangeOf,
+  SLUG,
+  today,
+  windowOnly,
+} from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
+
+/** The most rows that a day has. */
+function fullestDay(rows: string[]): number {
+  return Math.max(...Object.values(Object.groupBy(rows, (row) => row.slice(0, 10))).map((day) => day?.length ?? 0));
+}
 
 /** How reports go wrong and come right, and how many are made for the account's five ranges. */
 const COURSES: [string, ReportOutcome, { times?: number; reports: number }][] = [
@@ -34,11 +48,11 @@ const COURSES: [string, ReportOutcome, { times?: number; reports: number }][] = 
 ];
 
 Deno.test("fb-sync-insights reads through reports whatever state they are in", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
-  async function begin(world = smallWorld(new Date())) {
+  async function begin(world = atNoon(smallWorld)) {
     await startOver(suite, world);
     await windowOnly(platform);
     await sql`update fb_ads.settings set insights_sync_rows = 0, insights_page_size = 50, insights_page_size_max = 50`;
@@ -133,15 +147,16 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
   );
 
   for (
-    const [name, setting] of [
-      ["a report that is too large", { report_max_rows: 30 }],
-      ["a call that holds too much data", { call_max_rows: 30 }],
+    const [name, limit] of [
+      ["a report that is too large", "report_max_rows"],
+      ["a call that holds too much data", "call_max_rows"],
     ] as const
   ) {
     await t.step(`${name} is split by date, then by ads, with the filter kept`, async () => {
       await begin();
       await sql`update fb_ads.settings set insights_window_days = 4`;
-      Object.assign(graph.settings, setting);
+      // One row less than the fullest of the four days has.
+      graph.settings[limit] = fullestDay(expectedRows(graph, accountAt(graph.world, 0), 4)) - 1;
       await syncToEnd(platform, SLUG);
       await assertSpend(suite, 4);
       const calls = adCalls(graph).filter((call) => call.account === FIRST);
@@ -159,12 +174,8 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
   }
 
   await t.step("a field that spoils every report is left out at one ad and day, and the row says so", async () => {
-    await begin(
-      new World({
-        now: new Date(),
-        accounts: [planAccount(0, { campaigns: 1, adsets: 1, ads: 2, plain: true, density: 100 })],
-      }),
-    );
+    const account = planAccount(0, { campaigns: 1, adsets: 1, ads: 2, plain: true, density: 100 });
+    await begin(atNoon((now) => new World({ now, accounts: [account] })));
     await sql`update fb_ads.settings set insights_window_days = 2`;
     graph.faults.add({
       match: { route: "insights.create", params_contain: "action_values" },

@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { planAccount, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, planAccount, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import {
   adCalls,
@@ -48,7 +48,7 @@ function decodePaths(body: unknown): string[] {
 }
 
 Deno.test("fb-sync-insights checks what it is asked for", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
   await sync(platform, "fb-sync-metadata");
@@ -107,8 +107,9 @@ Deno.test("fb-sync-insights checks what it is asked for", async (t) => {
     const [answer] = await syncToEnd(platform, SLUG, { account_ids: [FIRST], since: "2019-01-01" });
     assertEquals(answer?.jobs.failed, 0);
     const [clamped] = await sql`
-      select since::text, (fb_ads.local_day('Asia/Jakarta') - interval '37 months')::date + 1 - since as off
-      from fb_ads.insight_backfills order by requested_at desc limit 1`;
+      select plan.since::text, (fb_ads.local_day(account.timezone_name) - interval '37 months')::date + 1 - plan.since as off
+      from fb_ads.insight_backfills as plan join public.ad_accounts as account on account.id = plan.account_id
+      order by plan.requested_at desc limit 1`;
     assertEquals(clamped?.off, 0);
     const calls = graph.ledger.calls.length;
     assert(calls <= 600, `${calls} calls for 37 months`);
@@ -117,7 +118,7 @@ Deno.test("fb-sync-insights checks what it is asked for", async (t) => {
 });
 
 Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
@@ -135,7 +136,7 @@ Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
   });
 
   await t.step("a call that finds an open window goes on with it", async () => {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await windowOnly(platform);
     await sync(platform, "fb-sync-metadata");
     graph.faults.add({
@@ -156,7 +157,7 @@ Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
   });
 
   await t.step("the fresh days of one account come before the backfill of another", async () => {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await sync(platform, "fb-sync-metadata");
     await sql`update fb_ads.settings set insights_backfill_days = 90, accounts_in_flight = 1`;
     graph.ledger.reset();
@@ -201,7 +202,7 @@ Deno.test("fb-sync-insights plans once, whoever starts it", async (t) => {
 });
 
 Deno.test("fb-sync-insights as the first call ever, with every account enabled", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform } = suite;
 
   await t.step("discovers the accounts and reads their days in one go", async () => {
@@ -211,7 +212,7 @@ Deno.test("fb-sync-insights as the first call ever, with every account enabled",
   });
 
   await t.step("says that something is left when Meta does not tell the accounts yet", async () => {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "error", error: "17" }, times: 1 });
     const answer = await sync(platform, SLUG);
     assertEquals([answer.jobs, answer.rows], [{ done: 0, left: 1, failed: 0 }, { insights: 0 }]);
@@ -220,7 +221,7 @@ Deno.test("fb-sync-insights as the first call ever, with every account enabled",
   });
 
   await t.step("reads the range that was asked for, and no other", async () => {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     const [account] = suite.graph.world.accounts;
     assert(account !== undefined);
     const day = dayText(today(suite.graph, account) - 3);
@@ -233,14 +234,11 @@ Deno.test("fb-sync-insights as the first call ever, with every account enabled",
 });
 
 Deno.test("fb-sync-insights reads an account that was enabled before it was ever read", async () => {
-  const world = new World({
-    now: new Date(),
-    accounts: [planAccount(0, { ads: 20, timezone_name: "Pacific/Kiritimati", currency: "NZD" })],
-  });
+  const world = atNoon((now) => new World({ now, accounts: [planAccount(0, { ads: 20, currency: "NZD" })] }));
   await using suite = await startSuite({ graph: { world }, functionEnv: { FB_ADS_ACCOUNT_IDS: FIRST } });
   const { platform } = suite;
   await syncToEnd(platform, SLUG);
   await assertSpend(suite, 90);
   const [account] = await platform.sql`select timezone_name, currency from public.ad_accounts`;
-  assertEquals({ ...account }, { timezone_name: "Pacific/Kiritimati", currency: "NZD" });
+  assertEquals({ ...account }, { timezone_name: accountAt(world, 0).plan.timezone_name, currency: "NZD" });
 });

@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";
 import { startOver } from "../catalogue/metadata_expectations.ts";
 import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
@@ -28,12 +29,12 @@ const COURSES: [string, ReportOutcome, { times?: number; reports: number }][] = 
 ];
 
 Deno.test("fb-sync-insights compares with totals that Meta does not give at once", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
   async function begin(error: string | null = "100/1504018", match: object = {}) {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await windowOnly(platform);
     await sql`update fb_ads.settings set insights_window_days = ${DAYS}`;
     graph.settings.reports = { ...graph.settings.reports, polls: 0, polls_at_100: 0, duration_ms: 0 };

@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { currenciesWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { currenciesWorld, dayText, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import {
   adCalls,
@@ -54,7 +54,7 @@ function daysOf(range: string): string[] {
 }
 
 Deno.test("fb-sync-insights stores every cent of five accounts in five currencies and time zones", async (t) => {
-  await using suite = await startSuite({ graph: { world: currenciesWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(currenciesWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
   await sync(platform, "fb-sync-metadata");
@@ -131,12 +131,12 @@ Deno.test("fb-sync-insights stores every cent of five accounts in five currencie
 });
 
 Deno.test("fb-sync-insights follows what Meta changes afterwards", async (t) => {
-  await using suite = await startSuite({ graph: { world: smallWorld(new Date()) } });
+  await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
 
   async function begin() {
-    await startOver(suite, smallWorld(new Date()));
+    await startOver(suite, atNoon(smallWorld));
     await windowOnly(platform);
     await sql`update fb_ads.settings set insights_page_size = 40, insights_page_size_max = 40`;
     await sync(platform, "fb-sync-metadata");

@@ -81,34 +81,18 @@ export async function setFunctionSecrets({ ref, env, dry_run, workdir }: Deploym
   return `set ${set.join(", ")}${note}`;
 }
 
-/** Reads the project's secret key named `fb_ads`; says how to make it when there is none. */
-async function readFunctionKey(ref: string, env: Deployment["env"]): Promise<string> {
-  const given = secretInEnvironment(env, "fb_ads_function_key");
-  if (given !== undefined) return given;
-  const args = ["projects", "api-keys", "--reveal", "--output-format", "json", `--remote=${ref}`];
-  const listed: unknown = JSON.parse(await runHostedCli(args, { quiet: true }));
-  const keys = (listed as { keys?: { name?: string; type?: string; api_key?: string }[] }).keys ?? [];
-  const key = keys.find(({ name, type }) => name === "fb_ads" && type === "secret")?.api_key;
-  if (key?.startsWith("sb_secret_") && !key.includes("·") && !key.includes("*")) return key;
-  throw new CommandError(
-    `The project has no secret key named fb_ads. Make one (dashboard > Project Settings > API Keys > Secret keys > New, ` +
-      `name: fb_ads) and run this again; a key of its own can be revoked without touching anything else.`,
-  );
-}
-
-/** Stores Vault secrets: the two that the project gives, and those that a person brings. */
+/** Stores Vault secrets: the project's address, and those that a person brings. The migrations made the schedule's key. */
 export async function storeVaultSecrets(deployment: Deployment, database: OperatorDatabase): Promise<string> {
   const { ref, env, dry_run } = deployment;
   if (dry_run) {
     const given = VAULT_SECRETS.filter(({ name }) => secretInEnvironment(env, name)).map(({ name }) => name);
-    return `would store fb_ads_project_url, fb_ads_function_key${given.map((name) => `, ${name}`).join("")}`;
+    return `would store fb_ads_project_url${given.map((name) => `, ${name}`).join("")}`;
   }
   const present = new Set(
     (await database.query("select name from vault.secrets where name is not null")).map((row) => row.name),
   );
   const values = new Map([
     ["fb_ads_project_url", secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`],
-    ["fb_ads_function_key", await readFunctionKey(ref, env)],
   ]);
   const missing: string[] = [];
   const kept: string[] = [];

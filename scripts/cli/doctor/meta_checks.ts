@@ -11,6 +11,7 @@ import { systemClock } from "../../../shared/edge/clock.ts";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { createGraphClient, type GraphClient } from "../../../shared/meta/graph_client.ts";
 import { fetchGrantedPermissions, fetchTokenInfo, probeToken } from "../../../shared/meta/tokens.ts";
+import { networkCause } from "../operator/network.ts";
 import type { Finding, Patient } from "./finding.ts";
 
 const TIMEOUT_MS = 20_000;
@@ -25,6 +26,8 @@ interface Token {
   name: string;
   client: GraphClient;
   secret: string;
+  /** Why Meta could not be reached by the last call, in words; null where it was. */
+  unreached: () => string | null;
 }
 
 /** Name of the Vault secret that proves the app of a token. */
@@ -39,11 +42,29 @@ function remedyOf(name: string, reason: string | null): string {
     "or switch Require App Secret off (App dashboard > Settings > Advanced).";
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof GraphApiError) {
-    return `${error.reason}${error.meta_code === null ? "" : ` (code ${error.meta_code})`}`;
-  }
-  return error instanceof Error ? error.message : "unknown reason";
+function reasonOf(error: unknown, { unreached }: Token): string {
+  if (!(error instanceof GraphApiError)) return error instanceof Error ? error.message : "unknown reason";
+  if (error.meta_code === null) return unreached() ?? error.reason;
+  return `${error.reason} (code ${error.meta_code})`;
+}
+
+/** Remembers why a request came to nothing: the client leaves it out, for the platform's words may hold the URL. */
+function watchNetwork(carry: typeof fetch): { fetch: typeof fetch; unreached: () => string | null } {
+  let unreached: string | null = null;
+  return {
+    unreached: () => unreached,
+    fetch: async (input, init) => {
+      try {
+        const response = await carry(input, init);
+        unreached = null;
+        return response;
+      } catch (error) {
+        const { host } = new URL(input instanceof Request ? input.url : input);
+        unreached = `${host} cannot be reached: ${networkCause(error) ?? "unknown reason"}`;
+        throw error;
+      }
+    },
+  };
 }
 
 async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
@@ -55,11 +76,13 @@ async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   );
   const isAppSecret = ({ name }: { name: string }) => name.endsWith("_app_secret");
   const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.decrypted_secret.trim()]));
+  const network = watchNetwork(fetch);
   return rows.filter((row) => !isAppSecret(row)).map(({ name, decrypted_secret: secret }) => ({
     name,
     secret,
+    unreached: network.unreached,
     client: createGraphClient({
-      fetch,
+      fetch: network.fetch,
       token: secret,
       app_secret: appSecrets.get(appSecretOf(name)),
       api_version: env.META_API_VERSION || DEFAULT_API_VERSION,
@@ -81,7 +104,8 @@ const DEAD_VERSION: Finding = {
 
 const isDeadVersion = (error: unknown) => error instanceof GraphApiError && error.reason === "version_dead";
 
-async function checkScopes({ name, client }: Token): Promise<Finding> {
+async function checkScopes(token: Token): Promise<Finding> {
+  const { name, client } = token;
   const check = `scopes:${name}`;
   try {
     const scopes = await fetchGrantedPermissions(client);
@@ -107,14 +131,15 @@ async function checkScopes({ name, client }: Token): Promise<Finding> {
     return {
       check,
       severity: "warning",
-      found: `Meta does not say which permissions it has: ${reasonOf(error)}.`,
+      found: `Meta does not say which permissions it has: ${reasonOf(error, token)}.`,
       cost: "Nothing is known about it.",
       remedy: `See Business settings > System users; ${LEAST_SCOPE} is the least that is needed.`,
     };
   }
 }
 
-async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> {
+async function checkExpiry(token: Token): Promise<Finding[]> {
+  const { name, client, secret } = token;
   const check = `expiry:${name}`;
   const unknown = (found: string): Finding[] => [{
     check,
@@ -138,7 +163,7 @@ async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> 
       remedy: "Make a token without end for the system user, and store it in Vault under the same name.",
     }];
   } catch (error) {
-    return unknown(`Meta does not say when it ends: ${reasonOf(error)}.`);
+    return unknown(`Meta does not say when it ends: ${reasonOf(error, token)}.`);
   }
 }
 
@@ -163,15 +188,15 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
     const finding: Finding = isDeadVersion(error) ? DEAD_VERSION : {
       check,
       severity: "warning",
-      found: `Meta could not be asked: ${reasonOf(error)}.`,
+      found: `Meta could not be asked: ${reasonOf(error, token)}.`,
       cost: "Nothing is known about it.",
-      remedy: "Try again later.",
+      remedy: "Run the doctor again where Meta can be reached.",
     };
     return { findings: [finding], lives: false };
   }
 }
 
-async function checkAccounts({ database, env }: Patient, { client }: Token): Promise<Finding[]> {
+async function checkAccounts({ database, env }: Patient, token: Token): Promise<Finding[]> {
   const rows = await database.query(
     `select fb_account_id from public.ad_accounts where enabled order by fb_account_id limit ${ACCOUNTS}`,
   );
@@ -180,14 +205,14 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   for (const row of rows) {
     const fb_account_id = String(row.fb_account_id);
     try {
-      const answer = await client.get(`act_${fb_account_id}`, { fields: "id" });
+      const answer = await token.client.get(`act_${fb_account_id}`, { fields: "id" });
       warned ??= answer.api_version_warning;
     } catch (error) {
       if (isDeadVersion(error)) return [DEAD_VERSION];
       findings.push({
         check: `account:${fb_account_id}`,
         severity: "error",
-        found: `It cannot be read: ${reasonOf(error)}.`,
+        found: `It cannot be read: ${reasonOf(error, token)}.`,
         cost: "Its campaigns and spend are not read.",
         remedy:
           "Assign the account to the token's system user (Business settings > Ad accounts), or take it out of FB_ADS_ACCOUNT_IDS.",
@@ -211,7 +236,8 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   ];
 }
 
-async function checkPixels({ database, env }: Patient, tokens: Token[]): Promise<Finding[]> {
+/** Looks at the pixels. Of one whose token does not live, or could not be asked about, the token's finding says it all. */
+async function checkPixels({ database, env }: Patient, tokens: Token[], living: Token[]): Promise<Finding[]> {
   const stored = await database.query("select pixel_id from fb_ads.pixels order by pixel_id");
   const configured = (env.META_PIXEL_ID ?? "").split(/[\s,]+/).filter((id) => /^\d+$/.test(id));
   const ids = [...new Set([...configured, ...stored.map((row) => String(row.pixel_id))])];
@@ -222,34 +248,36 @@ async function checkPixels({ database, env }: Patient, tokens: Token[]): Promise
       found: "none is known here yet; META_PIXEL_ID in the environment has one looked at",
     }];
   }
-  return await Promise.all(ids.map(async (id): Promise<Finding> => {
+  const findings = await Promise.all(ids.map(async (id): Promise<Finding[]> => {
     const check = `pixel:${id}`;
     const token = tokens.find(({ name }) => name === `meta_capi_access_token_${id}`) ??
       tokens.find(({ name }) => name === "meta_capi_access_token");
     const remedy =
       "See Events Manager > Data sources whether the id is right, and give the token's system user the pixel.";
     if (token === undefined) {
-      return {
+      return [{
         check,
         severity: "error",
         found: "Vault has no token for it.",
         cost: "It gets no events.",
         remedy: `Store meta_capi_access_token_${id}.`,
-      };
+      }];
     }
+    if (!living.includes(token)) return [];
     try {
       await token.client.get(id, { fields: "id" });
-      return { check, severity: "ok", found: "it can be reached" };
+      return [{ check, severity: "ok", found: "it can be reached" }];
     } catch (error) {
-      return {
+      return [{
         check,
         severity: "error",
-        found: `It cannot be reached with ${token.name}: ${reasonOf(error)}.`,
+        found: `It cannot be reached with ${token.name}: ${reasonOf(error, token)}.`,
         cost: "It gets no events.",
         remedy,
-      };
+      }];
     }
   }));
+  return findings.flat();
 }
 
 /** Asks Meta about tokens, accounts and pixels: a handful of calls. */
@@ -264,6 +292,6 @@ export async function checkMeta(patient: Patient): Promise<Finding[]> {
   }
   const marketing = living.find(({ name }) => name === "meta_marketing_api_token");
   if (marketing !== undefined) findings.push(...await checkAccounts(patient, marketing));
-  findings.push(...await checkPixels(patient, living));
+  findings.push(...await checkPixels(patient, tokens, living));
   return findings;
 }

@@ -36,7 +36,7 @@ export type Manifest = z.infer<typeof ManifestSchema>;
  * What formatters and version controls change of their own accord: white space, quotes and their backslashes, semicolons,
  * commas, parentheses, and the sign before the first of several types.
  */
-const FORM = /[\s"'`;,()]|\\(?=["'`])|(?<=(?:[=:(<,?[]|keyof)\s*)[|&](?![|&])/g;
+const FORM = /[\s"'`;,()]|\\(?=["'`])|(?<=(?:[=:(<,?[]|=>|keyof|extends)\s*)[|&](?![|&])/g;
 
 /**
  * SHA-256 of what a text says: an installed file with other line ends, quotes or line breaks is still as it was installed.

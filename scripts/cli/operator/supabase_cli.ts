@@ -80,7 +80,8 @@ export async function runHostedCli(args: readonly string[], options: HostedCliOp
   if (code === 0) return output;
   const complaint = quiet ? complaintOf(output, errors) : "";
   const told = hide.reduce((words, secret) => words.replaceAll(secret, "***"), complaint);
+  const words = args.slice(0, args.findIndex((arg) => arg.startsWith("-")));
   throw new CommandError(
-    `supabase ${args.slice(0, 2).join(" ")} failed (exit ${code})${told === "" ? "" : `: ${told}`}`,
+    `supabase ${words.join(" ")} failed (exit ${code})${told === "" ? "" : `: ${told}`}`,
   );
 }

@@ -90,7 +90,7 @@ function controlFaults({ faults }: GraphContext, { method, segments, body }: Con
 }
 
 const ACTIONS = new Set(
-  "error body truncate html text empty reset cut garbage endless hang slow headers short_page pad null_entry report"
+  "error body truncate html text empty reset cut garbage endless hang slow hold headers short_page pad null_entry report"
     .split(" "),
 );
 

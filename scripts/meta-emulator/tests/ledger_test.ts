@@ -7,12 +7,17 @@ import { assert, assertEquals } from "@std/assert";
 import { startGraphEmulator } from "../mod.ts";
 
 Deno.test("the ledger counts what is in flight at once, of one account and of all", async () => {
-  await using emulator = await startGraphEmulator({ settings: { latency_ms: { min: 30, max: 30 } } });
+  await using emulator = await startGraphEmulator();
+  const hold = emulator.faults.add({ action: { kind: "hold" } });
+  const third = emulator.ledger.whenCalled(({ seq }) => seq === 3);
   const [account = "", other = ""] = emulator.world.accounts.map(({ plan }) => plan.account_id);
-  await Promise.all([`act_${account}`, `act_${account}/ads`, `act_${other}`].map(async (path) => {
+  const answers = [`act_${account}`, `act_${account}/ads`, `act_${other}`].map(async (path) => {
     const headers = { authorization: `Bearer ${emulator.token}` };
     await (await fetch(`${emulator.url}/v27.0/${path}`, { headers })).body?.cancel();
-  }));
+  });
+  await third;
+  emulator.faults.remove(hold);
+  await Promise.all(answers);
   assertEquals(emulator.ledger.maxInFlight(account), 2);
   assertEquals(emulator.ledger.maxInFlight(other), 1);
   assertEquals(emulator.ledger.maxInFlight(), 3);

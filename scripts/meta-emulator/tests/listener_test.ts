@@ -100,6 +100,23 @@ Deno.test("close() ends a silent answer and frees the port", async () => {
   assertEquals(again.url, emulator.url);
 });
 
+Deno.test("main.ts says what it takes, and refuses what it does not", async () => {
+  const run = async (...args: string[]): Promise<{ code: number; text: string }> => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-net=127.0.0.1", new URL("../main.ts", import.meta.url).pathname, ...args],
+    }).output();
+    return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  };
+  const help = await run("--help");
+  assertEquals(help.code, 0);
+  assertMatch(help.text, /--preset[\s\S]*--no-token-in-url/);
+  for (const [wrong, says] of [["--colour", "--colour"], ["--ads=some", "--ads"], ["--at=soon", "--at"]] as const) {
+    const refused = await run(wrong);
+    assertEquals(refused.code, 2);
+    assert(refused.text.includes(says), refused.text);
+  }
+});
+
 Deno.test("main.ts prints its address and is ruled over HTTP", async () => {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-net=127.0.0.1", new URL("../main.ts", import.meta.url).pathname, "--ads=3"]

@@ -156,11 +156,16 @@ Deno.test("a function sees its path, the caller's address and headers", async ()
   await using platform = await start();
   const response = await fetch(`${platform.functionsUrl}/probe/more?of=this`, {
     method: "POST",
-    headers: { "x-forwarded-for": "203.0.113.7", origin: "https://shop.example" },
+    headers: { "x-forwarded-for": "203.0.113.7", "cf-connecting-ip": "203.0.113.8", origin: "https://shop.example" },
     body: JSON.stringify({ do: "request" }),
   });
   const { answer: { path, headers } } = await response.json();
   assertEquals(path, "/probe/more");
-  assertEquals(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1");
+  assertEquals(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1", "what the caller says stands first");
+  assertEquals(
+    headers["cf-connecting-ip"],
+    "127.0.0.1",
+    "whom the connection comes from is not the caller's to choose",
+  );
   assertEquals(headers.origin, "https://shop.example");
 });

@@ -38,7 +38,7 @@ class Program implements AsyncDisposable {
   }
 
   async waitFor(text: string): Promise<void> {
-    await until(`it prints ${text}`, () => this.ended || this.text.includes(text), 60_000);
+    await until(`it prints ${text}`, () => this.ended || this.text.includes(text));
     assert(this.text.includes(text), this.text);
   }
 

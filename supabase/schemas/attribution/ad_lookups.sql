@@ -1,4 +1,4 @@
--- Ids that touches name and the catalogue lacks: they are read by id, and watched.
+-- Ids that touchpoints name and the catalogue lacks: they are read by id, and watched.
 -- Why a lookup of its own beside the job: the sales that wait must learn how it ended, also when the job is long gone.
 
 create table fb_ads.ad_lookups (
@@ -15,7 +15,7 @@ create table fb_ads.ad_lookups (
 );
 
 comment on table fb_ads.ad_lookups is
-  'Ids that a sale''s touches name and the catalogue did not know: each is read by id once, and watched for '
+  'Ids that a sale''s touchpoints name and the catalogue did not know: each is read by id once, and watched for '
   'settings.attribution_revision_window.';
 comment on column fb_ads.ad_lookups.fb_id is 'Meta''s id, as the address named it.';
 comment on column fb_ads.ad_lookups.level is 'What it is read as: ad, adset or campaign.';
@@ -70,7 +70,7 @@ begin
     insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
     values (
       asked_account, 'objects', 40, wanted.level, array[wanted.fb_id], '{"find_owner": true}',
-      fb_ads.parked_until(asked_account, 'objects')
+      fb_ads.throttled_until(asked_account, 'objects')
     )
     returning id into job;
     update fb_ads.ad_lookups as lookup set job_id = job where lookup.fb_id = wanted.fb_id;
@@ -117,7 +117,7 @@ returns bigint language plpgsql volatile security invoker set search_path = pg_c
 declare
   ended text[];
 begin
-  with judged as (
+  with decided as (
     select lookup.fb_id, fb_ads.is_known_object(lookup.fb_id) as is_known
     from fb_ads.ad_lookups as lookup
     where fb_ads.is_lookup_over(lookup)
@@ -126,9 +126,9 @@ begin
   ),
   written as (
     update fb_ads.ad_lookups as lookup
-    set state = case when judged.is_known then 'known' else 'unknown' end, ended_at = now()
-    from judged
-    where lookup.fb_id = judged.fb_id
+    set state = case when decided.is_known then 'known' else 'unknown' end, ended_at = now()
+    from decided
+    where lookup.fb_id = decided.fb_id
     returning lookup.fb_id
   )
   select array_agg(written.fb_id) into ended from written;

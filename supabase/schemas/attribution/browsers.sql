@@ -13,8 +13,8 @@ create table fb_ads.browser_people (
 );
 
 comment on table fb_ads.browser_people is
-  'Who a browser is known to belong to: links an anonymous landing to whoever logs in '
-  'or leaves an address there, and tells a shared browser.';
+  'Who a browser is known to belong to: links an anonymous touchpoint to the person who logs in or leaves an address '
+  'there, and tells that a browser is shared.';
 comment on column fb_ads.browser_people.browser_digest is 'SHA-256 of fbp, or of the click id in fbc.';
 comment on column fb_ads.browser_people.person_kind is
   'user: a verified user id; email, phone: what an event said of the visitor.';
@@ -46,19 +46,19 @@ comment on function fb_ads.is_shared_browser(text, text, timestamptz) is
   'Whether, up to a moment, a browser had another user than this one, or (for a guest) more than one. False for a '
   'browser that nobody logged in at.';
 
-create function fb_ads.store_browser_people(touches jsonb)
+create function fb_ads.store_browser_people(touchpoints jsonb)
 returns text[] language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   met text[];
 begin
   with given as (
     select
-      touch ->> 'browser_digest' as fbp_digest, touch ->> 'fbc_digest' as fbc_digest,
-      touch ->> 'user_digest' as user_digest, touch -> 'email_digests' as email_digests,
-      touch -> 'phone_digests' as phone_digests, (touch ->> 'seen_at')::timestamptz as seen_at
-    from jsonb_array_elements(touches) as touch
+      touchpoint ->> 'browser_digest' as fbp_digest, touchpoint ->> 'fbc_digest' as fbc_digest,
+      touchpoint ->> 'user_digest' as user_digest, touchpoint -> 'email_digests' as email_digests,
+      touchpoint -> 'phone_digests' as phone_digests, (touchpoint ->> 'seen_at')::timestamptz as seen_at
+    from jsonb_array_elements(touchpoints) as touchpoint
   ),
-  sightings as (
+  seen_people as (
     select
       browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at,
       max(given.seen_at) as last_at
@@ -76,9 +76,11 @@ begin
   ),
   written as (
     insert into fb_ads.browser_people as known (browser_digest, person_kind, person_digest, first_seen_at, last_seen_at)
-    select sightings.browser_digest, sightings.kind, sightings.person_digest, sightings.first_at, sightings.last_at
-    from sightings
-    order by sightings.browser_digest, sightings.kind, sightings.person_digest
+    select
+      seen_people.browser_digest, seen_people.kind, seen_people.person_digest, seen_people.first_at,
+      seen_people.last_at
+    from seen_people
+    order by seen_people.browser_digest, seen_people.kind, seen_people.person_digest
     on conflict (browser_digest, person_kind, person_digest) do update
     set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
       last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
@@ -90,14 +92,14 @@ begin
   select array_agg(distinct digest.value)
   into met
   from written
-  join sightings on sightings.browser_digest = written.browser_digest and sightings.kind = written.person_kind
-    and sightings.person_digest = written.person_digest
+  join seen_people on seen_people.browser_digest = written.browser_digest and seen_people.kind = written.person_kind
+    and seen_people.person_digest = written.person_digest
   cross join lateral (
     select written.browser_digest
     union all
     select written.person_digest
     union all
-    -- Whoever else was seen there: it is a shared browser now.
+    -- Everybody else who was seen there, for the browser is shared now.
     (
       select other.person_digest
       from fb_ads.browser_people as other
@@ -105,11 +107,11 @@ begin
       limit 50
     )
   ) as digest (value)
-  where written.first_seen_at = sightings.first_at;
+  where written.first_seen_at = seen_people.first_at;
   return met;
 end;
 $$;
 
 comment on function fb_ads.store_browser_people(jsonb) is
-  'Keeps whose browser it was, as touches say; returns the digests of pairs that were not known before, or are known '
-  'from an earlier time, and of whoever else was seen there; null when there are none.';
+  'Keeps whose browser it was, as touchpoints say; returns the digests of pairs that were not known before, or are '
+  'known from an earlier time, and of everybody else who was seen there; null when there are none.';

@@ -101,7 +101,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   met text[];
 begin
-  -- Whoever pays in a browser is one of its users, logged in or not.
+  -- A person who pays in a browser is one of its users, logged in or not.
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
@@ -120,28 +120,28 @@ end;
 $$;
 
 comment on function fb_ads.store_buyers(jsonb) is
-  'Keeps in which browser these sales (as sales_to_judge gives them) were begun by whom, before they are judged; '
-  'locks the results of these sales, and marks other sales that this may change.';
+  'Keeps in which browser these sales (as read_sales gives them) were begun by whom, before they are matched; locks '
+  'the results of these sales, and marks other sales that this may change.';
 
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   refs text[] := array(select jsonb_array_elements_text(coalesce(request -> 'transaction_refs', '[]')));
   sales jsonb;
-  verdicts jsonb;
+  matches jsonb;
 begin
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   select jsonb_agg(to_jsonb(sale)) into sales
-  from fb_ads.sales_to_judge(refs, coalesce(request -> 'digests', '[]')) as sale;
+  from fb_ads.read_sales(refs, coalesce(request -> 'digests', '[]')) as sale;
   sales := coalesce(sales, '[]');
   perform fb_ads.store_buyers(sales);
-  select coalesce(jsonb_agg(to_jsonb(verdict)), '[]') into verdicts from fb_ads.judge_sales(sales) as verdict;
+  select coalesce(jsonb_agg(to_jsonb(decision)), '[]') into matches from fb_ads.match_sales(sales) as decision;
   perform fb_ads.plan_lookups((
     select jsonb_agg(missing order by missing ->> 'fb_id')
-    from jsonb_array_elements(verdicts) as verdict
-    cross join jsonb_array_elements(verdict -> 'missing') as missing
+    from jsonb_array_elements(matches) as decision
+    cross join jsonb_array_elements(decision -> 'missing') as missing
   ));
-  perform fb_ads.store_results(sales, verdicts);
+  perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
   perform fb_ads.end_purchases(refs, sales);
   return (

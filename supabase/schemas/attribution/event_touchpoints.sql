@@ -1,5 +1,5 @@
 -- What events say of clicks and browsers, kept in the transaction that stores the events.
--- Why at once: a sale is judged again as soon as a touch or a browser's owner becomes known.
+-- Why at once: a sale is matched again as soon as a touchpoint or the owner of a browser becomes known.
 -- Why plpgsql where SQL would do: it keeps its plans, and these run with every event.
 
 create table fb_ads.checkout_clicks (
@@ -19,26 +19,26 @@ create index checkout_clicks_created_at_idx on fb_ads.checkout_clicks (created_a
 
 alter table fb_ads.checkout_clicks enable row level security;
 
-create function fb_ads.keys_of_sales(touch jsonb)
+create function fb_ads.sale_keys_of_touchpoint(touchpoint jsonb)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  return fb_ads.keys_of_touch(touch) || array(
+  return fb_ads.keys_of_touchpoint(touchpoint) || array(
     select known.person_digest
     from fb_ads.browser_people as known
-    where known.browser_digest in (touch ->> 'browser_digest', touch ->> 'fbc_digest')
+    where known.browser_digest in (touchpoint ->> 'browser_digest', touchpoint ->> 'fbc_digest')
     limit 50
   );
 end;
 $$;
 
-comment on function fb_ads.keys_of_sales(jsonb) is
-  'All digests by which a sale may find this touch: its own, and those of whoever was seen in its browser.';
+comment on function fb_ads.sale_keys_of_touchpoint(jsonb) is
+  'All digests by which a sale may find this touchpoint: its own, and those of everybody who was seen in its browser.';
 
-create function fb_ads.store_clicks(rows jsonb)
+create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  touch jsonb;
-  landings jsonb[];
+  touchpoint jsonb;
+  touchpoints jsonb[];
   fresh jsonb[] := '{}';
   news jsonb[];
   met text[];
@@ -53,33 +53,35 @@ begin
   order by given.event_id
   on conflict (event_id) do nothing;
 
-  landings := array(
-    select dated.touch
+  touchpoints := array(
+    select dated.touchpoint
     from jsonb_array_elements(rows) as given
-    cross join lateral fb_ads.date_touch(given.value) as dated (touch)
+    cross join lateral fb_ads.date_touchpoint(given.value) as dated (touchpoint)
     where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by dated.touch ->> 'clicked_at', dated.touch ->> 'fbclid'
+    order by dated.touchpoint ->> 'clicked_at', dated.touchpoint ->> 'fbclid'
   );
-  perform fb_ads.lock_visitors(landings);
-  foreach touch in array landings loop
-    if fb_ads.store_click(touch) then
-      fresh := fresh || touch;
+  perform fb_ads.lock_visitors(touchpoints);
+  foreach touchpoint in array touchpoints loop
+    if fb_ads.store_touchpoint(touchpoint) then
+      fresh := fresh || touchpoint;
     end if;
   end loop;
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object('keys', fb_ads.keys_of_sales(kept.touch), 'clicked_at', kept.touch -> 'clicked_at')
-    from unnest(fresh) as kept (touch)
+    select jsonb_build_object(
+      'keys', fb_ads.sale_keys_of_touchpoint(kept.touchpoint), 'clicked_at', kept.touchpoint -> 'clicked_at'
+    )
+    from unnest(fresh) as kept (touchpoint)
   );
   perform fb_ads.lock_results(
     '{}',
     met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
   );
-  foreach touch in array news loop
+  foreach touchpoint in array news loop
     perform fb_ads.revise_sales(
-      array(select jsonb_array_elements_text(touch -> 'keys')), (touch ->> 'clicked_at')::timestamptz
+      array(select jsonb_array_elements_text(touchpoint -> 'keys')), (touchpoint ->> 'clicked_at')::timestamptz
     );
   end loop;
   if cardinality(met) > 0 then
@@ -89,15 +91,15 @@ begin
 end;
 $$;
 
-comment on function fb_ads.store_clicks(jsonb) is
-  'Called by fb_store_events with touches as buildTouch makes them, of events that may be kept: stores new landings, '
-  'whose browser it was and with which click a checkout began; marks the sales that this may change. Returns how many '
-  'touches are new or know more.';
+comment on function fb_ads.store_touchpoints(jsonb) is
+  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores new '
+  'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
+  'Returns how many touchpoints are new or know more.';
 
-create function fb_ads.store_touches(request jsonb, statuses jsonb)
+create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  perform fb_ads.store_clicks((
+  perform fb_ads.store_touchpoints((
     select jsonb_agg((given.event -> 'touch') || jsonb_build_object('consent', event.consent))
     from jsonb_array_elements(request -> 'events') with ordinality as given (event, place)
     join fb_ads.conversion_events as event
@@ -107,6 +109,6 @@ begin
 end;
 $$;
 
-comment on function fb_ads.store_touches(jsonb, jsonb) is
-  'Called by fb_store_events with its request and the statuses of the events: keeps the touches of those that were '
+comment on function fb_ads.store_event_touchpoints(jsonb, jsonb) is
+  'Called by fb_store_events with its request and the statuses of the events: keeps the touchpoints of those that were '
   'stored, so consent counts for both alike.';

@@ -17,7 +17,7 @@ create table fb_ads.attribution_results (
   clicked_at timestamptz,
   catalogue_differs boolean,
   assist_click_ids bigint[],
-  rival_click_ids bigint[],
+  conflicting_click_ids bigint[],
   missing_ids text[],
   source text,
   completed_at timestamptz not null,
@@ -49,33 +49,34 @@ comment on table fb_ads.attribution_results is
   'for good; match_keys go when nothing can change any more.';
 comment on column fb_ads.attribution_results.transaction_ref is 'The sale''s reference in fb_ads.purchases.';
 comment on column fb_ads.attribution_results.outcome is
-  'attributed: there is a row in ad_attributions; unattributed; waiting: an '
-  'ad that a touch names is being read by its id.';
+  'attributed: there is a row in ad_attributions; unattributed; waiting: an ad '
+  'that a touchpoint names is being read by its id.';
 comment on column fb_ads.attribution_results.reason is
-  'Why it is not attributed: no_touch; outside_window: the touch is older than settings.attribution_window; '
+  'Why it is not attributed: no_touch; outside_window: the touchpoint is older than settings.attribution_window; '
   'click_after_purchase: it came after the checkout; ambiguous: two ads in the same second, or a browser with two '
-  'users; ad_unknown: a touch from Meta whose ad nobody knows; no_consent.';
+  'users; ad_unknown: a touchpoint from Meta whose ad is not known; no_consent.';
 comment on column fb_ads.attribution_results.level is 'How exactly it is credited: ad, adset or campaign.';
 comment on column fb_ads.attribution_results.account_id is 'The ad account that is credited.';
 comment on column fb_ads.attribution_results.ad_id is 'The ad that is credited.';
 comment on column fb_ads.attribution_results.adset_id is 'The ad set that is credited.';
 comment on column fb_ads.attribution_results.campaign_id is 'The campaign that is credited.';
 comment on column fb_ads.attribution_results.matched_by is
-  'The strongest link between the touch and the sale: user_id, em, ph, fbc or fbp.';
+  'The strongest link between the touchpoint and the sale: user_id, em, ph, fbc or fbp.';
 comment on column fb_ads.attribution_results.confidence is
   'high: the same user, or the same click id; medium: an e-mail address, a phone '
   'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
-  'The touch that is credited (fb_ads.ad_clicks.id); no foreign key, for touches go with their retention.';
+  'The touchpoint that is credited (fb_ads.ad_clicks.id); no foreign key, for touchpoints go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
 comment on column fb_ads.attribution_results.assist_click_ids is
-  'Touches within the window that came later than the credited one and name no ad: a click id alone may be organic.';
-comment on column fb_ads.attribution_results.rival_click_ids is
-  'Of an ambiguous sale: the touches among which nobody can choose.';
+  'Touchpoints within the window that came later than the credited one and '
+  'name no ad: a click id alone may be organic.';
+comment on column fb_ads.attribution_results.conflicting_click_ids is
+  'Of an ambiguous sale: the touchpoints in conflict, between which the rule cannot choose.';
 comment on column fb_ads.attribution_results.missing_ids is
-  'Ids that touches of this sale name and the catalogue does not know (yet).';
+  'Ids that touchpoints of this sale name and the catalogue does not know (yet).';
 comment on column fb_ads.attribution_results.source is 'What was sold, as the host says: p2p, canva, ...';
 comment on column fb_ads.attribution_results.completed_at is 'When the sale was paid.';
 comment on column fb_ads.attribution_results.checkout_at is
@@ -86,8 +87,8 @@ comment on column fb_ads.attribution_results.currency is 'ISO 4217 code of the v
 comment on column fb_ads.attribution_results.reversed_value is 'How much of it was refunded or charged back since.';
 comment on column fb_ads.attribution_results.net_value is 'conversion_value less reversed_value.';
 comment on column fb_ads.attribution_results.match_keys is
-  'Digests by which touches may still be linked to the sale. Null once settings.attribution_revision_window is over, '
-  'or when the person was erased.';
+  'Digests by which touchpoints may still be linked to the sale. Null once settings.attribution_revision_window is '
+  'over, or when the person was erased.';
 comment on column fb_ads.attribution_results.due_at is 'When it is to be worked out anew; null: nothing new is known.';
 comment on column fb_ads.attribution_results.history is
   'Earlier results, oldest first: [{until, outcome, reason, level, ad_id, '
@@ -147,9 +148,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.revise_sales(text[], timestamptz) is
-  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touch or whose '
-  'browser it is became known. A touch after the checkout concerns only sales that are not credited (their reason may '
-  'change).';
+  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint or whose '
+  'browser it is became known. A touchpoint after the checkout concerns only sales that are not credited (their reason '
+  'may change).';
 
 create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -163,28 +164,28 @@ $$;
 comment on function fb_ads.history_entry(fb_ads.attribution_results) is
   'What is kept of a result that another supersedes.';
 
-create function fb_ads.new_results(sales jsonb, verdicts jsonb)
+create function fb_ads.new_results(sales jsonb, matches jsonb)
 returns setof fb_ads.attribution_results
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as materialized (
     select given.value ->> 'transaction_ref' as transaction_ref, given.value from jsonb_array_elements(sales) as given
   ),
-  verdict as materialized (
+  decision as materialized (
     select given.value ->> 'transaction_ref' as transaction_ref, given.value
-    from jsonb_array_elements(verdicts) as given
+    from jsonb_array_elements(matches) as given
   )
   select fresh.*
   from sale
-  join verdict on verdict.transaction_ref = sale.transaction_ref
+  join decision on decision.transaction_ref = sale.transaction_ref
   cross join fb_ads.settings as settings
   cross join lateral jsonb_populate_record(
     null::fb_ads.attribution_results,
-    sale.value || verdict.value || jsonb_build_object(
+    sale.value || decision.value || jsonb_build_object(
       'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
         (
           select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
-          from jsonb_array_elements(verdict.value -> 'missing') as missing
+          from jsonb_array_elements(decision.value -> 'missing') as missing
         ),
         '[]'
       ),
@@ -217,18 +218,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.new_results(jsonb, jsonb) is
-  'Rows for attribution_results from sales (sales_to_judge) and their verdicts (judge_sales).';
+  'Rows for attribution_results from sales (read_sales) and what match_sales says of them.';
 
-create function fb_ads.store_results(sales jsonb, verdicts jsonb)
+create function fb_ads.store_results(sales jsonb, matches jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  results fb_ads.attribution_results[] := array(select fresh from fb_ads.new_results(sales, verdicts) as fresh);
+  results fb_ads.attribution_results[] := array(select fresh from fb_ads.new_results(sales, matches) as fresh);
 begin
   insert into fb_ads.attribution_results as known
   select fresh.* from unnest(results) as fresh order by fresh.transaction_ref
   on conflict (transaction_ref) do nothing;
 
-  -- A credited sale stays credited while a later touch's ad is being read.
+  -- A credited sale stays credited while a later touchpoint's ad is being read.
   update fb_ads.attribution_results as known
   set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
@@ -254,7 +255,8 @@ begin
     );
 
   update fb_ads.attribution_results as known
-  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids, rival_click_ids = fresh.rival_click_ids,
+  set clicked_at = fresh.clicked_at, assist_click_ids = fresh.assist_click_ids,
+    conflicting_click_ids = fresh.conflicting_click_ids,
     missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
     checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
     reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
@@ -263,11 +265,11 @@ begin
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (
-      known.clicked_at, known.assist_click_ids, known.rival_click_ids, known.missing_ids, known.source,
+      known.clicked_at, known.assist_click_ids, known.conflicting_click_ids, known.missing_ids, known.source,
       known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
       known.net_value, known.match_keys, known.due_at
     ) is distinct from (
-      fresh.clicked_at, fresh.assist_click_ids, fresh.rival_click_ids, fresh.missing_ids, fresh.source,
+      fresh.clicked_at, fresh.assist_click_ids, fresh.conflicting_click_ids, fresh.missing_ids, fresh.source,
       fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
       fresh.net_value, fresh.match_keys, fresh.due_at
     );

@@ -52,7 +52,7 @@ $$;
 
 comment on function fb_ads.refresh_reversals(timestamptz) is
   'Takes over what the host has refunded, charged back (or given back again) of the sales since then; the rows stay, '
-  'their net value changes, and Meta is told nothing. Returns how many sales changed.';
+  'their net value changes, and nothing is sent to Meta. Returns how many sales changed.';
 
 create function public.fb_refresh_reversals(request jsonb)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$

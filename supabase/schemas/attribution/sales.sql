@@ -1,5 +1,5 @@
--- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a touch may
--- be its own.
+-- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a
+-- touchpoint may be its own.
 -- Why through find_purchases: it is the one way to the host's tables, by their own key index.
 
 create function fb_ads.digests_in(value jsonb)
@@ -67,7 +67,7 @@ create type fb_ads.sale as (
 comment on type fb_ads.sale is
   'A paid sale with the digests that identify its buyer, browser and click. One attribution works on a list of them.';
 
-create function fb_ads.sales_to_judge(refs text[], digests jsonb)
+create function fb_ads.read_sales(refs text[], digests jsonb)
 returns setof fb_ads.sale language sql stable security invoker
 set search_path = pg_catalog, pg_temp as $$
   select distinct on (listed.sale ->> 'transaction_ref')
@@ -135,6 +135,6 @@ set search_path = pg_catalog, pg_temp as $$
   order by listed.sale ->> 'transaction_ref';
 $$;
 
-comment on function fb_ads.sales_to_judge(text[], jsonb) is
+comment on function fb_ads.read_sales(text[], jsonb) is
   'Paid sales by reference, with the digests that identify buyer, browser and click. digests: [{transaction_ref, '
   'email_digests, phone_digests}], worked out by the function where no sent event holds them.';

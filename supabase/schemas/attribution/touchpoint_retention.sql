@@ -1,11 +1,11 @@
--- How long touches and what is known of browsers are kept.
+-- How long touchpoints and what is known of browsers are kept.
 
-create function fb_ads.delete_old_clicks(most integer default 5000)
+create function fb_ads.delete_old_touchpoints(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   touched bigint := 0;
   step bigint;
-  kept_since timestamptz := now() - (select settings.click_retention from fb_ads.settings as settings);
+  kept_since timestamptz := now() - (select settings.touchpoint_retention from fb_ads.settings as settings);
 begin
   delete from fb_ads.ad_clicks as click
   where click.id in (select old.id from fb_ads.ad_clicks as old where old.clicked_at < kept_since limit most);
@@ -15,7 +15,7 @@ begin
     select old.browser_digest, old.person_kind, old.person_digest
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
-    -- Asked of the row itself: whoever is seen again at this moment stays.
+    -- Asked of the row itself: a person who is seen again at this moment stays.
     and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;
@@ -39,7 +39,7 @@ begin
 end;
 $$;
 
-comment on function fb_ads.delete_old_clicks(integer) is
-  'For the nightly job: deletes touches and what is known of browsers after settings.click_retention, and the digests '
-  'of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is nothing '
-  'left.';
+comment on function fb_ads.delete_old_touchpoints(integer) is
+  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, and the '
+  'digests of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is '
+  'nothing left.';

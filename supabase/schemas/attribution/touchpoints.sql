@@ -1,9 +1,9 @@
--- Touches: landings that an ad may have caused.
--- Why digests: a touch is looked up by what it shares with a sale, never listed by whose it is. The click id alone is
--- in clear, because the sale that is credited names it.
--- One landing is one touch, whatever tells of it how often.
--- Why a lock by visitor: the page view and the lead of one landing come in two requests at the same moment, in either
--- order, and are one touch.
+-- Touchpoints: visits that an ad may have caused.
+-- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
+-- is in clear, because the sale that is credited names it.
+-- One landing is one touchpoint, however often events tell of it.
+-- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
+-- order, and are one touchpoint.
 
 create table fb_ads.ad_clicks (
   id bigint generated always as identity primary key,
@@ -25,23 +25,23 @@ create table fb_ads.ad_clicks (
   event_name text,
   event_id text,
   created_at timestamptz not null default now(),
-  constraint click_says_something check (
+  constraint touchpoint_says_something check (
     coalesce(fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid) is not null
   ),
-  constraint click_can_be_matched check (
+  constraint touchpoint_can_be_matched check (
     coalesce(fbc_digest, browser_digest, user_digest, email_digests[1], phone_digests[1]) is not null
   ),
   constraint consent_is_granted_or_not_needed check (consent = 'granted')
 );
 
 comment on table fb_ads.ad_clicks is
-  'Touches: landings from an ad, as events told of them. One landing reloaded '
-  'is one row. Kept for settings.click_retention.';
+  'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
+  'settings.touchpoint_retention.';
 comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.ad_clicks.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
 comment on column fb_ads.ad_clicks.fb_ad_id is
-  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_click says what the catalogue makes of it.';
+  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
 comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
 comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
 comment on column fb_ads.ad_clicks.utm_content_id is
@@ -60,7 +60,7 @@ comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone
 comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
 comment on column fb_ads.ad_clicks.consent is
   'granted; null where consent is not asked for. Without consent nothing is stored.';
-comment on column fb_ads.ad_clicks.event_name is 'event_name of the event that told of it first.';
+comment on column fb_ads.ad_clicks.event_name is 'event_name of the first event that described it.';
 comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
 comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
 
@@ -89,29 +89,29 @@ $$;
 comment on function fb_ads.is_payment_host(text) is
   'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
 
-create function fb_ads.ids_of_touch(touch jsonb)
+create function fb_ads.ids_of_touchpoint(touchpoint jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select array[
-    touch ->> 'fb_ad_id', touch ->> 'fb_adset_id', touch ->> 'fb_campaign_id',
-    touch ->> 'utm_content_id', touch ->> 'utm_term_id', touch ->> 'utm_campaign_id'
+    touchpoint ->> 'fb_ad_id', touchpoint ->> 'fb_adset_id', touchpoint ->> 'fb_campaign_id',
+    touchpoint ->> 'utm_content_id', touchpoint ->> 'utm_term_id', touchpoint ->> 'utm_campaign_id'
   ];
 $$;
 
-comment on function fb_ads.ids_of_touch(jsonb) is 'The ids that a touch carries, each in its place.';
+comment on function fb_ads.ids_of_touchpoint(jsonb) is 'The ids that a touchpoint carries, each in its place.';
 
-create function fb_ads.keys_of_touch(touch jsonb)
+create function fb_ads.keys_of_touchpoint(touchpoint jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select array_remove(
-    array[touch ->> 'fbc_digest', touch ->> 'browser_digest', touch ->> 'user_digest']
-      || array(select jsonb_array_elements_text(coalesce(touch -> 'email_digests', '[]')))
-      || array(select jsonb_array_elements_text(coalesce(touch -> 'phone_digests', '[]'))),
+    array[touchpoint ->> 'fbc_digest', touchpoint ->> 'browser_digest', touchpoint ->> 'user_digest']
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'email_digests', '[]')))
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'phone_digests', '[]'))),
     null
   );
 $$;
 
-comment on function fb_ads.keys_of_touch(jsonb) is 'All digests by which a touch can be matched.';
+comment on function fb_ads.keys_of_touchpoint(jsonb) is 'All digests by which a touchpoint can be matched.';
 
-create function fb_ads.with_first_sight(browser_data jsonb, browser_digest text)
+create function fb_ads.with_first_click_time(browser_data jsonb, browser_digest text)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
@@ -125,31 +125,31 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from fb_ads.ad_clicks as click
     where click.fbc_digest = encode(
-      sha256(convert_to(split_part(with_first_sight.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+      sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
     )
-      -- As for landings: a link that is passed on is seen for the first time once more.
-      and coalesce(click.browser_digest = with_first_sight.browser_digest, true)
+      -- As for touchpoints: a link that is passed on is new in the next browser.
+      and coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
   ) as known;
 $$;
 
-comment on function fb_ads.with_first_sight(jsonb, text) is
+comment on function fb_ads.with_first_click_time(jsonb, text) is
   'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
-  'that click, if an earlier event told of it. Never a later one.';
+  'that click, if an earlier event said so. Never with a later one.';
 
-create function fb_ads.lock_visitors(landings jsonb[])
+create function fb_ads.lock_visitors(touchpoints jsonb[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
   perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
   from (
     select distinct hashtext(key) & 1023 as lock
-    from unnest(landings) as landing (touch)
-    cross join unnest(fb_ads.keys_of_touch(landing.touch)) as key
+    from unnest(touchpoints) as present (touchpoint)
+    cross join unnest(fb_ads.keys_of_touchpoint(present.touchpoint)) as key
     order by lock
   ) as place;
 end;
 $$;
 
 comment on function fb_ads.lock_visitors(jsonb[]) is
-  'Until the transaction ends, keeps others from storing landings of the same browsers, clicks and people. All at '
+  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. All at '
   'once and in one order, so that no two batches wait for each other in a circle.';

@@ -71,7 +71,7 @@ begin
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, params, not_before)
   values (
     job.account_id, 'objects', 110, rtrim(job.kind, 's'), unseen, jsonb_build_object('unseen_by', job.id),
-    fb_ads.parked_until(job.account_id, 'objects')
+    fb_ads.throttled_until(job.account_id, 'objects')
   );
 end;
 $$;
@@ -105,7 +105,7 @@ begin
       case job.kind when 'campaigns' then 'adsets' else 'ads' end,
       job.priority,
       settings.metadata_page_size,
-      fb_ads.parked_until(job.account_id, job.kind)
+      fb_ads.throttled_until(job.account_id, job.kind)
     from fb_ads.settings as settings
     on conflict do nothing;
   end if;

@@ -6,7 +6,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   complete boolean := true;
   page_state text;
 begin
@@ -34,9 +34,9 @@ begin
     end if;
   end if;
 
-  page_state := fb_ads.settle_page(advanced, park, complete);
+  page_state := fb_ads.settle_page(advanced, throttling, complete);
   return jsonb_build_object(
-    'state', page_state, 'next_job', case when page_state = 'done' and park is null then fb_ads.next_list(job) end
+    'state', page_state, 'next_job', case when page_state = 'done' and throttling is null then fb_ads.next_list(job) end
   );
 end;
 $$;
@@ -51,7 +51,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   page_state text;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
@@ -78,10 +78,12 @@ begin
   where job.object_level = 'ad' and a.fb_ad_id = any (missing) and a.effective_status is distinct from 'DELETED';
 
   advanced := fb_ads.advance_sync_job(job, request);
-  page_state := fb_ads.settle_page(advanced, park);
+  page_state := fb_ads.settle_page(advanced, throttling);
   return jsonb_build_object(
     'state', page_state,
-    'next_job', case when page_state = 'done' and park is null and job.kind = 'objects' then fb_ads.next_list(job) end
+    'next_job', case
+      when page_state = 'done' and throttling is null and job.kind = 'objects' then fb_ads.next_list(job)
+    end
   );
 end;
 $$;

@@ -5,7 +5,7 @@
 create function fb_ads.plan_lists(account_ids uuid[], planned_since timestamptz)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.sync_jobs (account_id, kind, priority, page_size, not_before)
-  select account.id, 'campaigns', 100, settings.metadata_page_size, fb_ads.parked_until(account.id, 'campaigns')
+  select account.id, 'campaigns', 100, settings.metadata_page_size, fb_ads.throttled_until(account.id, 'campaigns')
   from public.ad_accounts as account
   cross join fb_ads.settings as settings
   where account.id = any (account_ids)
@@ -28,7 +28,7 @@ comment on function fb_ads.plan_lists(uuid[], timestamptz) is
 create function fb_ads.plan_account_reads(account_ids uuid[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.sync_jobs (account_id, kind, priority, not_before)
-  select account.id, 'account', 50, fb_ads.parked_until(account.id, 'account')
+  select account.id, 'account', 50, fb_ads.throttled_until(account.id, 'account')
   from public.ad_accounts as account
   where account.id = any (account_ids)
   order by account.id
@@ -42,7 +42,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   with restarted as (
     update fb_ads.sync_jobs as job
     set cursor = null, page_count = 0, attempts = 0, params = '{}',
-      not_before = fb_ads.parked_until(job.account_id, job.kind)
+      not_before = fb_ads.throttled_until(job.account_id, job.kind)
     where job.state = 'pending'
       and job.kind in ('accounts', 'campaigns', 'adsets', 'ads')
       and (account_ids is null or job.account_id = any (account_ids))
@@ -83,7 +83,7 @@ begin
 
   -- Two starts at the same moment are one night: a discovery planned after this request came in is as good as its own.
   insert into fb_ads.sync_jobs (kind, priority, page_size, params, not_before)
-  select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.parked_until(null, 'accounts')
+  select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.throttled_until(null, 'accounts')
   from fb_ads.settings as settings
   where not exists (
     select

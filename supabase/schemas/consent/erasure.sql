@@ -1,6 +1,6 @@
 -- Removing a person on request.
 -- Why a stripped key stays: without it the sweep, or a repeated request, would make the same event anew.
--- Why a shared browser keeps what is not this person's: the other's touches are the other's.
+-- Why a shared browser keeps what is not this person's: the touchpoints of another user stay.
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
 
@@ -114,7 +114,7 @@ $$;
 
 comment on function fb_ads.erase_events(bigint[]) is 'Strips events to their keys and takes back what waits of them.';
 
-create function fb_ads.erase_clicks(digests text[])
+create function fb_ads.erase_touchpoints(digests text[])
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   clicks text[];
@@ -155,9 +155,9 @@ begin
 end;
 $$;
 
-comment on function fb_ads.erase_clicks(text[]) is
-  'Called by fb_erase_person: deletes the touches of a person given by digests, and of '
-  'the browsers that were nobody else''s; returns how many.';
+comment on function fb_ads.erase_touchpoints(text[]) is
+  'Called by fb_erase_person: deletes the touchpoints of a person given by digests, and of the browsers that were '
+  'nobody else''s; returns how many.';
 
 create function public.fb_erase_person(person text)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -192,8 +192,8 @@ begin
     or (event.event_name, event.event_id) in (
       select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
     );
-  -- Touches before events, as where events come in.
-  perform fb_ads.erase_clicks(digests);
+  -- Touchpoints before events, as where events come in.
+  perform fb_ads.erase_touchpoints(digests);
   perform fb_ads.erase_events(event_row_ids);
 
   delete from fb_ads.consents as consent where consent.subject = any (digests);

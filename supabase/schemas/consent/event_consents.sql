@@ -4,7 +4,7 @@
 create function fb_ads.later_grant(subject_kind text, subject text, denied_at timestamptz)
 returns table (kind text, digest text, state text, since timestamptz, source text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- "said again" is not written for each event; a denial that is told of late must still find it.
+  -- A consent that is repeated is not written for each event; a denial that is received late must still find it.
   select later_grant.subject_kind, later_grant.subject, 'granted', max(event.consent_at), 'event'
   from fb_ads.conversion_events as event
   where event.consent = 'granted' and event.consent_at > later_grant.denied_at
@@ -36,7 +36,7 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
-      -- A denial said again counts against a consent between the two that is told of later.
+      -- A repeated denial counts against a consent between the two that is received later.
       and (
         newest.state is null
         or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)

@@ -13,13 +13,10 @@ create function fb_ads.secret_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
-    select secret.name
-    from vault.decrypted_secrets as secret
-    where (
-      secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
+    select secret.name, fb_ads.read_vault_text(secret.name) as value
+    from vault.secrets as secret
+    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
       or secret.name like 'meta\_capi\_access\_token%'
-    )
-      and nullif(secret.decrypted_secret, '') is not null
   )
   select
     'secret_missing:' || wanted.name,
@@ -28,26 +25,35 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
     end,
-    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost,
-    'Run "npm run deploy", or add it in the dashboard (Integrations > Vault): ' || wanted.value || '.',
-    null::timestamptz
+    'The Vault secret ' || wanted.name || ' is missing.', wanted.cost, wanted.remedy, null::timestamptz
   from (
     values
       (
         'meta_marketing_api_token', 'No campaign, no ad and no spend is read.',
-        'the system user''s token with ads_read'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the system user''s token with ads_read.'
       ),
-      ('fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.', 'https://<ref>.supabase.co'),
-      ('fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.', 'the secret key named fb_ads'),
+      (
+        'fb_ads_project_url', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.adopt_project(''https://<ref>.supabase.co'');'
+      ),
+      (
+        'fb_ads_function_key', 'Nothing is called: no sync runs, and sales wait.',
+        'select fb_ads.renew_function_key();'
+      ),
       (
         'meta_capi_access_token', 'Meta learns of no sale. Events older than 7 days are lost to it.',
-        'the pixel''s Conversions API token'
+        'Run "meta-ads deploy", or add it in the dashboard (Integrations > Vault): '
+        'the pixel''s Conversions API token.'
       )
-  ) as wanted (name, cost, value)
+  ) as wanted (name, cost, remedy)
   where not exists (
     select from stored
-    where stored.name = wanted.name
-      or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+    where stored.value is not null
+      and (
+        stored.name = wanted.name
+        or (wanted.name = 'meta_capi_access_token' and stored.name like 'meta\_capi\_access\_token%')
+      )
   )
   union all
   select
@@ -56,14 +62,31 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Store https://<ref>.supabase.co there, or name your own domain: '
     'update fb_ads.settings set project_host = ''<host>'';',
     null
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_project_url'
-    and secret.decrypted_secret <> ''
-    and not fb_ads.is_project_url(secret.decrypted_secret)
+  from stored
+  where stored.name = 'fb_ads_project_url' and stored.value is not null
+    and not fb_ads.is_project_url(stored.value)
+  union all
+  select
+    'function_key', 'error', 'The Vault secret fb_ads_function_key is not a key of the schedule.',
+    'Nothing is called: no sync runs, and sales wait.', 'select fb_ads.renew_function_key();', null
+  from stored
+  where stored.name = 'fb_ads_function_key' and stored.value is not null and not fb_ads.is_function_key(stored.value)
+  union all
+  select
+    'project_copy', 'error',
+    'This is a copy of project ' || fb_ads.project_ref(stored.value) || ': its functions run in project '
+      || own.project_ref || ', and the Vault secret fb_ads_project_url names the other.',
+    'Nothing is synced and nothing is sent from here, so that no account is read and no sale is counted twice.',
+    'If this project is to work by itself, give it tokens of its own and run: '
+      || format('select fb_ads.adopt_project(''https://%s.supabase.co'');', own.project_ref),
+    own.seen_at
+  from stored
+  join fb_ads.function_project as own on own.project_ref <> fb_ads.project_ref(stored.value)
+  where stored.name = 'fb_ads_project_url'
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
-    'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
+    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from vault.decrypted_secrets as secret
   where secret.name = 'fb_ads_alert_webhook'
@@ -88,7 +111,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.rate_limits as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has is nobody's trouble.
+    -- A token that Vault no longer has needs nobody.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret

@@ -1,6 +1,6 @@
--- What was announced: the troubles that are known, the messages that the webhook gets, and those that are on their way.
--- Why the messages are rows of their own: a webhook that is down must lose none, and a trouble may end before its
--- beginning was told.
+-- What was announced: the known problems, the messages for the webhook, and those that are on their way.
+-- Why the messages are rows of their own: a webhook that is down must lose none, and a problem may end before the
+-- message of its beginning is sent.
 -- Why what is on its way is unlogged: pg_net's queue is, so a crash empties both, and what was not confirmed goes
 -- again.
 
@@ -16,9 +16,9 @@ create table fb_ads.alert_states (
 );
 
 comment on table fb_ads.alert_states is
-  'Troubles that are or were there: one row a key, used again when the same trouble comes back. What is there now is '
+  'Problems that are or were there: one row a key, used again when the same problem comes back. What is there now is '
   'in the view public.fb_alerts.';
-comment on column fb_ads.alert_states.key is 'Which trouble: its kind, and after a colon what it is about.';
+comment on column fb_ads.alert_states.key is 'Which problem: its kind, and after a colon what it is about.';
 comment on column fb_ads.alert_states.severity is 'error: money or sales are being lost; warning: something will be.';
 comment on column fb_ads.alert_states.problem is 'What was wrong when it was noticed.';
 comment on column fb_ads.alert_states.began_at is 'Since when, as far as it is known; otherwise when it was noticed.';
@@ -47,7 +47,7 @@ comment on table fb_ads.alert_posts is
   'Messages for the webhook, sent in order until it answers 2xx. At least once: when '
   'its answer is lost, a message goes again. Kept 90 days.';
 comment on column fb_ads.alert_posts.id is 'Our key, in the order of sending.';
-comment on column fb_ads.alert_posts.key is 'The trouble (fb_ads.alert_states.key).';
+comment on column fb_ads.alert_posts.key is 'The problem (fb_ads.alert_states.key).';
 comment on column fb_ads.alert_posts.moment is 'begin or end.';
 comment on column fb_ads.alert_posts.body is 'The message as it is sent.';
 comment on column fb_ads.alert_posts.attempts is 'How often it was sent.';

@@ -19,7 +19,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'webhook_failing', 'warning',
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
-    'Nobody is told when a trouble begins or ends; it is only in the view fb_alerts.',
+    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store another address in Vault as fb_ads_alert_webhook. '
     'The messages are kept and go out as soon as it answers 2xx.',
     min(post.created_at)
@@ -46,8 +46,8 @@ from fb_ads.current_alerts() as alert
 left join fb_ads.alert_states as state on state.key = alert.key and state.ended_at is null;
 
 comment on view public.fb_alerts is
-  'What a person must act on: one row a trouble, gone once it is mended. Empty means that all is well.';
-comment on column public.fb_alerts.key is 'Names the trouble: its kind, and after a colon what it is about.';
+  'What a person must act on: one row a problem, gone once it is mended. Empty means that all is well.';
+comment on column public.fb_alerts.key is 'Names the problem: its kind, and after a colon what it is about.';
 comment on column public.fb_alerts.kind is 'The part of key before the colon, such as token_dead.';
 comment on column public.fb_alerts.severity is 'error: money or sales are being lost; warning: something will be.';
 comment on column public.fb_alerts.problem is 'What is wrong.';

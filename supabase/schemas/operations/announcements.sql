@@ -1,8 +1,8 @@
--- Telling people: every trouble is posted once when it begins and once when it ends, to the webhook whose address is in
+-- Telling people: every problem is posted once when it begins and once when it ends, to the webhook whose address is in
 -- Vault.
--- At least once: a message is done when a 2xx answer was seen; an answer that was lost makes it go again. In order: one
--- trouble's end never goes before its beginning. While the webhook fails, one message is tried, after 1 minute, 2, 4,
--- ... up to an hour.
+-- At least once: a message is done when a 2xx answer was seen; an answer that was lost makes it go again. In order: the
+-- end of a problem never goes before its beginning. While the webhook fails, one message is tried, after 1 minute, 2,
+-- 4, ... up to an hour.
 -- The address is read here, handed to pg_net and kept nowhere.
 
 create function fb_ads.note_alerts()
@@ -27,7 +27,7 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     where state.ended_at is null and not exists (select from current where current.key = state.key)
     returning 1
   )
-  -- What has just begun or ended, has not been told yet, or is on its way.
+  -- What has just begun or ended, is not posted yet, or is on its way.
   select (select count(*) from began) + (select count(*) from ended)
     + (select count(*) from fb_ads.alert_states as state where (state.announced_at is null) = (state.ended_at is null))
     + (select count(*) from fb_ads.alert_posts as post where post.confirmed_at is null);
@@ -57,7 +57,7 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.alert_text(fb_ads.alert_states) is
-  'The message for the webhook: what, what it costs and how to mend it when a trouble begins, from when to when once '
+  'The message for the webhook: what, what it costs and how to mend it when a problem begins, from when to when once '
   'it is over. Null when it ended meanwhile.';
 
 create function fb_ads.write_alert_posts()
@@ -70,7 +70,7 @@ begin
     select s.*
     from fb_ads.alert_states as s
     where (s.announced_at is null) = (s.ended_at is null)
-      -- Its own silence is nothing that the webhook could be told.
+      -- A webhook that fails cannot be told so.
       and s.key not in ('webhook_failing', 'webhook_url')
     order by coalesce(s.ended_at, s.noticed_at), s.began_at, s.key
   loop
@@ -86,7 +86,7 @@ end;
 $$;
 
 comment on function fb_ads.write_alert_posts() is
-  'Writes the messages that are due: of troubles that have begun, and of ended ones whose beginning was written.';
+  'Writes the messages that are due: of problems that have begun, and of ended ones whose beginning was written.';
 
 create function fb_ads.settle_alert_posts()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -177,5 +177,5 @@ end;
 $$;
 
 comment on function fb_ads.announce_alerts() is
-  'Called by fb_ads.tick every minute: notices troubles that begin and end, and tells the webhook in the Vault secret '
-  'fb_ads_alert_webhook. Without one it only takes note; troubles that last are told once there is one.';
+  'Called by fb_ads.tick every minute: notices problems that begin and end, and posts them to the webhook in the Vault '
+  'secret fb_ads_alert_webhook. Without a webhook it only notices; problems that last are posted once there is one.';

@@ -37,10 +37,10 @@ comment on column public.fb_attribution_coverage.attributed_to_ads is 'Credited 
 comment on column public.fb_attribution_coverage.attributed_to_adsets is 'Credited to an ad set whose ad is not known.';
 comment on column public.fb_attribution_coverage.attributed_to_campaigns is
   'Credited to a campaign of which no more is known.';
-comment on column public.fb_attribution_coverage.no_touch is 'No landing is known of the buyer.';
+comment on column public.fb_attribution_coverage.no_touch is 'No touchpoint of the buyer is known.';
 comment on column public.fb_attribution_coverage.outside_window is
-  'The landing was longer before the checkout than settings.attribution_window.';
-comment on column public.fb_attribution_coverage.click_after_purchase is 'The landing came after the checkout.';
+  'The touchpoint was longer before the checkout than settings.attribution_window.';
+comment on column public.fb_attribution_coverage.click_after_purchase is 'The touchpoint came after the checkout.';
 comment on column public.fb_attribution_coverage.ambiguous is
   'Two ads in the same second, or a browser with two users: nobody is credited.';
 comment on column public.fb_attribution_coverage.ad_unknown is

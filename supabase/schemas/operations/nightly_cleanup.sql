@@ -4,7 +4,7 @@
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.delete_old_events(most) + fb_ads.delete_old_clicks(most) + fb_ads.delete_old_runs(most);
+  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_runs(most);
 $$;
 
 comment on function fb_ads.delete_old_rows(integer) is

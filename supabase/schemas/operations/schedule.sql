@@ -35,7 +35,7 @@ begin
       perform fb_ads.invoke_edge_function('attribute-purchase');
     end if;
   exception when others then
-    -- What is wrong must still be announced below: a missing secret is one of the troubles that a person has to hear
+    -- What is wrong must still be announced below: a missing secret is one of the problems that a person has to hear
     -- of.
     raise warning 'fb_ads: the tick could not call a function: %', sqlerrm;
   end;

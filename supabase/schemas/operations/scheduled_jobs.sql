@@ -13,7 +13,7 @@ comment on table fb_ads.scheduled_jobs is
   'The cron jobs of this suite as they were installed; alerts and the doctor compare cron.job with it. Delete the row '
   'of a job that you do not want.';
 comment on column fb_ads.scheduled_jobs.jobname is 'Name in cron.job.';
-comment on column fb_ads.scheduled_jobs.schedule is 'When it ran as installed, in UTC. Another time is no trouble.';
+comment on column fb_ads.scheduled_jobs.schedule is 'When it ran as installed, in UTC. Another time is no problem.';
 comment on column fb_ads.scheduled_jobs.command is 'What it runs.';
 comment on column fb_ads.scheduled_jobs.created_at is 'When it was installed.';
 

@@ -10,12 +10,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
       || case
         when waiting.parked_until > now()
-          then ', parked until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+          then ', throttled until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
         else ''
       end || '.',
     'Figures are as old as that.',
     'Look at what the last runs say: select * from fb_ads.sync_runs order by started_at desc limit 5; and at '
-    'last_error in fb_ads.sync_jobs. Parked jobs wait for Meta''s quota.',
+    'last_error in fb_ads.sync_jobs. Throttled jobs wait for Meta''s quota.',
     waiting.oldest
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
@@ -113,7 +113,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case wanted.jobname
       when 'fb-ads-tick'
         then 'What was interrupted is not gone on with, waiting events are not sent again, '
-          'and nobody is told of trouble.'
+          'and nobody is told of problems.'
       when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
       when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
       when 'fb-sync-insights' then 'Spend is not read.'

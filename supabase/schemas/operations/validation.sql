@@ -1,5 +1,5 @@
 -- Whether everything holds together: one function that returns its checks as rows.
--- Why a function and not a page of queries: whoever doubts a number asks one question, and sees what was asked.
+-- Why a function and not a page of queries: a person who doubts a number asks one question, and sees what was asked.
 
 -- Definer: the host need not grant its tables to service_role. Gives out a number alone.
 create function fb_ads.count_unaccounted_sales(since timestamptz, until timestamptz)

@@ -151,7 +151,7 @@ begin
     ref_prefix = excluded.ref_prefix, source = excluded.source
   returning known.* into attached;
 
-  -- "or replace": dropping them would wait for whoever reads the table, and hold up whoever comes after.
+  -- "or replace": dropping them would wait for everybody who reads the table, and hold up everybody who comes after.
   execute format(
     'create or replace trigger fb_ads_note_inserted_purchases after insert on %s referencing new table as new_rows for '
     'each statement execute function fb_ads.%I()', host_table, attached.capture_function

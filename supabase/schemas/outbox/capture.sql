@@ -119,7 +119,7 @@ begin
     'comment on function fb_ads.%I() is %L',
     attached.capture_function,
     'Notes which transactions of ' || attached.host_table
-      || ' a statement completed. Definer: whoever pays may not write here. Never fails the statement.'
+      || ' a statement completed. Definer: the role that pays may not write here. Never fails the statement.'
   );
 end;
 $$;

@@ -71,8 +71,8 @@ declare
     where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
   );
 begin
-  -- Two pixels' outcomes may be written at the same moment: whoever comes second then sees the first's. Checkouts too,
-  -- in one order.
+  -- Two pixels' outcomes may be written at the same moment: the second then sees the first. Checkouts too, in one
+  -- order.
   perform from fb_ads.conversion_events as event
   where event.id = any (involved_ids)
   order by event.id

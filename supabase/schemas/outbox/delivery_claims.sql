@@ -2,7 +2,7 @@
 -- Why the decision is made here and not in the sender: the transaction that hands the event out checks age, consent and
 -- the 48 hours, so that nothing too old and nothing withdrawn is ever in a request.
 
-create function fb_ads.reclaim_deliveries()
+create function fb_ads.rescue_deliveries()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set state = 'pending', lease_id = null, lease_until = null, next_attempt_at = now(),
@@ -16,10 +16,10 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where delivery.event_row_id = lost.event_row_id and delivery.pixel_id = lost.pixel_id;
 $$;
 
-comment on function fb_ads.reclaim_deliveries() is
+comment on function fb_ads.rescue_deliveries() is
   'Takes deliveries back from senders whose lease ran out. Whether Meta has them is unknown from then on.';
 
-create function fb_ads.delivery_verdict(delivery fb_ads.event_deliveries, event fb_ads.conversion_events)
+create function fb_ads.decide_delivery(delivery fb_ads.event_deliveries, event fb_ads.conversion_events)
 returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when event.content is null then 'expired'
@@ -37,7 +37,7 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
   from fb_ads.newest_consent(event.user_digest, event.browser_digest) as newest;
 $$;
 
-comment on function fb_ads.delivery_verdict(fb_ads.event_deliveries, fb_ads.conversion_events) is
+comment on function fb_ads.decide_delivery(fb_ads.event_deliveries, fb_ads.conversion_events) is
   'What becomes of a delivery that is taken up: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for '
   'the way; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
 
@@ -88,7 +88,7 @@ end;
 $$;
 
 comment on function fb_ads.claim_candidates(jsonb, integer) is
-  'Locks what is due of each pixel that is open and not parked, and one '
+  'Locks what is due of each pixel that is open and not throttled, and one '
   'event of each blocked pixel whose probe is due.';
 
 create function public.fb_claim_deliveries(request jsonb)
@@ -100,7 +100,7 @@ declare
   unconsented bigint[];
   is_cut boolean;
 begin
-  perform fb_ads.reclaim_deliveries();
+  perform fb_ads.rescue_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
   -- A worker has little CPU and memory: of very large events fewer are handed out, but always one.
   with due as materialized (
@@ -121,9 +121,9 @@ begin
       as candidate (event_row_id, pixel_id, is_probe, place)
     join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
-  -- Materialized: each mention of the verdict would pass it once more.
-  judged as materialized (
-    select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.delivery_verdict(waiting, event) as verdict
+  -- Materialized: each mention of the decision would make it once more.
+  decided as materialized (
+    select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.decide_delivery(waiting, event) as decision
     from due
     join fb_ads.event_deliveries as waiting
       on waiting.event_row_id = due.event_row_id and waiting.pixel_id = due.pixel_id
@@ -132,12 +132,12 @@ begin
   ),
   claimed as (
     update fb_ads.event_deliveries as delivery
-    set state = judged.verdict,
+    set state = decided.decision,
       attempts = delivery.attempts + 1,
       attempted_at = now(),
-      lease_id = case judged.verdict when 'sending' then lease end,
-      lease_until = case judged.verdict when 'sending' then now() + interval '90 seconds' end,
-      reason = case judged.verdict
+      lease_id = case decided.decision when 'sending' then lease end,
+      lease_until = case decided.decision when 'sending' then now() + interval '90 seconds' end,
+      reason = case decided.decision
         when 'sending' then delivery.reason
         when 'suppressed' then 'no_consent'
         else case
@@ -145,9 +145,9 @@ begin
           else 'event_too_old'
         end
       end
-    from judged
-    where delivery.event_row_id = judged.event_row_id and delivery.pixel_id = judged.pixel_id
-    returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, judged.is_probe
+    from decided
+    where delivery.event_row_id = decided.event_row_id and delivery.pixel_id = decided.pixel_id
+    returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, decided.is_probe
   )
   select
     -- As json: jsonb_agg takes seconds for a long list, and nobody here looks into it.

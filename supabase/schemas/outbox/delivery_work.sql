@@ -51,5 +51,5 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.has_delivery_work() is
-  'Whether a purchase waits to be frozen, or a delivery may be sent now (or a '
-  'blocked one be tried). Called by fb_ads.tick.';
+  'Whether a purchase waits for its snapshot, or a delivery may be sent now (or '
+  'a blocked one be tried). Called by fb_ads.tick.';

@@ -19,13 +19,15 @@ begin
   end if;
   perform fb_ads.note_consents(request);
 
-  with judged as (
+  with decided as (
     select
       given.*,
-      verdict.consent as effective_consent,
-      verdict.since as effective_since,
+      decision.consent as effective_consent,
+      decision.since as effective_since,
       coalesce(
-        verdict.consent = 'granted' or (verdict.consent is null and not (request ->> 'require_consent')::boolean), false
+        decision.consent = 'granted'
+          or (decision.consent is null and not (request ->> 'require_consent')::boolean),
+        false
       )
         as is_agreed
     from fb_ads.given_events(request) as given
@@ -39,7 +41,7 @@ begin
           else 'granted'
         end,
         coalesce(greatest(given.consent_at, known.since), given.consent_at)
-    ) as verdict (consent, since)
+    ) as decision (consent, since)
   ),
   -- The key decides: of twenty copies at once one row comes to be. In one order, so that no two batches wait for each
   -- other.
@@ -49,25 +51,25 @@ begin
       user_digest, browser_digest, person_digests, consent, consent_at, test_event_code, final_at
     )
     select
-      judged.event_name, judged.event_id, judged.event_time, judged.action_source,
-      case when judged.is_agreed then judged.content end,
-      case when judged.is_agreed then judged.user_data end,
+      decided.event_name, decided.event_id, decided.event_time, decided.action_source,
+      case when decided.is_agreed then decided.content end,
+      case when decided.is_agreed then decided.user_data end,
       case
-        when not judged.is_agreed then null
-        when judged.fbc_is_built then fb_ads.with_first_sight(judged.browser_data, judged.browser_digest)
-        else nullif(judged.browser_data, '{}')
+        when not decided.is_agreed then null
+        when decided.fbc_is_built then fb_ads.with_first_click_time(decided.browser_data, decided.browser_digest)
+        else nullif(decided.browser_data, '{}')
       end,
       request ->> 'origin',
-      case when judged.is_agreed then 'stored' else 'suppressed' end,
-      judged.order_id,
-      case when judged.is_agreed then judged.user_digest end,
-      case when judged.is_agreed then judged.browser_digest end,
-      case when judged.is_agreed then nullif(judged.person_digests, '{}') end,
-      judged.effective_consent, judged.effective_since, judged.test_event_code,
-      case when not judged.is_agreed then now() end
-    from judged
-    where judged.may_be_sent
-    order by judged.event_id, judged.event_name, judged.place
+      case when decided.is_agreed then 'stored' else 'suppressed' end,
+      decided.order_id,
+      case when decided.is_agreed then decided.user_digest end,
+      case when decided.is_agreed then decided.browser_digest end,
+      case when decided.is_agreed then nullif(decided.person_digests, '{}') end,
+      decided.effective_consent, decided.effective_since, decided.test_event_code,
+      case when not decided.is_agreed then now() end
+    from decided
+    where decided.may_be_sent
+    order by decided.event_id, decided.event_name, decided.place
     on conflict (event_id, event_name) do nothing
     returning event.id, event.event_name, event.event_id, event.state
   ),
@@ -79,22 +81,22 @@ begin
   )
   select jsonb_agg(
     case
-      when not judged.may_be_sent then 'refused'
-      when stored.id is null or judged.copy > 1 then 'duplicate'
+      when not decided.may_be_sent then 'refused'
+      when stored.id is null or decided.copy > 1 then 'duplicate'
       else stored.state
     end
-    order by judged.place
+    order by decided.place
   )
   into statuses
   from (
     select every.*, row_number() over (partition by every.event_name, every.event_id order by every.place) as copy
-    from judged as every
-  ) as judged
+    from decided as every
+  ) as decided
   left join stored
-    on stored.event_name = judged.event_name and stored.event_id = judged.event_id and judged.may_be_sent;
+    on stored.event_name = decided.event_name and stored.event_id = decided.event_id and decided.may_be_sent;
 
-  -- In this very transaction: an event that is stored has told of its click.
-  perform fb_ads.store_touches(request, statuses);
+  -- In this very transaction: a stored event has its touchpoint stored too.
+  perform fb_ads.store_event_touchpoints(request, statuses);
 
   select array_agg(subject.digest) into denied_digests
   from fb_ads.given_events(request) as given

@@ -56,20 +56,20 @@ comment on column fb_ads.conversion_events.event_time is
   'When it happened (Meta''s event_time, there in seconds); of a purchase, when it was paid.';
 comment on column fb_ads.conversion_events.action_source is 'Meta''s action_source; decides how old an event may be.';
 comment on column fb_ads.conversion_events.content is
-  'The server event as it is sent, without its key, its time and the person; frozen before the first attempt. Null '
-  'before that, when suppressed, and after the retention.';
+  'The server event as it is sent, without its key, its time and the person; a snapshot from before the first attempt. '
+  'Null before that, when suppressed, and after the retention.';
 comment on column fb_ads.conversion_events.user_data is
-  'Meta''s user_data, normalised and hashed, without browser_data; frozen with '
-  'content. Null when suppressed and after the retention.';
+  'Meta''s user_data, normalised and hashed, without browser_data; part of the same snapshot as content. Null when '
+  'suppressed and after the retention.';
 comment on column fb_ads.conversion_events.browser_data is
   'The four fields of user_data that Meta wants in clear: client_ip_address, client_user_agent, fbc, fbp. Gone when '
   'the delivery is final; a checkout''s when its Purchase is final, at most 8 days after it came.';
 comment on column fb_ads.conversion_events.origin is
   'Who reported it: browser (publishable key), server (secret key) or transaction (purchase trigger or sweep).';
 comment on column fb_ads.conversion_events.state is
-  'waiting: the bare key of a purchase whose content is not frozen yet; stored: has content and deliveries; '
-  'suppressed: no consent; refused: Meta could not take it as it is; expired: too old before it could be sent; '
-  'erased: the person was removed.';
+  'waiting: the bare key of a purchase that has no snapshot yet; stored: has content and deliveries; suppressed: no '
+  'consent; refused: Meta could not take it as it is; expired: too old before it could be sent; erased: the person was '
+  'removed.';
 comment on column fb_ads.conversion_events.transaction_ref is
   'The transaction in fb_ads.purchases; null for events that did not come from one.';
 comment on column fb_ads.conversion_events.order_id is
@@ -83,14 +83,15 @@ comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; nu
 comment on column fb_ads.conversion_events.person_digests is
   'Digests of e-mail address, phone number and external id in the event: how fb_erase_person finds it.';
 comment on column fb_ads.conversion_events.consent is
-  'Consent that counted when the event was taken or frozen, or a later withdrawal; null: nobody said anything.';
+  'Consent that counted when the event was received or its snapshot was made, '
+  'or a later withdrawal; null: nobody said anything.';
 comment on column fb_ads.conversion_events.consent_at is 'Since when that consent holds.';
 comment on column fb_ads.conversion_events.test_event_code is
   'Meta''s test_event_code that came with the event. Such events count like any other.';
-comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was taken up to be frozen.';
+comment on column fb_ads.conversion_events.attempts is 'How often a waiting purchase was claimed for its snapshot.';
 comment on column fb_ads.conversion_events.not_before is
-  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while '
-  'it is being frozen, the end of the lease of 90 s.';
+  'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while its '
+  'snapshot is being made, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
   'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is

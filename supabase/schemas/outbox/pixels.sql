@@ -7,7 +7,7 @@ create table fb_ads.pixels (
   blocked_token text,
   probed_at timestamptz,
   parked_until timestamptz,
-  parked_count integer not null default 0,
+  throttled_count integer not null default 0,
   code integer,
   subcode integer,
   fbtrace_id text,
@@ -29,7 +29,7 @@ comment on column fb_ads.pixels.blocked_token is
   'Fingerprint of the token that Meta refused; empty when Vault had none.';
 comment on column fb_ads.pixels.probed_at is 'When one event was last tried while blocked.';
 comment on column fb_ads.pixels.parked_until is 'Meta throttles: nothing is sent before.';
-comment on column fb_ads.pixels.parked_count is 'Throttlings in a row, each of which parks it for longer.';
+comment on column fb_ads.pixels.throttled_count is 'Throttlings in a row, each longer than the one before.';
 comment on column fb_ads.pixels.code is 'Meta''s error code of the last refusal that concerned the whole pixel.';
 comment on column fb_ads.pixels.subcode is 'Meta''s error_subcode of it.';
 comment on column fb_ads.pixels.fbtrace_id is 'Meta''s trace id of it.';
@@ -38,24 +38,24 @@ comment on column fb_ads.pixels.updated_at is 'When this row last changed.';
 
 alter table fb_ads.pixels enable row level security;
 
-create function fb_ads.free_deliveries(pixel_ids text[])
+create function fb_ads.unblock_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set state = 'pending', next_attempt_at = now()
   where (delivery.event_row_id, delivery.pixel_id) in (
     select blocked.event_row_id, blocked.pixel_id
     from fb_ads.event_deliveries as blocked
-    where blocked.state = 'blocked' and blocked.pixel_id = any (free_deliveries.pixel_ids)
+    where blocked.state = 'blocked' and blocked.pixel_id = any (unblock_deliveries.pixel_ids)
     limit 20000
     for update skip locked
   );
 $$;
 
-comment on function fb_ads.free_deliveries(text[]) is
+comment on function fb_ads.unblock_deliveries(text[]) is
   'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data '
   'API''s 8 s. The next claim goes on.';
 
-create function fb_ads.hold_deliveries(pixel_ids text[])
+create function fb_ads.block_deliveries(pixel_ids text[])
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.event_deliveries as delivery
   set
@@ -65,13 +65,13 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     and (delivery.event_row_id, delivery.pixel_id) in (
       select pending.event_row_id, pending.pixel_id
       from fb_ads.event_deliveries as pending
-      where pending.state = 'pending' and pending.pixel_id = any (hold_deliveries.pixel_ids)
+      where pending.state = 'pending' and pending.pixel_id = any (block_deliveries.pixel_ids)
       limit 20000
       for update skip locked
     );
 $$;
 
-comment on function fb_ads.hold_deliveries(text[]) is
+comment on function fb_ads.block_deliveries(text[]) is
   'Marks what waits for these pixels as blocked, at most 20,000 a call.';
 
 create type fb_ads.pixel_token as (
@@ -104,14 +104,14 @@ begin
   from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
   where pixel.pixel_id = given.pixel_id and pixel.state = 'open' and given.token_fingerprint is null;
 
-  perform fb_ads.free_deliveries(array(
+  perform fb_ads.unblock_deliveries(array(
     select pixel.pixel_id from fb_ads.pixels as pixel
     where pixel.state = 'open'
       and pixel.pixel_id in (
         select given.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as given
       )
   ));
-  perform fb_ads.hold_deliveries(
+  perform fb_ads.block_deliveries(
     array(select pixel.pixel_id from fb_ads.pixels as pixel where pixel.state = 'blocked')
   );
 end;
@@ -128,20 +128,20 @@ declare
 begin
   for given in
     select *
-    from jsonb_to_recordset(pixels) as told (
+    from jsonb_to_recordset(pixels) as received (
       pixel_id text, change text, token_fingerprint text, seconds double precision, code integer, subcode integer,
       fbtrace_id text, reason text
     )
-    order by told.pixel_id
+    order by received.pixel_id
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
       set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
-        parked_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
+        throttled_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id
-        and (pixel.state <> 'open' or pixel.parked_count > 0 or pixel.reason is not null);
+        and (pixel.state <> 'open' or pixel.throttled_count > 0 or pixel.reason is not null);
       if found then
-        perform fb_ads.free_deliveries(array[given.pixel_id]);
+        perform fb_ads.unblock_deliveries(array[given.pixel_id]);
       end if;
     elsif given.change = 'block' then
       insert into fb_ads.pixels as pixel (
@@ -155,19 +155,19 @@ begin
       set state = 'blocked', blocked_at = coalesce(pixel.blocked_at, now()), blocked_token = excluded.blocked_token,
         probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
-      perform fb_ads.hold_deliveries(array[given.pixel_id]);
+      perform fb_ads.block_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
-      insert into fb_ads.pixels as pixel (pixel_id, parked_until, parked_count, code, subcode, fbtrace_id, reason)
+      insert into fb_ads.pixels as pixel (pixel_id, parked_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
         given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
       set parked_until = now() + least(
-        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.parked_count, 6))))
+        86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.throttled_count, 6))))
       )
           * interval '1 second',
-        parked_count = pixel.parked_count + 1, code = excluded.code, subcode = excluded.subcode,
+        throttled_count = pixel.throttled_count + 1, code = excluded.code, subcode = excluded.subcode,
         fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
     end if;

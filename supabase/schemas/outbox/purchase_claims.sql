@@ -1,6 +1,6 @@
 -- From the bare key of a purchase to what is sent: the function claims the keys, reads the sale and its checkout, and
--- freezes the content.
--- Why two calls: TypeScript normalises and hashes, and what is frozen must not change between two attempts.
+-- stores a snapshot of the content.
+-- Why two calls: TypeScript normalises and hashes, and the snapshot must not change between two attempts.
 
 create function fb_ads.claim_waiting_purchases(lease_id uuid, pixel_ids text[], most integer)
 returns text[] language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -42,10 +42,10 @@ end;
 $$;
 
 comment on function fb_ads.claim_waiting_purchases(uuid, text[], integer) is
-  'Leases keys of purchases that are to be frozen and returns their '
+  'Leases keys of purchases that need a snapshot and returns their '
   'references; those older than Meta takes become expired.';
 
-create function fb_ads.settle_unfrozen_purchases(
+create function fb_ads.settle_purchases_without_snapshot(
   lease uuid,
   pixel_ids text[],
   require_consent boolean,
@@ -80,7 +80,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where event.lease_id = lease and event.state = 'waiting' and not exists (select from sales where sales.id = event.id);
 $$;
 
-comment on function fb_ads.settle_unfrozen_purchases(uuid, text[], boolean, jsonb) is
+comment on function fb_ads.settle_purchases_without_snapshot(uuid, text[], boolean, jsonb) is
   'Of the claimed purchases: suppresses those without consent (nothing of the person is kept) and puts off those that '
   'the host does not show as paid.';
 
@@ -161,16 +161,16 @@ begin
     ) end,
     'user_digest', coalesce(claimed.user_digest, checkout.user_digest),
     'browser_digest', checkout.browser_digest,
-    'consent', verdict.consent, 'consent_at', verdict.since
+    'consent', decision.consent, 'consent_at', decision.since
   ))::jsonb
   into found_sales
   from fb_ads.claimed_sales(lease, refs) as claimed
   left join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
   cross join lateral fb_ads.consent_of_sale(
     coalesce(claimed.user_digest, checkout.user_digest), claimed.choice
-  ) as verdict;
+  ) as decision;
 
-  perform fb_ads.settle_unfrozen_purchases(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
+  perform fb_ads.settle_purchases_without_snapshot(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
   return jsonb_build_object(
     'lease_id', lease,
     'claimed', cardinality(refs),
@@ -184,14 +184,14 @@ end;
 $$;
 
 comment on function public.fb_claim_purchases(jsonb) is
-  'Called by capi-event with {pixel_ids, require_consent, limit?}: leases purchases whose content is to be frozen (90 '
-  's) and returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without '
-  'consent are suppressed here and not returned.';
+  'Called by capi-event with {pixel_ids, require_consent, limit?}: leases purchases that need a snapshot (90 s) and '
+  'returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without consent are '
+  'suppressed here and not returned.';
 
 create function public.fb_freeze_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  frozen bigint;
+  snapshots bigint;
 begin
   with given as (
     select *
@@ -228,8 +228,8 @@ begin
     from written
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
-  select count(*) into frozen from written;
-  return jsonb_build_object('frozen', frozen);
+  select count(*) into snapshots from written;
+  return jsonb_build_object('frozen', snapshots);
 end;
 $$;
 

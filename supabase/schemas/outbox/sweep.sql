@@ -78,5 +78,5 @@ end;
 $$;
 
 comment on function fb_ads.sweep_purchases() is
-  'Every 15 minutes: notes what the triggers missed in all attached tables and nudges capi-event when there was any; '
+  'Every 15 minutes: notes what the triggers missed in all attached tables and calls capi-event when there was any; '
   'returns how many. Safe to run twice at once.';

@@ -59,8 +59,8 @@ begin
     order by delivery.event_row_id, delivery.pixel_id
     for no key update of delivery
   ),
-  -- A purchase that could not be frozen is read from the host again.
-  unfrozen as (
+  -- A purchase whose snapshot was refused is read from the host again.
+  without_snapshot as (
     delete from fb_ads.event_deliveries as delivery
     where delivery.event_row_id in (select chosen.event_row_id from chosen where chosen.is_refused)
     returning delivery.event_row_id
@@ -68,7 +68,7 @@ begin
   waiting as (
     update fb_ads.conversion_events as event
     set state = 'waiting', not_before = now(), attempts = 0, lease_id = null
-    where event.id in (select unfrozen.event_row_id from unfrozen)
+    where event.id in (select without_snapshot.event_row_id from without_snapshot)
   ),
   pending as (
     update fb_ads.event_deliveries as delivery
@@ -82,7 +82,7 @@ begin
     set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, updated_at = now()
     where pixel.state = 'blocked' and pixel.pixel_id in (select pending.pixel_id from pending)
   )
-  select (select count(*) from unfrozen) + (select count(*) from pending) into replayed;
+  select (select count(*) from without_snapshot) + (select count(*) from pending) into replayed;
   return jsonb_build_object('replayed', replayed);
 end;
 $$;

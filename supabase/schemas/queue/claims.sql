@@ -25,21 +25,21 @@ $$;
 comment on function fb_ads.start_sync_job(bigint, uuid) is
   'Gives a pending job a fresh lease of 90 s and returns what a worker needs to know of it.';
 
-create function fb_ads.reap_sync_jobs()
+create function fb_ads.rescue_sync_jobs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  with reaped as (
+  with rescued as (
     update fb_ads.sync_jobs as job
     set state = 'pending', lease_id = null, lease_until = null,
-      not_before = greatest(job.not_before, fb_ads.app_parked_until(job))
+      not_before = greatest(job.not_before, fb_ads.app_throttled_until(job))
     where job.state = 'running' and job.lease_until <= now()
     returning job.run_id
   )
   update fb_ads.sync_runs as run
   set lease_until = now()
-  where run.finished_at is null and run.id in (select reaped.run_id from reaped);
+  where run.finished_at is null and run.id in (select rescued.run_id from rescued);
 $$;
 
-comment on function fb_ads.reap_sync_jobs() is
+comment on function fb_ads.rescue_sync_jobs() is
   'Takes jobs back from workers whose lease ran out. Their cursor is what was '
   'last stored, so at most one page is read again.';
 
@@ -58,7 +58,7 @@ declare
     where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
   );
 begin
-  -- Whoever was taken for dead has lost its slot, and may go on only where one is free.
+  -- A run that was taken for dead has lost its slot, and goes on only where one is free.
   if exists (
     select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
   )
@@ -67,7 +67,7 @@ begin
   end if;
 
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
-  perform fb_ads.reap_sync_jobs();
+  perform fb_ads.rescue_sync_jobs();
 
   if not fb_ads.may_use_token(fingerprint) then
     return jsonb_build_object('job', null, 'reason', 'token_stopped');
@@ -78,7 +78,7 @@ begin
   from fb_ads.sync_jobs as job
   where job.state = 'pending'
     and job.not_before <= now()
-    -- Whose days are to be read nobody knows before the discovery, so whoever is there first makes it.
+    -- Insights wait for the discovery, which names the accounts to read, so either sync may make it.
     and (job.kind = any (kinds) or (job.kind = 'accounts' and job.params ? 'insights'))
     and (account_ids is null or job.account_id = any (account_ids))
     and not exists (
@@ -116,7 +116,7 @@ begin
       end;
     -- Who waits for a report holds no job, and is live all the same.
     if poll_in_seconds is not null then
-      perform fb_ads.keep_run((request ->> 'run_id')::uuid);
+      perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
     end if;
     return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
   end if;

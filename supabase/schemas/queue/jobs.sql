@@ -84,9 +84,10 @@ comment on column fb_ads.sync_jobs.lease_id is 'Fence: a write with another leas
 comment on column fb_ads.sync_jobs.lease_until is
   'When the lease runs out and the job may be claimed by another. Renewed with every page.';
 comment on column fb_ads.sync_jobs.claimed_at is
-  'When the worker that holds or last held the job began with it; an app '
-  'parked since then is not to be called for it.';
-comment on column fb_ads.sync_jobs.not_before is 'Parked until then: a quota is spent, or an error wants a pause.';
+  'When the worker that holds or last held the job began with it; an app that '
+  'was throttled since then is not called for it.';
+comment on column fb_ads.sync_jobs.not_before is
+  'Not claimed before then: a quota is spent, or a failure waits for its next attempt.';
 comment on column fb_ads.sync_jobs.cursor is 'Meta''s paging cursor after the last stored page; null at the beginning.';
 comment on column fb_ads.sync_jobs.page_size is
   'Objects or rows a page; halved when Meta asks to reduce the amount of data, grown while pages succeed.';
@@ -140,7 +141,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.open_job_count(text, uuid[]) is
-  'Jobs of a sync that are not at their end, parked ones included.';
+  'Jobs of a sync that have not ended, throttled ones included.';
 
 create function fb_ads.may_start_report(job fb_ads.sync_jobs)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$

@@ -64,7 +64,7 @@ comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
   'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, row_count, params, '
   'usage}. Renews its lease or ends it.';
 
-create function fb_ads.park_held_job(job fb_ads.sync_jobs, park jsonb)
+create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   parked_until timestamptz;
@@ -72,32 +72,32 @@ begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  parked_until := fb_ads.park_sync_jobs(
-    park ->> 'scope',
+  parked_until := fb_ads.throttle_sync_jobs(
+    throttling ->> 'scope',
     case
-      when park ->> 'scope' = 'app' then 'default'
+      when throttling ->> 'scope' = 'app' then 'default'
       else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
     end,
-    park ->> 'use_case',
-    (park ->> 'seconds')::double precision,
-    nullif(park -> 'error', 'null')
+    throttling ->> 'use_case',
+    (throttling ->> 'seconds')::double precision,
+    nullif(throttling -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j
   set not_before = greatest(j.not_before, parked_until)
   where j.id = job.id and j.state = 'pending';
-  perform fb_ads.keep_run(job.run_id);
+  perform fb_ads.renew_run_lease(job.run_id);
 end;
 $$;
 
-comment on function fb_ads.park_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and parks it with all that spend the same quota: '
-  '{scope: account | app, use_case, seconds, error}.';
+comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
+  'Gives a held job back and throttles it with all jobs that spend the same '
+  'quota: {scope: account | app, use_case, seconds, error}.';
 
-create function fb_ads.heed_parking(job fb_ads.sync_jobs)
+create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz := fb_ads.app_parked_until(job);
+  parked_until timestamptz := fb_ads.app_throttled_until(job);
 begin
   if job.state <> 'running' or parked_until is null then
     return false;
@@ -105,28 +105,28 @@ begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
   where j.id = job.id;
-  perform fb_ads.keep_run(job.run_id);
+  perform fb_ads.renew_run_lease(job.run_id);
   return true;
 end;
 $$;
 
-comment on function fb_ads.heed_parking(fb_ads.sync_jobs) is
+comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
   'After a stored page: gives the held job back when somebody else was refused '
   'for the whole app meanwhile. Returns whether it did.';
 
-create function fb_ads.settle_page(advanced fb_ads.sync_jobs, park jsonb, complete boolean default true)
+create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked boolean := park is not null;
+  is_throttled boolean := throttling is not null;
 begin
-  if parked then
-    perform fb_ads.park_held_job(advanced, park);
+  if is_throttled then
+    perform fb_ads.throttle_held_job(advanced, throttling);
   else
-    parked := fb_ads.heed_parking(advanced);
+    is_throttled := fb_ads.release_throttled_job(advanced);
   end if;
   return case
     when complete and advanced.state = 'done' then 'done'
-    when parked then 'parked'
+    when is_throttled then 'parked'
     when complete then 'running'
     else 'restarted'
   end;
@@ -134,5 +134,5 @@ end;
 $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
-  'After a stored page: gives the job back where its quota is spent (park, or what another call was told), and says '
+  'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
   'what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';

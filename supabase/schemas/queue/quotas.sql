@@ -1,5 +1,5 @@
--- What Meta says of its quotas, and what is parked or stopped because of it.
--- Why a parking is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
+-- What Meta says of its quotas, and what is throttled or stopped because of it.
+-- Why throttling is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
 
 create table fb_ads.rate_limits (
   scope text not null,
@@ -8,7 +8,7 @@ create table fb_ads.rate_limits (
   usage_percent numeric,
   regain_at timestamptz,
   access_tier text,
-  parked_at timestamptz,
+  throttled_at timestamptz,
   parked_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
@@ -20,7 +20,7 @@ create table fb_ads.rate_limits (
 );
 
 comment on table fb_ads.rate_limits is
-  'What Meta last said of its quotas, and what is parked or stopped because of it.';
+  'What Meta last said of its quotas, and what is throttled or stopped because of it.';
 comment on column fb_ads.rate_limits.scope is
   'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
 comment on column fb_ads.rate_limits.key is
@@ -31,11 +31,11 @@ comment on column fb_ads.rate_limits.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
 comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
 comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
-comment on column fb_ads.rate_limits.parked_at is 'When the parking was last asked for.';
+comment on column fb_ads.rate_limits.throttled_at is 'When Meta last refused a call of this quota.';
 comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
 comment on column fb_ads.rate_limits.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.rate_limits.probe_after is 'When one call may try whether the trouble is over.';
+comment on column fb_ads.rate_limits.probe_after is 'When one call may probe whether Meta takes calls again.';
 comment on column fb_ads.rate_limits.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
 comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
@@ -54,54 +54,57 @@ $$;
 comment on function fb_ads.use_case_kinds(text) is
   'Which kinds of jobs spend the quota of a Meta use case; of every use case for any other word.';
 
-create function fb_ads.parked_until(account_id uuid, kind text)
+create function fb_ads.throttled_until(account_id uuid, kind text)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select coalesce(max(quota.parked_until), now())
   from fb_ads.rate_limits as quota
   where quota.parked_until > now()
-    and parked_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
+    and throttled_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
     and (
       quota.scope = 'app'
       or (
         quota.scope = 'account'
-        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = parked_until.account_id)
+        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = throttled_until.account_id)
       )
     );
 $$;
 
-comment on function fb_ads.parked_until(uuid, text) is
-  'When a new job of that kind may start: now, or the end of the longest parking that holds it.';
+comment on function fb_ads.throttled_until(uuid, text) is
+  'When a new job of that kind may start: now, or when the last throttling of its quotas ends.';
 
-create function fb_ads.park_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
+create function fb_ads.throttle_sync_jobs(scope text, key text, use_case text, seconds double precision, error jsonb)
 returns timestamptz language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, parked_at, parked_until)
-  values (park_sync_jobs.scope, park_sync_jobs.key, coalesce(park_sync_jobs.use_case, ''), clock_timestamp(), ends_at)
+  insert into fb_ads.rate_limits as quota (scope, key, use_case, throttled_at, parked_until)
+  values (
+    throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
+    ends_at
+  )
   on conflict on constraint rate_limits_pkey do update set
-    parked_at = excluded.parked_at,
+    throttled_at = excluded.throttled_at,
     parked_until = greatest(quota.parked_until, excluded.parked_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
   set
     not_before = ends_at,
-    last_error = coalesce(park_sync_jobs.error, job.last_error)
+    last_error = coalesce(throttle_sync_jobs.error, job.last_error)
   where job.state = 'pending'
     and job.not_before < ends_at
-    and job.kind = any (fb_ads.use_case_kinds(coalesce(park_sync_jobs.use_case, '')))
+    and job.kind = any (fb_ads.use_case_kinds(coalesce(throttle_sync_jobs.use_case, '')))
     and (
-      park_sync_jobs.scope = 'app'
-      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = park_sync_jobs.key)
+      throttle_sync_jobs.scope = 'app'
+      or job.account_id = (select a.id from public.ad_accounts as a where a.fb_account_id = throttle_sync_jobs.key)
     );
   return ends_at;
 end;
 $$;
 
-comment on function fb_ads.park_sync_jobs(text, text, text, double precision, jsonb) is
-  'Parks every pending job that the quota holds (an account''s, or all of the app''s) for that many seconds, at most '
-  'a day; a longer parking is never shortened. Returns its end.';
+comment on function fb_ads.throttle_sync_jobs(text, text, text, double precision, jsonb) is
+  'Throttles every pending job of the quota (an account''s, or all of the app''s) for that many seconds, at most a '
+  'day; a longer throttling is never shortened. Returns when it ends.';
 
 create type fb_ads.quota_usage as (
   scope text,
@@ -133,7 +136,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
 
   -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
-  select fb_ads.park_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
+  select fb_ads.throttle_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
   group by r.scope, r.key, r.use_case
@@ -142,22 +145,22 @@ $$;
 
 comment on function fb_ads.store_usage(jsonb) is
   'Keeps what usage headers said: [{scope, key, use_case, usage_percent, regain_seconds, access_tier}], the worst of '
-  'each; and parks what is blocked.';
+  'each; and throttles what Meta blocks.';
 
-create function fb_ads.app_parked_until(job fb_ads.sync_jobs)
+create function fb_ads.app_throttled_until(job fb_ads.sync_jobs)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select max(quota.parked_until)
   from fb_ads.rate_limits as quota
   where quota.scope = 'app'
     and quota.key = 'default'
     and quota.parked_until > now()
-    and quota.parked_at > job.claimed_at
+    and quota.throttled_at > job.claimed_at
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
-comment on function fb_ads.app_parked_until(fb_ads.sync_jobs) is
+comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
   'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
-  'where nobody was. A job that is claimed in spite of a parking was freed by an operator.';
+  'where nobody was. A job that is claimed in spite of it was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -38,7 +38,7 @@ begin
     finished_at = case when given_up then now() end,
     lease_id = null,
     lease_until = null,
-    -- Parkings count too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
+    -- Throttling counts too, for each refusal in a row doubles the wait, but never so far that a later failure ends the
     -- job.
     attempts = case outcome
       when 'retry' then j.attempts + 1
@@ -52,7 +52,7 @@ begin
           then now() + make_interval(secs => fb_ads.retry_delay_seconds(greatest(j.attempts, restarts - 1)))
         else j.not_before
       end,
-      fb_ads.app_parked_until(j)
+      fb_ads.app_throttled_until(j)
     ),
     cursor = case when outcome = 'restart' then null else j.cursor end,
     page_count = case when outcome = 'restart' then 0 else j.page_count end,
@@ -72,7 +72,7 @@ begin
   if outcome = 'restart' then
     delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
   elsif outcome = 'park' then
-    perform fb_ads.park_held_job(job, request -> 'park');
+    perform fb_ads.throttle_held_job(job, request -> 'park');
   elsif outcome = 'stop_token' then
     perform fb_ads.stop_token(
       (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error

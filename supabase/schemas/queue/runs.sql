@@ -42,12 +42,12 @@ create index sync_runs_started_at_idx on fb_ads.sync_runs (started_at);
 
 alter table fb_ads.sync_runs enable row level security;
 
-create function fb_ads.keep_run(run_id uuid)
+create function fb_ads.renew_run_lease(run_id uuid)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   update fb_ads.sync_runs as run
   set lease_until = now() + interval '5 seconds'
-  where run.id = keep_run.run_id;
+  where run.id = renew_run_lease.run_id;
 $$;
 
-comment on function fb_ads.keep_run(uuid) is
+comment on function fb_ads.renew_run_lease(uuid) is
   'An invocation that has just given a job back, or waits for a report, is live until it claims the next.';

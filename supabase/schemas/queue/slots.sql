@@ -9,7 +9,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select from fb_ads.sync_jobs as job
         where job.run_id = run.id and job.state = 'running' and job.lease_until > now()
       ) then true
-      -- Whoever let a lease run out is dead, however short ago it gave a sign of life.
+      -- A run whose job lease has expired is dead.
       when exists (select from fb_ads.sync_jobs as job where job.run_id = run.id and job.state = 'running') then false
       else run.lease_until > now()
     end;

@@ -107,7 +107,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
   merged as (
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
-      -- Every amount of an account is in its currency, told again in the row or not.
+      -- Every amount of an account is in its currency, whether the row repeats it or not.
       coalesce(
         r.currency,
         (select account.currency from public.ad_accounts as account where account.id = upsert_insights.account_id)

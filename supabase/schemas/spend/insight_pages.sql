@@ -33,7 +33,7 @@ begin
   insert into fb_ads.sync_jobs (account_id, kind, priority, object_level, object_ids, not_before)
   select
     job.account_id, 'missing_objects', 120, unknown.level, unknown.ids,
-    fb_ads.parked_until(job.account_id, 'missing_objects')
+    fb_ads.throttled_until(job.account_id, 'missing_objects')
   from (values ('campaign', campaigns), ('adset', adsets), ('ad', ads)) as unknown (level, ids)
   where unknown.ids is not null;
 end;
@@ -123,7 +123,7 @@ begin
       jsonb_build_object(
         'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
       ),
-      fb_ads.parked_until(job.account_id, 'reconciliation')
+      fb_ads.throttled_until(job.account_id, 'reconciliation')
     from fb_ads.settings as settings;
   end if;
 end;

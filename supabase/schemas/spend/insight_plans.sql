@@ -65,7 +65,8 @@ begin
   with revived as (
     update fb_ads.sync_jobs as job
     set
-      state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.parked_until(job.account_id, job.kind),
+      state = 'pending', finished_at = null, attempts = 0,
+      not_before = fb_ads.throttled_until(job.account_id, job.kind),
       -- From its beginning, for neither a report nor a cursor lives as long as a night.
       report_run_id = null, cursor = null, page_count = 0, params = job.params - 'report'
     from fb_ads.insight_backfills as backfill

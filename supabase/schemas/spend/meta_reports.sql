@@ -7,7 +7,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   restarts boolean := coalesce((request ->> 'restart')::boolean, false);
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
 begin
   update fb_ads.sync_jobs as j
   set
@@ -23,7 +23,7 @@ begin
     last_error = nullif(request -> 'error', 'null'),
     not_before = greatest(
       now() + make_interval(secs => (request ->> 'wait_seconds')::double precision),
-      fb_ads.parked_until(j.account_id, j.kind)
+      fb_ads.throttled_until(j.account_id, j.kind)
     )
   where j.id = job.id;
   if restarts then
@@ -35,8 +35,8 @@ begin
   if request ->> 'report_run_id' is not null then
     perform fb_ads.clear_stops(job);
   end if;
-  if park is not null then
-    perform fb_ads.park_held_job(job, park);
+  if throttling is not null then
+    perform fb_ads.throttle_held_job(job, throttling);
   end if;
   update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   return '{"state": "pending"}';

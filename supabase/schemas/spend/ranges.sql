@@ -9,7 +9,7 @@ create function fb_ads.plan_ranges(
 )
 returns uuid language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked timestamptz := fb_ads.parked_until(plan_ranges.account_id, 'insights');
+  not_before timestamptz := fb_ads.throttled_until(plan_ranges.account_id, 'insights');
   page_size integer := (select settings.insights_page_size from fb_ads.settings as settings);
   sync_days integer;
   range_days integer;
@@ -27,7 +27,7 @@ begin
       when chunk.part_until - chunk.part_since + 1 <= sync_days then '{"read": "sync"}'::jsonb
       else '{"read": "report"}'
     end,
-    parked
+    not_before
   from fb_ads.insight_chunks(
     plan_ranges.since, plan_ranges.until, range_days,
     case when plan_ranges.purpose in ('window', 'refresh') then least(2, range_days) end

@@ -158,7 +158,7 @@ begin
       'read',
       case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
     ),
-    fb_ads.parked_until(job.account_id, 'insights')
+    fb_ads.throttled_until(job.account_id, 'insights')
   from (
     select known.date
     from fb_ads.reconciliations as known

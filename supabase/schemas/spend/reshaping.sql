@@ -147,7 +147,7 @@ create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
-  park jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'park', 'null');
   result text;
 begin
   if jsonb_typeof(request -> 'usage') = 'array' then
@@ -173,14 +173,14 @@ begin
     where j.id = job.id;
     -- The parts wait as the whole would.
     update fb_ads.sync_jobs as part
-    set not_before = parking.ends_at
-    from (select fb_ads.parked_until(job.account_id, job.kind) as ends_at) as parking
+    set not_before = pause.ends_at
+    from (select fb_ads.throttled_until(job.account_id, job.kind) as ends_at) as pause
     where part.plan_id = job.plan_id
       and part.state = 'pending'
-      and part.not_before < parking.ends_at
-      and parking.ends_at > now();
-    if park is not null then
-      perform fb_ads.park_held_job(job, park);
+      and part.not_before < pause.ends_at
+      and pause.ends_at > now();
+    if throttling is not null then
+      perform fb_ads.throttle_held_job(job, throttling);
     end if;
     update fb_ads.sync_runs as run set lease_until = now() + interval '10 seconds' where run.id = job.run_id;
   end if;

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatDuration, formatProgress, type Progress } from "../../../scripts/cli/backfill/progress.ts";
+import type { Platform } from "../../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { until } from "../../../scripts/dev/testing/waiting.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
@@ -23,8 +24,8 @@ const SOME: Progress = {
   is_running: true,
 };
 
-function start(url: string, args: string[]): Deno.ChildProcess {
-  return startMetaAds(["backfill", ...args], { DB_URL: url });
+function start({ dbUrl, secretKey }: Platform, args: string[]): Deno.ChildProcess {
+  return startMetaAds(["backfill", ...args], { DB_URL: dbUrl, SECRET_KEY: secretKey });
 }
 
 Deno.test("`formatProgress()` tells days, rows, calls, quota and time left at the pace that was seen", () => {
@@ -56,7 +57,7 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   const args = ["--since", day(150), "--until", day(60), "--account", "act_1001"];
 
   graph.faults.add({ match: { route: "insights" }, action: { kind: "slow", ms: 400 } });
-  const first = start(platform.dbUrl, args);
+  const first = start(platform, args);
   await until("the first rows are stored", async () => (await platform.sql`select from public.ad_spend`).length > 0);
   first.kill("SIGINT");
   const interrupted = await outcomeOf(first);
@@ -65,7 +66,7 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   const [plan] = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
 
   graph.faults.clear();
-  const { code, output } = await outcomeOf(start(platform.dbUrl, args));
+  const { code, output } = await outcomeOf(start(platform, args));
   assertEquals(code, 0, output);
   assertMatch(output, /100 % {2}91\/91 days {2}\d+ rows {2}\d+ calls.*done/);
   const plans = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
@@ -82,7 +83,7 @@ Deno.test("`npm run backfill` as the first command of all waits for the accounts
   await using suite = await startSuite({ graph: { world } });
   suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "slow", ms: 1_500 } });
   const day = (ago: number) => new Date(now.getTime() - ago * 86_400_000).toISOString().slice(0, 10);
-  const child = start(suite.platform.dbUrl, ["--since", day(20), "--until", day(10)]);
+  const child = start(suite.platform, ["--since", day(20), "--until", day(10)]);
   const { code, output } = await outcomeOf(child);
   assertEquals(code, 0, output);
   assertMatch(output, /100 % {2}11\/11 days/);

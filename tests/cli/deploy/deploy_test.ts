@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { installInto } from "../../../scripts/cli/installer/install.ts";
 import { connectProject } from "../../../scripts/cli/operator/database.ts";
 import { startPlatform } from "../../../scripts/supabase-local/mod.ts";
@@ -33,7 +33,6 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
   await using management = await startManagementApi(platform.hostDbUrl, [
     { name: "anon", type: "legacy", api_key: "anon-key" },
     { name: "default", type: "secret", api_key: "sb_secret_default_key_0000" },
-    { name: "fb_ads", type: "secret", api_key: platform.secretKey },
   ]);
   const url = new URL(platform.hostDbUrl);
   const { password } = url;
@@ -58,7 +57,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     const { code, output } = await run(["deploy", ...args, "--dry-run"], { ...env, ...settings });
     assertEquals(code, 0, output);
     assertStringIncludes(output, "would set META_PIXEL_ID, FB_ADS_ACCOUNT_IDS");
-    assertStringIncludes(output, "would store fb_ads_project_url, fb_ads_function_key, meta_marketing_api_token");
+    assertStringIncludes(output, "would store fb_ads_project_url, meta_marketing_api_token");
     assertEquals(management.changes, []);
     const [found] =
       await sql`select to_regnamespace('fb_ads')::text as schema, (select count(*)::int from vault.secrets) as secrets`;
@@ -74,6 +73,12 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     assertQuiet(output);
   });
 
+  /** What the migrations made, once they have run. */
+  const functionKey = async () => {
+    const [row] = await sql`select decrypted_secret from vault.decrypted_secrets where name = 'fb_ads_function_key'`;
+    assertMatch(row?.decrypted_secret, /^fb_ads_[0-9a-f]{64}$/);
+    return row?.decrypted_secret;
+  };
   const namesAndValues = async () =>
     Object.fromEntries(
       [...await sql`select name, decrypted_secret from vault.decrypted_secrets order by name`].map((
@@ -86,7 +91,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     assertEquals(management.secrets, { META_PIXEL_ID: "800000000000001", FB_ADS_ACCOUNT_IDS: "*" });
     assertEquals([...management.deployed].sort(), SLUGS, output);
     assertEquals(await namesAndValues(), {
-      fb_ads_function_key: platform.secretKey,
+      fb_ads_function_key: await functionKey(),
       fb_ads_project_url: platform.apiUrl,
       meta_capi_access_token: "capi-token-1",
       meta_marketing_api_token: "marketing-token-1",
@@ -94,7 +99,9 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     for (const title of ["[1/6] link", "[2/6] push", "[3/6] set", "[4/6] store", "[5/6] deploy", "[6/6] doctor"]) {
       assertStringIncludes(output, title);
     }
-    for (const slug of SLUGS) assertStringIncludes(output, `function:${slug}: deployed, boots, and takes the key`);
+    for (const slug of SLUGS) {
+      assertStringIncludes(output, `function:${slug}: deployed, boots, takes the key and reaches the database`);
+    }
     assertStringIncludes(output, "token:meta_marketing_api_token: it lives");
     assertEquals(code, 0, output);
     assertQuiet(output);

@@ -9,99 +9,19 @@ import { checkFunctions } from "../../../scripts/cli/doctor/function_checks.ts";
 import { examine } from "../../../scripts/cli/doctor/examine.ts";
 import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
+import { checkPgNet } from "../../../scripts/cli/doctor/pg_net_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
 import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
 import { metaAds } from "../meta_ads.ts";
+import { BREAKAGES } from "./breakages.ts";
 
 const PIXEL = "800000000000001";
 const SECRETS = ["emulator-marketing-token", "emulator-capi-token"];
 
 const wrong = (findings: Finding[]) =>
   findings.filter(({ severity }) => severity !== "ok").map(({ check, severity }) => `${severity} ${check}`).sort();
-
-/** What a check must find, after something was broken. */
-interface Breakage {
-  name: string;
-  sql?: string;
-  mend?: string;
-  token?: Record<string, unknown>;
-  finds: string;
-  says?: string;
-}
-
-const BREAKAGES: Breakage[] = [
-  {
-    name: "a token that Meta refuses",
-    token: { dead: "190/463" },
-    finds: "error token:meta_marketing_api_token",
-    says: "token_expired",
-  },
-  {
-    name: "an app that requires its secret",
-    token: { requires_proof: true },
-    finds: "error token:meta_marketing_api_token",
-    says: "Require App Secret",
-  },
-  {
-    name: "a token that may change ads",
-    token: { scopes: ["ads_read", "ads_management"] },
-    finds: "warning scopes:meta_marketing_api_token",
-  },
-  {
-    name: "a token that may not read ads",
-    token: { scopes: ["email"] },
-    finds: "error scopes:meta_marketing_api_token",
-  },
-  { name: "an account taken from the token", token: { accounts: [] }, finds: "error account:1001" },
-  {
-    name: "a live ad that does not name itself",
-    sql:
-      "update public.ad_ads set url_tags = 'utm_source=facebook' where id = (select id from public.ad_ads where effective_status = 'ACTIVE' limit 1)",
-    mend: "update public.ad_ads set url_tags = 'ad_id={{ad.id}}'",
-    finds: "warning url_tags",
-    says: "ad_id={{ad.id}}",
-  },
-  {
-    name: "a cron job whose last run failed",
-    sql:
-      `insert into cron.job_run_details (jobid, runid, database, username, command, status, return_message, start_time)
-      select jobid, 1000000, 'postgres', 'postgres', command, 'failed', 'ERROR: the Vault secret is missing', now() from cron.job where jobname = 'fb-sync-insights'`,
-    mend: "delete from cron.job_run_details where runid = 1000000",
-    finds: "error cron:fb-sync-insights",
-    says: "the Vault secret is missing",
-  },
-  {
-    name: "a grant that nobody should have",
-    sql: "grant select on fb_ads.settings to anon",
-    mend: "revoke select on fb_ads.settings from anon",
-    finds: "error grants",
-    says: "anon may read fb_ads.settings",
-  },
-  {
-    name: "a large host table without the index that its sweep wants",
-    sql:
-      "drop index public.transactions_completed_at_idx; update pg_class set reltuples = 50000 where oid = 'public.transactions'::regclass",
-    mend: "create index transactions_completed_at_idx on public.transactions (completed_at)",
-    finds: "warning host:public.transactions",
-    says: "create index concurrently on public.transactions (completed_at);",
-  },
-  {
-    name: "a trouble that is an alert",
-    sql:
-      "insert into fb_ads.pixels (pixel_id, state, blocked_at, reason) values ('4711', 'blocked', now(), 'token_dead')",
-    mend: "delete from fb_ads.pixels where pixel_id = '4711'",
-    finds: "error alert:pixel_blocked:4711",
-  },
-  {
-    name: "a key that the functions do not take",
-    sql:
-      "select vault.update_secret(id, 'sb_secret_of_another_project') from vault.secrets where name = 'fb_ads_function_key'",
-    finds: "error function:capi-event",
-    says: "does not take the key",
-  },
-];
 
 Deno.test("the doctor finds nothing on a healthy installation, and names every trouble on a broken one", async (t) => {
   const world = new World({ accounts: [planAccount(0, { account_id: "1001", ads: 6 })], now: new Date() });
@@ -127,6 +47,9 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
         "extensions",
         "grants",
         "cron:fb-ads-tick",
+        "pg_net:worker",
+        "pg_net:queue",
+        "pg_net:answers",
         "host:public.transactions",
         "function:capi-event",
         `pixel:${PIXEL}`,
@@ -149,6 +72,7 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
     const { code, output } = await metaAds(["doctor", "--send-test-event", "TEST123"], {
       ...env,
       DB_URL: platform.dbUrl,
+      SECRET_KEY: platform.secretKey,
     });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
@@ -228,10 +152,40 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
     graph.settings.versions = knownVersions();
   });
 
+  await t.step("a pixel whose token is dead or could not be asked about is the token's finding", async () => {
+    graph.tokens.add("emulator-capi-token", { name: "capi", dead: "190/463" });
+    const dead = (await checkMeta(patient)).filter(({ severity }) => severity !== "ok").map(({ check }) => check);
+    assertEquals(dead, ["token:meta_capi_access_token"]);
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const away: Patient = { ...patient, env: { ...env, META_GRAPH_URL: `http://127.0.0.1:${port}` } };
+    const findings = await checkMeta(away);
+    assertEquals(wrong(findings), ["warning token:meta_capi_access_token", "warning token:meta_marketing_api_token"]);
+    for (const { found } of findings) {
+      assertEquals(found, `Meta could not be asked: 127.0.0.1:${port} cannot be reached: nothing listens there.`);
+    }
+    graph.tokens.add("emulator-capi-token", { name: "capi" });
+  });
+
+  await t.step("a stopped worker of pg_net is told from one that does not say", async () => {
+    for (
+      const [told, severity] of [["the pg_net background worker is not up", "error"], [
+        "no such function",
+        "ok",
+      ]] as const
+    ) {
+      const query = (text: string) =>
+        text.includes("check_worker_is_up") ? Promise.reject(new Error(told)) : database.query(text);
+      const findings = await checkPgNet({ ...patient, database: { ...database, query } });
+      assertEquals(findings[0]?.severity, severity);
+    }
+  });
+
   await t.step("exit code 1 where something is being lost", async () => {
     const { code, output } = await metaAds(["doctor"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 1);
-    assertStringIncludes(output, "ERROR    function:capi-event");
+    assertStringIncludes(output, "ERROR    function (4): It does not take the key");
     assertStringIncludes(output, "to mend: ");
   });
 });

@@ -1,6 +1,6 @@
--- From sales to the touches that may be theirs, and from a touch to what the catalogue makes of it.
+-- From sales to the touchpoints that may be theirs, and from a touchpoint to what the catalogue makes of it.
 -- Why every lookup is a lateral with a limit: it is then one descent into an index, whatever the planner thinks of the
--- sizes, and nobody can make a sale expensive by filling a browser with touches.
+-- sizes, and nobody can make a sale expensive by filling a browser with touchpoints.
 
 create function fb_ads.links_of_sales(sales jsonb)
 returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
@@ -46,42 +46,42 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.links_of_sales(jsonb) is
-  'Everything that links touches to these sales (as sales_to_judge gives them), strongest first by rank: 1 user id, 2 '
-  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer '
-  'denied consent.';
+  'Everything that links touchpoints to these sales (as read_sales gives them), strongest first by rank: 1 user id, 2 '
+  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer denied '
+  'consent.';
 
-create function fb_ads.clicks_by_digest(digest text, kind text, since timestamptz, until timestamptz)
+create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
 returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.user_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.browser_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.fbc_digest = clicks_by_digest.digest and click.clicked_at between since and until
+      where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.email_digests @> array[clicks_by_digest.digest] and click.clicked_at between since and until
+      where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
     return query select click.* from fb_ads.ad_clicks as click
-      where click.phone_digests @> array[clicks_by_digest.digest] and click.clicked_at between since and until
+      where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
 end;
 $$;
 
-comment on function fb_ads.clicks_by_digest(text, text, timestamptz, timestamptz) is
-  'The latest 100 touches with this digest in a range of time, by the index '
+comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timestamptz) is
+  'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_click(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -157,6 +157,6 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_click(fb_ads.ad_clicks) is
-  'What the catalogue makes of a touch: explicit ids first, then any number in a UTM parameter by its type; whether '
-  'the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
+comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+  'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
+  'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';

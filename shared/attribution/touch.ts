@@ -1,7 +1,7 @@
 /**
  * What an event says of an ad click: a landing (the page's address names an ad, or a click id is new), or just whose
  * browser it is, which links earlier landings to later sales. Pure; `fb_ads.store_touchpoints` keeps it in the
- * transaction that stores the event, and decides there whether it is a new touch or the same one reloaded.
+ * transaction that stores the event.
  *
  * @module
  */
@@ -25,6 +25,10 @@ export interface Touch extends ObjectIds {
   readonly clicked_at: string;
   /** When the event happened, ISO 8601. */
   readonly seen_at: string;
+  /** When it was told, ISO 8601. */
+  readonly received_at: string;
+  /** Who told: the secret key, a browser with a verified user, or an anonymous browser. */
+  readonly reported_by: Reporter;
   /** The click id of the address, else the one inside `fbc`. */
   readonly fbclid: string | null;
   /** SHA-256 of the click id: the times in a browser's `fbc` and in one built here may differ, the click id cannot. */
@@ -43,10 +47,15 @@ export interface Touch extends ObjectIds {
   readonly referrer_host: string | null;
 }
 
+/** Who tells of an event: what an anonymous browser says of a person is a claim. */
+export type Reporter = "server" | "user" | "browser";
+
 /** What is known beside the event. */
 export interface TouchContext {
   /** The server's time in milliseconds. */
   readonly now_ms: number;
+  /** Who tells of the event. */
+  readonly reported_by: Reporter;
   /** The page's address as it came, where the event's own was cleaned. */
   readonly page_url?: string | undefined;
   /** The click that `validateEvent` found. */
@@ -97,6 +106,8 @@ export function buildTouch(event: TouchEvent, context: TouchContext): Touch | nu
     event_id: event.event_id,
     clicked_at: new Date(clicked_ms).toISOString(),
     seen_at: new Date(happened_ms).toISOString(),
+    received_at: new Date(context.now_ms).toISOString(),
+    reported_by: context.reported_by,
     ...ids,
     fbclid: click?.fbclid ?? null,
     ...digests,

@@ -140,7 +140,7 @@ export async function takeEvents(
     const trusted = options.profile.name === "server";
     const inputs: unknown[] = Array.isArray(body.events) ? body.events : [body];
     const rows = batch.validated.flatMap((event, index) =>
-      event.ok ? [withClick(buildEventRow(event, trusted), event, inputs[index], options.now_ms)] : []
+      event.ok ? [withClick(buildEventRow(event, trusted), event, inputs[index], options)] : []
     );
     return { ...batch, rows };
   });
@@ -166,11 +166,12 @@ export async function takeEvents(
 }
 
 /** Adds what the event says of an ad click, by the page's address as it came: a long id may look like a phone number. */
-function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, now_ms: number): EventRow {
+function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, options: TakeOptions): EventRow {
   const row = accepted.click?.built === true ? { ...given, fbc_is_built: true } : given;
   const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;
   const touch = buildTouch(accepted.event, {
-    now_ms,
+    now_ms: options.now_ms,
+    reported_by: options.profile.name === "server" ? "server" : options.user_id === null ? "browser" : "user",
     click: accepted.click,
     ...(typeof page_url === "string" && page_url.length <= MAX_URL_LENGTH ? { page_url } : {}),
     ...(row.user_digest === null ? {} : { user_digest: row.user_digest }),

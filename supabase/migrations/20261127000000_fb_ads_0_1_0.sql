@@ -103,6 +103,8 @@ create table fb_ads.settings (
   attribution_revision_window interval not null default interval '30 days',
   attribution_lookup_patience interval not null default interval '1 day',
   touchpoint_reload_window interval not null default interval '30 minutes',
+  page_delay interval not null default interval '10 minutes',
+  browser_touchpoints_per_hour integer not null default 60,
   payment_hosts text[] not null default '{}',
 
   -- How long things are kept.
@@ -152,6 +154,8 @@ create table fb_ads.settings (
   constraint touchpoint_reload_window_is_sane check (
     touchpoint_reload_window between interval '0' and interval '1 day'
   ),
+  constraint page_delay_is_sane check (page_delay between interval '0' and interval '1 day'),
+  constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
   ),
@@ -227,6 +231,11 @@ comment on column fb_ads.settings.attribution_lookup_patience is
 comment on column fb_ads.settings.touchpoint_reload_window is
   'A touchpoint without click id that comes again from the same browser with the '
   'same ids within this time is a reload, not a second one.';
+comment on column fb_ads.settings.page_delay is
+  'How late an anonymous browser may tell of a landing: what lies further back counts from its receipt less this, '
+  'unless the browser or click id was received then.';
+comment on column fb_ads.settings.browser_touchpoints_per_hour is
+  'How many touchpoints of an anonymous browser are stored an hour; its further events are stored without.';
 comment on column fb_ads.settings.payment_hosts is
   'Domains of payment pages beside the built-in list (lower case, with all hosts '
   'below them): a return from there is no touchpoint.';
@@ -6597,9 +6606,10 @@ comment on column fb_ads.attribution_results.matched_by is
   'The strongest link between the touchpoint and the sale: user_id, em, ph, fbc or fbp.';
 comment on column fb_ads.attribution_results.confidence is
   'high: the same user, or the same click id; medium: an e-mail address, a phone '
-  'number or a browser; low: a browser whose user is not known.';
+  'number or a browser; low: a browser whose user is not known, or an '
+  'address that an anonymous browser claimed.';
 comment on column fb_ads.attribution_results.click_id is
-  'The touchpoint that is credited (fb_ads.ad_clicks.id); no foreign key, for touchpoints go with their retention.';
+  'The touchpoint that is credited (fb_ads.touchpoints.id); no foreign key, for touchpoints go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
@@ -6824,21 +6834,27 @@ create table fb_ads.browser_people (
   person_digest text not null,
   first_seen_at timestamptz not null,
   last_seen_at timestamptz not null,
+  is_verified boolean not null,
+  received_at timestamptz not null,
   created_at timestamptz not null default now(),
-  primary key (browser_digest, person_kind, person_digest),
+  primary key (browser_digest, person_kind, person_digest, is_verified),
   constraint person_kind_is_known check (person_kind in ('user', 'email', 'phone'))
 );
 
 comment on table fb_ads.browser_people is
   'Who a browser is known to belong to: links an anonymous touchpoint to the person who logs in or leaves an address '
   'there, and tells that a browser is shared.';
-comment on column fb_ads.browser_people.browser_digest is 'SHA-256 of fbp, or of the click id in fbc.';
+comment on column fb_ads.browser_people.browser_digest is
+  'SHA-256 of fbp; of the click id in fbc where the event had no fbp.';
 comment on column fb_ads.browser_people.person_kind is
   'user: a verified user id; email, phone: what an event said of the visitor.';
 comment on column fb_ads.browser_people.person_digest is
   'SHA-256 of the user id, the normalised e-mail address or the phone number.';
 comment on column fb_ads.browser_people.first_seen_at is 'When the person was first seen in that browser.';
 comment on column fb_ads.browser_people.last_seen_at is 'When the person was last seen there, to the day.';
+comment on column fb_ads.browser_people.is_verified is
+  'Whether a server or a verified user said so. What an anonymous browser says is a claim.';
+comment on column fb_ads.browser_people.received_at is 'When this was first told.';
 comment on column fb_ads.browser_people.created_at is 'When the row was written.';
 
 create index browser_people_person_digest_idx on fb_ads.browser_people (person_digest, browser_digest);
@@ -6872,15 +6888,17 @@ begin
     select
       touchpoint ->> 'browser_digest' as fbp_digest, touchpoint ->> 'fbc_digest' as fbc_digest,
       touchpoint ->> 'user_digest' as user_digest, touchpoint -> 'email_digests' as email_digests,
-      touchpoint -> 'phone_digests' as phone_digests, (touchpoint ->> 'seen_at')::timestamptz as seen_at
+      touchpoint -> 'phone_digests' as phone_digests, (touchpoint ->> 'seen_at')::timestamptz as seen_at,
+      touchpoint ->> 'reported_by' <> 'browser' as is_verified,
+      least(now(), (touchpoint ->> 'received_at')::timestamptz) as received_at
     from jsonb_array_elements(touchpoints) as touchpoint
   ),
   seen_people as (
     select
-      browser.digest as browser_digest, person.kind, person.digest as person_digest, min(given.seen_at) as first_at,
-      max(given.seen_at) as last_at
+      browser.digest as browser_digest, person.kind, person.digest as person_digest, given.is_verified,
+      min(given.seen_at) as first_at, max(given.seen_at) as last_at, min(given.received_at) as received_at
     from given
-    cross join lateral (values (given.fbp_digest), (given.fbc_digest)) as browser (digest)
+    cross join lateral (select coalesce(given.fbp_digest, given.fbc_digest)) as browser (digest)
     cross join lateral (
       select 'user' as kind, given.user_digest as digest
       union all
@@ -6889,28 +6907,31 @@ begin
       select 'phone', jsonb_array_elements_text(coalesce(given.phone_digests, '[]'))
     ) as person
     where browser.digest is not null and person.digest is not null
-    group by browser.digest, person.kind, person.digest
+    group by browser.digest, person.kind, person.digest, given.is_verified
   ),
   written as (
-    insert into fb_ads.browser_people as known (browser_digest, person_kind, person_digest, first_seen_at, last_seen_at)
+    insert into fb_ads.browser_people as known (
+      browser_digest, person_kind, person_digest, is_verified, first_seen_at, last_seen_at, received_at
+    )
     select
-      seen_people.browser_digest, seen_people.kind, seen_people.person_digest, seen_people.first_at,
-      seen_people.last_at
+      seen_people.browser_digest, seen_people.kind, seen_people.person_digest, seen_people.is_verified,
+      seen_people.first_at, seen_people.last_at, seen_people.received_at
     from seen_people
-    order by seen_people.browser_digest, seen_people.kind, seen_people.person_digest
-    on conflict (browser_digest, person_kind, person_digest) do update
+    order by seen_people.browser_digest, seen_people.kind, seen_people.person_digest, seen_people.is_verified
+    on conflict (browser_digest, person_kind, person_digest, is_verified) do update
     set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
-      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
+      last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
+      received_at = least(known.received_at, excluded.received_at)
     -- Seen every minute, written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
     -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
-    returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at
+    returning known.browser_digest, known.person_kind, known.person_digest, known.is_verified, known.first_seen_at
   )
   select array_agg(distinct digest.value)
   into met
   from written
   join seen_people on seen_people.browser_digest = written.browser_digest and seen_people.kind = written.person_kind
-    and seen_people.person_digest = written.person_digest
+    and seen_people.person_digest = written.person_digest and seen_people.is_verified = written.is_verified
   cross join lateral (
     select written.browser_digest
     union all
@@ -6920,31 +6941,34 @@ begin
     (
       select other.person_digest
       from fb_ads.browser_people as other
-      where other.browser_digest = written.browser_digest
+      where other.browser_digest = written.browser_digest and other.is_verified
       limit 50
     )
   ) as digest (value)
-  where written.first_seen_at = seen_people.first_at;
+  -- A claim re-opens no sale.
+  where written.first_seen_at = seen_people.first_at and written.is_verified;
   return met;
 end;
 $$;
 
 comment on function fb_ads.store_browser_people(jsonb) is
-  'Keeps whose browser it was, as touchpoints say; returns the digests of pairs that were not known before, or are '
-  'known from an earlier time, and of everybody else who was seen there; null when there are none.';
+  'Keeps whose browser it was, as touchpoints say; returns the digests of verified pairs that were not known '
+  'before, or are known from an earlier time, and of everybody else who was seen there; null when there are none.';
 
 -- schemas/attribution/touchpoints.sql
 
 -- Touchpoints: visits that an ad may have caused.
 -- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
 -- is in clear, because the sale that is credited names it.
--- One landing is one touchpoint, however often events tell of it.
--- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
--- order, and are one touchpoint.
+-- Why rows are only appended: many events tell of one landing, in any order, and whoever stores them need not look for
+-- the others. A sale collapses the few rows that are its own (fb_ads.collapse_touchpoints).
 
-create table fb_ads.ad_clicks (
+create table fb_ads.touchpoints (
   id bigint generated always as identity primary key,
   clicked_at timestamptz not null,
+  received_at timestamptz not null,
+  reported_by text not null,
+  landing_key bytea not null unique,
   fb_ad_id text,
   fb_adset_id text,
   fb_campaign_id text,
@@ -6968,50 +6992,62 @@ create table fb_ads.ad_clicks (
   constraint touchpoint_can_be_matched check (
     coalesce(fbc_digest, browser_digest, user_digest, email_digests[1], phone_digests[1]) is not null
   ),
+  constraint reported_by_is_known check (reported_by in ('server', 'user', 'browser')),
   constraint consent_is_granted_or_not_needed check (consent = 'granted')
 );
 
-comment on table fb_ads.ad_clicks is
-  'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
-  'settings.touchpoint_retention.';
-comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
-comment on column fb_ads.ad_clicks.clicked_at is
-  'When the click landed: of a click id, when it was first seen; else when the event happened.';
-comment on column fb_ads.ad_clicks.fb_ad_id is
+comment on table fb_ads.touchpoints is
+  'Touchpoints: visits from an ad, as events describe them; what an event repeats within a minute is one row. Kept '
+  'for settings.touchpoint_retention.';
+comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
+comment on column fb_ads.touchpoints.clicked_at is
+  'When the click landed: of a click id, when it was first seen; else when the event happened. What an anonymous '
+  'browser says of the past counts from its receipt, less settings.page_delay, unless it was seen then.';
+comment on column fb_ads.touchpoints.received_at is 'When it was first told.';
+comment on column fb_ads.touchpoints.reported_by is
+  'Who told: server (the secret key), user (a browser with a verified user), browser (an anonymous one: what it says '
+  'of a person is a claim).';
+comment on column fb_ads.touchpoints.landing_key is
+  'First 16 bytes of a SHA-256 over who told, the visitor, the click, the ids and the minute: what a repetition has in '
+  'common.';
+comment on column fb_ads.touchpoints.fb_ad_id is
   'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
-comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
-comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
-comment on column fb_ads.ad_clicks.utm_content_id is
+comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
+comment on column fb_ads.touchpoints.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
+comment on column fb_ads.touchpoints.utm_content_id is
   'Number in utm_content: an ad''s id by convention, of whichever level the catalogue says.';
-comment on column fb_ads.ad_clicks.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
-comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
-comment on column fb_ads.ad_clicks.fbclid is
+comment on column fb_ads.touchpoints.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
+comment on column fb_ads.touchpoints.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
+comment on column fb_ads.touchpoints.fbclid is
   'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
-comment on column fb_ads.ad_clicks.fbc_digest is
+comment on column fb_ads.touchpoints.fbc_digest is
   'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
   'the time in it may differ between browser and server.';
-comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
-comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
-comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
-comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
-comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
-comment on column fb_ads.ad_clicks.consent is
+comment on column fb_ads.touchpoints.browser_digest is 'SHA-256 of fbp.';
+comment on column fb_ads.touchpoints.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
+comment on column fb_ads.touchpoints.email_digests is
+  'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
+comment on column fb_ads.touchpoints.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
+comment on column fb_ads.touchpoints.page_url is 'The page: origin, path and the parameters that name a campaign.';
+comment on column fb_ads.touchpoints.consent is
   'granted; null where consent is not asked for. Without consent nothing is stored.';
-comment on column fb_ads.ad_clicks.event_name is 'event_name of the first event that described it.';
-comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
-comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
+comment on column fb_ads.touchpoints.event_name is 'event_name of the first event that described it.';
+comment on column fb_ads.touchpoints.event_id is 'event_id of that event.';
+comment on column fb_ads.touchpoints.created_at is 'When the row was written.';
 
-create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
-create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at)
+create index touchpoints_fbc_digest_idx on fb_ads.touchpoints (fbc_digest, clicked_at) where fbc_digest is not null;
+create index touchpoints_browser_digest_idx on fb_ads.touchpoints (browser_digest, clicked_at)
   where browser_digest is not null;
-create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
-create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off)
+create index touchpoints_browser_received_idx on fb_ads.touchpoints (browser_digest, received_at)
+  where browser_digest is not null;
+create index touchpoints_user_digest_idx on fb_ads.touchpoints (user_digest, clicked_at) where user_digest is not null;
+create index touchpoints_email_digests_idx on fb_ads.touchpoints using gin (email_digests) with (fastupdate = off)
   where email_digests is not null;
-create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off)
+create index touchpoints_phone_digests_idx on fb_ads.touchpoints using gin (phone_digests) with (fastupdate = off)
   where phone_digests is not null;
-create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
+create index touchpoints_clicked_at_idx on fb_ads.touchpoints (clicked_at);
 
-alter table fb_ads.ad_clicks enable row level security;
+alter table fb_ads.touchpoints enable row level security;
 
 create function fb_ads.is_payment_host(host text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -7026,27 +7062,16 @@ $$;
 comment on function fb_ads.is_payment_host(text) is
   'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
 
-create function fb_ads.ids_of_touchpoint(touchpoint jsonb)
+create function fb_ads.ids_of_touchpoint(touchpoint fb_ads.touchpoints)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select array[
-    touchpoint ->> 'fb_ad_id', touchpoint ->> 'fb_adset_id', touchpoint ->> 'fb_campaign_id',
-    touchpoint ->> 'utm_content_id', touchpoint ->> 'utm_term_id', touchpoint ->> 'utm_campaign_id'
+    touchpoint.fb_ad_id, touchpoint.fb_adset_id, touchpoint.fb_campaign_id, touchpoint.utm_content_id,
+    touchpoint.utm_term_id, touchpoint.utm_campaign_id
   ];
 $$;
 
-comment on function fb_ads.ids_of_touchpoint(jsonb) is 'The ids that a touchpoint carries, each in its place.';
-
-create function fb_ads.keys_of_touchpoint(touchpoint jsonb)
-returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
-  select array_remove(
-    array[touchpoint ->> 'fbc_digest', touchpoint ->> 'browser_digest', touchpoint ->> 'user_digest']
-      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'email_digests', '[]')))
-      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'phone_digests', '[]'))),
-    null
-  );
-$$;
-
-comment on function fb_ads.keys_of_touchpoint(jsonb) is 'All digests by which a touchpoint can be matched.';
+comment on function fb_ads.ids_of_touchpoint(fb_ads.touchpoints) is
+  'The ids that a touchpoint carries, each in its place.';
 
 create function fb_ads.with_first_click_time(browser_data jsonb, browser_digest text)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -7060,7 +7085,7 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     where click.fbc_digest = encode(
       sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
     )
@@ -7073,210 +7098,146 @@ comment on function fb_ads.with_first_click_time(jsonb, text) is
   'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
   'that click, if an earlier event said so. Never with a later one.';
 
-create function fb_ads.lock_visitors(touchpoints jsonb[])
-returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-begin
-  -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
-  perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
-  from (
-    select distinct hashtext(key) & 1023 as lock
-    from unnest(touchpoints) as present (touchpoint)
-    cross join unnest(fb_ads.keys_of_touchpoint(present.touchpoint)) as key
-    order by lock
-  ) as place;
-end;
-$$;
-
-comment on function fb_ads.lock_visitors(jsonb[]) is
-  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. All at '
-  'once and in one order, so that no two batches wait for each other in a circle.';
-
 -- schemas/attribution/touchpoint_storing.sql
 
--- One landing is one touchpoint, however often events tell of it.
+-- Storing touchpoints: one insert a batch, which looks at no other touchpoint of the visitor.
+-- Why so: anybody may fill a browser with landings, and an event must cost the same however many there are.
 
-create function fb_ads.find_neighbouring_touchpoint(touchpoint jsonb, direction integer, except_id bigint)
-returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
-begin
-  return (select case
-    when nearest.ids = fb_ads.ids_of_touchpoint(touchpoint) and (direction < 0 or nearest.fbclid is null)
-      and (touchpoint ->> 'fbclid' is null or coalesce(nearest.fbc_digest = touchpoint ->> 'fbc_digest', true))
-      then nearest.id
-  end
-  from (
-    select click.id, click.fbclid, click.fbc_digest, fb_ads.ids_of_touchpoint(to_jsonb(click)) as ids
-    from fb_ads.ad_clicks as click
-    cross join fb_ads.settings as settings
-    where (
-        click.browser_digest = touchpoint ->> 'browser_digest'
-        or click.user_digest = touchpoint ->> 'user_digest'
-        or click.fbc_digest = touchpoint ->> 'fbc_digest'
-        or click.email_digests @> array[touchpoint #>> '{email_digests,0}']
-        or click.phone_digests @> array[touchpoint #>> '{phone_digests,0}']
-      )
-      and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
-      and coalesce(click.user_digest = touchpoint ->> 'user_digest', true)
-      and click.id is distinct from except_id
-      -- For the index.
-      and click.clicked_at
-        between (touchpoint ->> 'clicked_at')::timestamptz - settings.touchpoint_reload_window - interval '1 second'
-        and (touchpoint ->> 'clicked_at')::timestamptz + settings.touchpoint_reload_window + interval '1 second'
-      -- An event's time is in whole seconds.
-      and case
-        when direction < 0
-          then click.clicked_at >= (touchpoint ->> 'clicked_at')::timestamptz - settings.touchpoint_reload_window
-            and click.clicked_at
-              < date_trunc('second', (touchpoint ->> 'clicked_at')::timestamptz) + interval '1 second'
-        else click.clicked_at between date_trunc('second', (touchpoint ->> 'clicked_at')::timestamptz)
-          and (touchpoint ->> 'clicked_at')::timestamptz + settings.touchpoint_reload_window
-      end
-      and coalesce(
-        click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
-        click.utm_campaign_id
-      ) is not null
-    order by direction * extract(epoch from click.clicked_at), direction * click.id
-    limit 1
-  ) as nearest);
-end;
-$$;
-
-comment on function fb_ads.find_neighbouring_touchpoint(jsonb, integer, bigint) is
-  'The visitor''s touchpoint next before (-1) or after (1) this one, within settings.touchpoint_reload_window, if it '
-  'names the same ids; one after it only where it has no click id of its own. Null where another ad lies between.';
-
-create function fb_ads.find_same_touchpoint(touchpoint jsonb)
-returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
-declare
-  found_id bigint;
-begin
-  if touchpoint ->> 'fbclid' is not null then
-    -- A link that is passed on carries its click id to other browsers: that is another touchpoint.
-    select click.id
-    into found_id
-    from fb_ads.ad_clicks as click
-    where click.fbc_digest = touchpoint ->> 'fbc_digest' and click.fbclid = touchpoint ->> 'fbclid'
-      and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
-    order by click.clicked_at, click.id
-    limit 1;
-  else
-    found_id := fb_ads.find_neighbouring_touchpoint(touchpoint, -1, null);
-  end if;
-  -- The next pages of this visit repeat the ids, and their events may come first.
-  return coalesce(found_id, fb_ads.find_neighbouring_touchpoint(touchpoint, 1, null));
-end;
-$$;
-
-comment on function fb_ads.find_same_touchpoint(jsonb) is
-  'The touchpoint that this one repeats: the same click id in the same browser; without a click id the visitor''s '
-  'touchpoint next before it; else the one next after it, whose event came first. Null for a new one.';
-
-create function fb_ads.date_touchpoint(touchpoint jsonb)
-returns jsonb language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
-begin
-  return (select case
-    when (touchpoint ->> 'clicked_at')::timestamptz
-        < (touchpoint ->> 'seen_at')::timestamptz - settings.attribution_window
-      and num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0
-      then touchpoint || jsonb_build_object('clicked_at', touchpoint -> 'seen_at')
-    else touchpoint
-  end
-  from fb_ads.settings as settings);
-end;
-$$;
-
-comment on function fb_ads.date_touchpoint(jsonb) is
-  'A touchpoint that names its ad, dated by its event where the cookie of the same click is older than '
-  'settings.attribution_window: some hosts send one fbc for ever.';
-
-create function fb_ads.store_touchpoint(touchpoint jsonb)
-returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-declare
-  same_id bigint;
-  changed boolean;
-begin
-  same_id := fb_ads.find_same_touchpoint(touchpoint);
-  if same_id is null then
-    insert into fb_ads.ad_clicks (
-      clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
-      fbc_digest, browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
+create function fb_ads.was_visitor_seen(touchpoint fb_ads.touchpoints, until timestamptz)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+      select from fb_ads.touchpoints as known
+      where known.browser_digest = touchpoint.browser_digest and known.received_at <= until
     )
-    select
-      least(given.clicked_at, now()), given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id,
-      given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
-      nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
-      given.event_name, given.event_id
-    from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given;
-    return true;
-  end if;
-
-  -- An event with the cookie alone may come before the one that names the ad; what is known stays.
-  update fb_ads.ad_clicks as click
-  set clicked_at = case
-      when click.clicked_at < given.clicked_at - settings.attribution_window then given.clicked_at
-      else least(click.clicked_at, given.clicked_at)
-    end,
-    fb_ad_id = given.fb_ad_id, fb_adset_id = given.fb_adset_id, fb_campaign_id = given.fb_campaign_id,
-    utm_content_id = given.utm_content_id, utm_term_id = given.utm_term_id, utm_campaign_id = given.utm_campaign_id,
-    page_url = coalesce(given.page_url, click.page_url)
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
-  cross join fb_ads.settings as settings
-  where click.id = same_id
-    and coalesce(
-      click.fb_ad_id, click.fb_adset_id, click.fb_campaign_id, click.utm_content_id, click.utm_term_id,
-      click.utm_campaign_id
-    ) is null
-    and coalesce(
-      given.fb_ad_id, given.fb_adset_id, given.fb_campaign_id, given.utm_content_id, given.utm_term_id,
-      given.utm_campaign_id
-    ) is not null;
-  changed := found;
-  update fb_ads.ad_clicks as click
-  set browser_digest = coalesce(click.browser_digest, given.browser_digest),
-    user_digest = coalesce(click.user_digest, given.user_digest),
-    email_digests = coalesce(click.email_digests, nullif(given.email_digests, '{}')),
-    phone_digests = coalesce(click.phone_digests, nullif(given.phone_digests, '{}')),
-    fbclid = coalesce(click.fbclid, given.fbclid),
-    fbc_digest = coalesce(click.fbc_digest, given.fbc_digest),
-    clicked_at = case
-      when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
-      else click.clicked_at
-    end
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
-  cross join fb_ads.settings as settings
-  -- What a cookie says of a touchpoint with an ad counts as far back as the window goes.
-  cross join lateral (
-    select
-      known.clicked_at as landed_at, num_nonnulls(variadic fb_ads.ids_of_touchpoint(to_jsonb(known))) > 0 as has_ids
-    from fb_ads.ad_clicks as known where known.id = same_id
-  ) as present
-  cross join lateral (
-    select case
-      when present.has_ids and given.clicked_at < present.landed_at - settings.attribution_window then present.landed_at
-      else given.clicked_at
-    end
-  ) as dated (clicked_at)
-  where click.id = same_id
-    and (
-      (click.browser_digest is null and given.browser_digest is not null)
-      or (click.user_digest is null and given.user_digest is not null)
-      or (click.email_digests is null and given.email_digests <> '{}')
-      or (click.phone_digests is null and given.phone_digests <> '{}')
-      or (click.fbclid is null and (given.fbclid is not null or dated.clicked_at < click.clicked_at))
-      or (given.fbclid is not null and dated.clicked_at < click.clicked_at)
+    or exists (
+      select from fb_ads.touchpoints as known
+      where known.fbc_digest = touchpoint.fbc_digest and known.clicked_at <= until and known.received_at <= until
+    )
+    or exists (
+      select from fb_ads.conversion_events as event
+      where event.browser_digest = touchpoint.browser_digest and event.received_at <= until
     );
-  changed := changed or found;
-  -- Pages of this visit whose events came before its click id did.
-  if touchpoint ->> 'fbclid' is not null then
-    delete from fb_ads.ad_clicks as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
-    changed := changed or found;
-  end if;
-  return changed;
+$$;
+
+comment on function fb_ads.was_visitor_seen(fb_ads.touchpoints, timestamptz) is
+  'Whether the browser or click id of a touchpoint was received by then.';
+
+create function fb_ads.date_touchpoint(touchpoint fb_ads.touchpoints, seen_at timestamptz)
+returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when touchpoint.reported_by = 'browser' and told.clicked_at < touchpoint.received_at - settings.page_delay
+      and not fb_ads.was_visitor_seen(touchpoint, told.clicked_at + settings.page_delay)
+      then touchpoint.received_at - settings.page_delay
+    else least(told.clicked_at, touchpoint.received_at)
+  end
+  from fb_ads.settings as settings
+  cross join lateral (
+    -- Some hosts send one fbc for ever: the cookie of a landing that names its ad dates it back as far as the window.
+    select case
+      when touchpoint.clicked_at < seen_at - settings.attribution_window
+        and num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0
+        then seen_at
+      else touchpoint.clicked_at
+    end
+  ) as told (clicked_at);
+$$;
+
+comment on function fb_ads.date_touchpoint(fb_ads.touchpoints, timestamptz) is
+  'When a touchpoint landed, as far as whoever tells of it may say; seen_at is when its event happened.';
+
+create function fb_ads.key_touchpoint(touchpoint fb_ads.touchpoints)
+returns bytea language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select substring(
+    sha256(convert_to(
+      jsonb_build_array(
+        touchpoint.reported_by, touchpoint.browser_digest, touchpoint.user_digest, touchpoint.email_digests,
+        touchpoint.phone_digests, touchpoint.fbc_digest, touchpoint.fbclid, fb_ads.ids_of_touchpoint(touchpoint),
+        floor(extract(epoch from touchpoint.clicked_at) / 60)::bigint
+      )::text,
+      'UTF8'
+    ))
+    for 16
+  );
+$$;
+
+comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'landing_key of a touchpoint that is dated.';
+
+create function fb_ads.has_room_for_touchpoint(touchpoint fb_ads.touchpoints, place bigint)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select touchpoint.reported_by <> 'browser' or touchpoint.browser_digest is null
+    or place + (
+      select count(*)
+      from (
+        select
+        from fb_ads.touchpoints as known
+        where known.browser_digest = touchpoint.browser_digest and known.reported_by = 'browser'
+          and known.received_at > touchpoint.received_at - interval '1 hour'
+        limit settings.browser_touchpoints_per_hour
+      ) as latest
+    ) <= settings.browser_touchpoints_per_hour
+  from fb_ads.settings as settings;
+$$;
+
+comment on function fb_ads.has_room_for_touchpoint(fb_ads.touchpoints, bigint) is
+  'Whether an anonymous browser may store one more touchpoint in this hour, this being its so manieth in the batch.';
+
+create function fb_ads.insert_touchpoints(rows jsonb)
+returns setof fb_ads.touchpoints language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  return query
+  with given as (
+    select told as touchpoint, (row.value ->> 'seen_at')::timestamptz as seen_at
+    from jsonb_array_elements(rows) as row
+    cross join lateral jsonb_populate_record(null::fb_ads.touchpoints, row.value || jsonb_build_object(
+      'received_at', least(now(), (row.value ->> 'received_at')::timestamptz),
+      'email_digests', nullif(row.value -> 'email_digests', '[]'),
+      'phone_digests', nullif(row.value -> 'phone_digests', '[]')
+    )) as told
+    where row.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(row.value ->> 'referrer_host')
+  ),
+  dated as (
+    select moved as touchpoint
+    from given
+    cross join lateral jsonb_populate_record(given.touchpoint, jsonb_build_object(
+      'clicked_at', fb_ads.date_touchpoint(given.touchpoint, given.seen_at)
+    )) as moved
+  ),
+  keyed as (
+    select distinct on (key.value) dated.touchpoint, key.value as landing_key
+    from dated
+    cross join lateral fb_ads.key_touchpoint(dated.touchpoint) as key (value)
+    order by key.value, (dated.touchpoint).clicked_at
+  ),
+  placed as (
+    select keyed.*, row_number() over (
+      partition by (keyed.touchpoint).browser_digest order by (keyed.touchpoint).clicked_at, keyed.landing_key
+    ) as place
+    from keyed
+  )
+  insert into fb_ads.touchpoints as known (
+    clicked_at, received_at, reported_by, landing_key, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id,
+    utm_term_id, utm_campaign_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests, phone_digests,
+    page_url, consent, event_name, event_id
+  )
+  select
+    fresh.clicked_at, fresh.received_at, fresh.reported_by, placed.landing_key, fresh.fb_ad_id, fresh.fb_adset_id,
+    fresh.fb_campaign_id, fresh.utm_content_id, fresh.utm_term_id, fresh.utm_campaign_id, fresh.fbclid,
+    fresh.fbc_digest, fresh.browser_digest, fresh.user_digest, fresh.email_digests, fresh.phone_digests,
+    fresh.page_url, fresh.consent, fresh.event_name, fresh.event_id
+  from placed
+  cross join lateral (select (placed.touchpoint).*) as fresh
+  where fb_ads.has_room_for_touchpoint(placed.touchpoint, placed.place)
+  order by placed.landing_key
+  on conflict (landing_key) do update
+  set clicked_at = least(known.clicked_at, excluded.clicked_at),
+    received_at = least(known.received_at, excluded.received_at)
+  where excluded.clicked_at < known.clicked_at or excluded.received_at < known.received_at
+  returning known.*;
 end;
 $$;
 
-comment on function fb_ads.store_touchpoint(jsonb) is
-  'Keeps one touchpoint as the function builds it; a repetition adds the ids, click id, browser or earlier time that '
-  'were not known. Called under lock_visitors. True when something new was kept.';
+comment on function fb_ads.insert_touchpoints(jsonb) is
+  'Stores the landings among touchpoints as the function builds them; returns those that are new or told earlier.';
 
 -- schemas/attribution/event_touchpoints.sql
 
@@ -7301,28 +7262,40 @@ create index checkout_clicks_created_at_idx on fb_ads.checkout_clicks (created_a
 
 alter table fb_ads.checkout_clicks enable row level security;
 
-create function fb_ads.sale_keys_of_touchpoint(touchpoint jsonb)
+create function fb_ads.sale_keys_of_touchpoint(touchpoint fb_ads.touchpoints)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  browser text := coalesce(touchpoint.browser_digest, touchpoint.fbc_digest);
 begin
-  return fb_ads.keys_of_touchpoint(touchpoint) || array(
-    select known.person_digest
-    from fb_ads.browser_people as known
-    where known.browser_digest in (touchpoint ->> 'browser_digest', touchpoint ->> 'fbc_digest')
-    limit 50
+  return array_remove(
+    array[browser]
+      || case
+        when touchpoint.reported_by <> 'browser'
+          then array[touchpoint.user_digest, touchpoint.fbc_digest] || touchpoint.email_digests
+            || touchpoint.phone_digests
+        else '{}'
+      end
+      || array(
+        select known.person_digest
+        from fb_ads.browser_people as known
+        where known.browser_digest = browser and known.is_verified
+        limit 50
+      ),
+    null
   );
 end;
 $$;
 
-comment on function fb_ads.sale_keys_of_touchpoint(jsonb) is
-  'All digests by which a sale may find this touchpoint: its own, and those of everybody who was seen in its browser.';
+comment on function fb_ads.sale_keys_of_touchpoint(fb_ads.touchpoints) is
+  'The digests of sales that this touchpoint re-opens: its browser''s and those of the verified persons who were seen '
+  'there; its own person''s where a server or a verified user told. Never a person whom an anonymous browser claims.';
 
 create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  touchpoint jsonb;
-  touchpoints jsonb[];
-  fresh jsonb[] := '{}';
+  fresh fb_ads.touchpoints[];
   news jsonb[];
+  piece jsonb;
   met text[];
 begin
   if coalesce(jsonb_array_length(rows), 0) = 0 then
@@ -7335,35 +7308,21 @@ begin
   order by given.event_id
   on conflict (event_id) do nothing;
 
-  touchpoints := array(
-    select dated.touchpoint
-    from jsonb_array_elements(rows) as given
-    cross join lateral fb_ads.date_touchpoint(given.value) as dated (touchpoint)
-    where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by dated.touchpoint ->> 'clicked_at', dated.touchpoint ->> 'fbclid'
-  );
-  perform fb_ads.lock_visitors(touchpoints);
-  foreach touchpoint in array touchpoints loop
-    if fb_ads.store_touchpoint(touchpoint) then
-      fresh := fresh || touchpoint;
-    end if;
-  end loop;
+  fresh := array(select kept from fb_ads.insert_touchpoints(rows) as kept);
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object(
-      'keys', fb_ads.sale_keys_of_touchpoint(kept.touchpoint), 'clicked_at', kept.touchpoint -> 'clicked_at'
-    )
-    from unnest(fresh) as kept (touchpoint)
+    select jsonb_build_object('keys', fb_ads.sale_keys_of_touchpoint(kept), 'clicked_at', kept.clicked_at)
+    from unnest(fresh) as kept
   );
   perform fb_ads.lock_results(
     '{}',
     met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
   );
-  foreach touchpoint in array news loop
+  foreach piece in array news loop
     perform fb_ads.revise_sales(
-      array(select jsonb_array_elements_text(touchpoint -> 'keys')), (touchpoint ->> 'clicked_at')::timestamptz
+      array(select jsonb_array_elements_text(piece -> 'keys')), (piece ->> 'clicked_at')::timestamptz
     );
   end loop;
   if cardinality(met) > 0 then
@@ -7374,9 +7333,9 @@ end;
 $$;
 
 comment on function fb_ads.store_touchpoints(jsonb) is
-  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores new '
+  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores '
   'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
-  'Returns how many touchpoints are new or know more.';
+  'Returns how many touchpoints are new or told earlier.';
 
 create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8033,7 +7992,10 @@ comment on function fb_ads.read_sales(text[], jsonb) is
 -- sizes, and nobody can make a sale expensive by filling a browser with touchpoints.
 
 create function fb_ads.links_of_sales(sales jsonb)
-returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
+returns table (
+  transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz,
+  received_at timestamptz
+)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
@@ -8051,56 +8013,63 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest
     from sale, unnest(sale.phone_digests) as phone (digest)
   )
-  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at
+  select
+    person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at,
+    null::timestamptz
   from person
   union all
-  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at
-  from sale
-  where sale.fbc_digest is not null
-  union all
-  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at
+  select sale.transaction_ref, sale.browser_digest, 'browser', 4, 'fbp', sale.completed_at, null
   from sale
   where sale.browser_digest is not null
   union all
   -- Browsers in which the buyer was seen, be it after the sale.
-  select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
-    greatest(person.completed_at, browser.first_seen_at)
+  select
+    person.transaction_ref, browser.browser_digest, either.kind,
+    case when browser.is_verified then 4 + person.rank else 8 + person.rank end, person.matched_by,
+    greatest(person.completed_at, browser.first_seen_at), browser.received_at
   from person
+  cross join (values (true), (false)) as told (is_verified)
   cross join lateral (
-    select known.browser_digest, known.first_seen_at
+    select known.browser_digest, known.first_seen_at, known.received_at, known.is_verified
     from fb_ads.browser_people as known
     where known.person_digest = person.digest and known.person_kind = person.kind
+      and known.is_verified = told.is_verified
+    order by known.received_at
     limit 50
   ) as browser
-  cross join (values ('browser'), ('fbc')) as either (kind);
+  cross join (values ('browser'), ('fbc')) as either (kind)
+  union all
+  select sale.transaction_ref, sale.fbc_digest, 'fbc', 8, 'fbc', sale.completed_at, null
+  from sale
+  where sale.fbc_digest is not null;
 $$;
 
 comment on function fb_ads.links_of_sales(jsonb) is
   'Everything that links touchpoints to these sales (as read_sales gives them), strongest first by rank: 1 user id, 2 '
-  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer denied '
-  'consent.';
+  'e-mail, 3 phone, 4 the checkout''s browser, 5 to 7 a browser in which that person was verified, 8 fbc, from 9 on a '
+  'browser that claimed the person, when it was received. Nothing of a sale whose buyer denied consent.';
 
 create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
-returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+returns setof fb_ads.touchpoints language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
@@ -8111,7 +8080,7 @@ comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timest
   'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.touchpoints)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -8187,9 +8156,90 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
+
+create function fb_ads.collapse_touchpoints(touchpoints fb_ads.touchpoints[])
+returns table (id bigint, landing_id bigint, landed_at timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with given as (
+    select
+      told.*, fb_ads.ids_of_touchpoint(told) as ids,
+      num_nonnulls(variadic fb_ads.ids_of_touchpoint(told)) > 0 as has_ids,
+      -- What came without a browser is that of the only browser with this click id.
+      coalesce(
+        told.browser_digest,
+        case
+          when told.fbclid is not null
+            and min(told.browser_digest) over click_id = max(told.browser_digest) over click_id
+            then min(told.browser_digest) over click_id
+        end,
+        told.user_digest, told.email_digests[1], told.phone_digests[1], told.fbc_digest
+      ) as visitor
+    from unnest(collapse_touchpoints.touchpoints) as told
+    window click_id as (partition by told.fbclid)
+  ),
+  clicked as (
+    select given.*,
+      case when given.fbclid is null then given.id else first_value(given.id) over landing end as click_id,
+      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over landing end
+        as named_at
+    from given
+    window landing as (
+      partition by given.visitor, given.fbclid order by given.has_ids desc, given.clicked_at, given.id
+    )
+  ),
+  -- One click id in one browser is one landing. A cookie dates it back as far as the window goes.
+  landing as (
+    select clicked.*, first.clicked_at as first_at
+    from clicked
+    cross join fb_ads.settings as settings
+    cross join lateral (
+      select min(other.clicked_at) as clicked_at
+      from clicked as other
+      where other.click_id = clicked.click_id and other.clicked_at >= clicked.named_at - settings.attribution_window
+    ) as first
+    where clicked.id = clicked.click_id
+  ),
+  -- Without one, the next pages of a visit repeat its ids.
+  page as (
+    select landing.*,
+      (
+        landing.fbclid is null and lag(landing.ids) over visit = landing.ids
+        and date_trunc('second', landing.first_at) - date_trunc('second', lag(landing.first_at) over visit)
+          <= settings.touchpoint_reload_window
+        and coalesce(lag(landing.fbc_digest) over visit = landing.fbc_digest, true)
+      ) is not true as is_new
+    from landing
+    cross join fb_ads.settings as settings
+    window visit as (
+      partition by landing.visitor
+      order by date_trunc('second', landing.first_at), landing.fbclid nulls last, landing.id
+    )
+  ),
+  visited as (
+    select page.*, count(*) filter (where page.is_new) over (
+      partition by page.visitor order by date_trunc('second', page.first_at), page.fbclid nulls last, page.id
+    ) as visit
+    from page
+  ),
+  named as (
+    select visited.click_id,
+      first_value(visited.id) over visit as landing_id, min(visited.first_at) over visit as landed_at
+    from visited
+    window visit as (
+      partition by visited.visitor, visited.visit
+      order by date_trunc('second', visited.first_at), visited.fbclid nulls last, visited.id
+      rows between unbounded preceding and unbounded following
+    )
+  )
+  select clicked.id, named.landing_id, named.landed_at from clicked join named on named.click_id = clicked.click_id;
+$$;
+
+comment on function fb_ads.collapse_touchpoints(fb_ads.touchpoints[]) is
+  'Of the touchpoints of one sale: which landing each tells of (the one that names it, by its ids or click id) and '
+  'when that landed. The same whatever the order in which they were told.';
 
 -- schemas/attribution/matches.sql
 
@@ -8210,32 +8260,64 @@ set search_path = pg_catalog, pg_temp as $$
     from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     cross join fb_ads.settings as settings
   ),
-  matched as (
-    -- Each touchpoint once, by its strongest link; a link that only goes by the browser holds while that browser is not
-    -- shared.
-    select distinct on (sale.transaction_ref, click.id)
-      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
-      sale.attribution_lookup_patience, click, link.rank, link.matched_by, decided.is_own,
-      case
-        when link.rank in (1, 4) then 'high'
-        when link.rank = 5 and sale.user_digest is null then 'low'
-        else 'medium'
-      end as confidence
+  linked as (
+    -- A link that only goes by the browser holds while that browser is not shared.
+    select
+      sale.transaction_ref, sale.user_digest, click, strength.rank, link.matched_by, decided.is_own
     from sale
     join fb_ads.links_of_sales(sales) as link on link.transaction_ref = sale.transaction_ref
     cross join lateral fb_ads.touchpoints_by_digest(
       link.digest, link.kind, sale.checkout_at - sale.touchpoint_retention, sale.completed_at + sale.attribution_window
     ) as click
     cross join lateral (
-      select link.rank <= 3 or not (
-        fb_ads.is_shared_browser(click.browser_digest, sale.user_digest, link.linked_at)
-        or fb_ads.is_shared_browser(click.fbc_digest, sale.user_digest, link.linked_at)
+      select case
+        when link.kind in ('email', 'phone') and click.reported_by = 'browser' then 8 + link.rank
+        else link.rank
+      end
+    ) as strength (rank)
+    cross join lateral (
+      -- A touchpoint's own browser alone decides: its click id travels with the link.
+      select link.rank <= 3 or not fb_ads.is_shared_browser(
+        coalesce(click.browser_digest, click.fbc_digest), sale.user_digest, link.linked_at
       )
     ) as decided (is_own)
-    order by sale.transaction_ref, click.id, decided.is_own desc, link.rank
+    where (
+        link.kind <> 'fbc' or click.browser_digest is null or (link.rank = 8 and sale.browser_digest is null)
+      )
+      -- Who learns of a sale claims nothing of it.
+      and (
+        strength.rank <= 8
+        or date_trunc('second', greatest(click.received_at, link.received_at)) <= date_trunc('second', sale.checkout_at)
+      )
+  ),
+  collapsed as (
+    select told.transaction_ref, landing.*
+    from (
+      select linked.transaction_ref, array_agg(distinct linked.click) as clicks
+      from linked
+      group by linked.transaction_ref
+    ) as told
+    cross join lateral fb_ads.collapse_touchpoints(told.clicks) as landing
+  ),
+  matched as (
+    -- Each landing once, by its strongest link.
+    select distinct on (linked.transaction_ref, collapsed.landing_id)
+      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
+      sale.attribution_lookup_patience, named as click, collapsed.landed_at, linked.rank, linked.matched_by,
+      linked.is_own,
+      case
+        when linked.rank > 8 or (linked.rank = 4 and sale.user_digest is null) then 'low'
+        when linked.rank in (1, 8) then 'high'
+        else 'medium'
+      end as confidence
+    from linked
+    join sale on sale.transaction_ref = linked.transaction_ref
+    join collapsed on collapsed.transaction_ref = linked.transaction_ref and collapsed.id = (linked.click).id
+    join fb_ads.touchpoints as named on named.id = collapsed.landing_id
+    order by linked.transaction_ref, collapsed.landing_id, linked.rank > 8, linked.is_own desc, linked.rank
   )
   select
-    matched.transaction_ref, (matched.click).id, second.of_click, (matched.click).clicked_at,
+    matched.transaction_ref, (matched.click).id, second.of_click, matched.landed_at,
     case
       when second.of_click > date_trunc('second', matched.checkout_at) then 'after'
       when second.of_click < date_trunc('second', matched.checkout_at) - matched.attribution_window then 'before'
@@ -8249,7 +8331,7 @@ set search_path = pg_catalog, pg_temp as $$
       exists (select from public.ad_accounts as account where account.enabled)
     )
   from matched
-  cross join lateral (select date_trunc('second', (matched.click).clicked_at)) as second (of_click)
+  cross join lateral (select date_trunc('second', matched.landed_at)) as second (of_click)
   cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
   -- A number in a UTM parameter that is no id of ours makes no touchpoint.
@@ -8273,7 +8355,16 @@ set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
-  touchpoint as materialized (select * from fb_ads.touchpoints_of_sales(sales)),
+  linked as materialized (select * from fb_ads.touchpoints_of_sales(sales)),
+  -- A claim counts where nothing else is known: who makes it may be anybody.
+  touchpoint as materialized (
+    select linked.*
+    from linked
+    where linked.rank <= 8 or not exists (
+      select from linked as other
+      where other.transaction_ref = linked.transaction_ref and other.rank <= 8 and other.place = 'within'
+    )
+  ),
   candidate as (
     select touchpoint.*,
       -- An ad beats an ad set or a campaign, whenever they came; among those the later one, and the more exact in a
@@ -8578,7 +8669,7 @@ begin
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
-  left join fb_ads.ad_clicks as click on click.id = result.click_id
+  left join fb_ads.touchpoints as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
   set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,
@@ -8614,7 +8705,7 @@ begin
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
-      'seen_at', sale.checkout_at
+      'seen_at', sale.checkout_at, 'reported_by', 'server', 'received_at', now()
     )), '[]')
     from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied and sale.user_digest is not null
@@ -8750,12 +8841,12 @@ declare
   step bigint;
   kept_since timestamptz := now() - (select settings.touchpoint_retention from fb_ads.settings as settings);
 begin
-  delete from fb_ads.ad_clicks as click
-  where click.id in (select old.id from fb_ads.ad_clicks as old where old.clicked_at < kept_since limit most);
+  delete from fb_ads.touchpoints as click
+  where click.id in (select old.id from fb_ads.touchpoints as old where old.clicked_at < kept_since limit most);
   get diagnostics touched = row_count;
   delete from fb_ads.browser_people as known
-  where (known.browser_digest, known.person_kind, known.person_digest) in (
-    select old.browser_digest, old.person_kind, old.person_digest
+  where (known.browser_digest, known.person_kind, known.person_digest, known.is_verified) in (
+    select old.browser_digest, old.person_kind, old.person_digest, old.is_verified
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
     -- Asked of the row itself: a person who is seen again at this moment stays.
@@ -8924,18 +9015,23 @@ begin
     );
   clicks := coalesce(clicks, '{}') || digests;
 
-  -- As events that come in take them: visitors, then whose browser it was, then results.
-  perform fb_ads.lock_visitors(array[jsonb_build_object('email_digests', to_jsonb(clicks))]);
+  -- As events that come in take them: touchpoints, then whose browser it was, then results.
+  with gone as (
+    select click.id
+    from fb_ads.touchpoints as click
+    where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
+      or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)))
+    order by click.landing_key
+    for update
+  )
+  delete from fb_ads.touchpoints as click using gone where click.id = gone.id;
+  get diagnostics erased = row_count;
   perform from fb_ads.browser_people as known
   where known.person_digest = any (digests) or known.browser_digest = any (clicks)
-  order by known.browser_digest, known.person_kind, known.person_digest
+  order by known.browser_digest, known.person_kind, known.person_digest, known.is_verified
   for update;
   perform fb_ads.lock_results('{}', clicks);
 
-  delete from fb_ads.ad_clicks as click
-  where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
-    or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
-  get diagnostics erased = row_count;
   delete from fb_ads.checkout_clicks as checkout where checkout.fbc_digest = any (clicks);
   delete from fb_ads.browser_people as known
   where known.person_digest = any (digests) or known.browser_digest = any (clicks);
@@ -10676,11 +10772,12 @@ to service_role;
 grant execute on function
   fb_ads.lock_results, fb_ads.revise_sales, fb_ads.history_entry, fb_ads.new_results, fb_ads.store_results,
   fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touchpoint,
-  fb_ads.keys_of_touchpoint, fb_ads.with_first_click_time, fb_ads.lock_visitors, fb_ads.find_neighbouring_touchpoint,
-  fb_ads.find_same_touchpoint, fb_ads.date_touchpoint, fb_ads.store_touchpoint, fb_ads.sale_keys_of_touchpoint,
+  fb_ads.with_first_click_time, fb_ads.was_visitor_seen, fb_ads.date_touchpoint, fb_ads.key_touchpoint,
+  fb_ads.has_room_for_touchpoint, fb_ads.insert_touchpoints, fb_ads.sale_keys_of_touchpoint,
   fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
   fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
   fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
+  fb_ads.collapse_touchpoints,
   fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
   fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
 to service_role;
@@ -10696,7 +10793,7 @@ grant select, insert, update, delete on
   fb_ads.sync_seen_pages, fb_ads.rate_limits, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
-  fb_ads.ad_clicks, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,

@@ -78,11 +78,12 @@ to service_role;
 grant execute on function
   fb_ads.lock_results, fb_ads.revise_sales, fb_ads.history_entry, fb_ads.new_results, fb_ads.store_results,
   fb_ads.is_shared_browser, fb_ads.store_browser_people, fb_ads.is_payment_host, fb_ads.ids_of_touchpoint,
-  fb_ads.keys_of_touchpoint, fb_ads.with_first_click_time, fb_ads.lock_visitors, fb_ads.find_neighbouring_touchpoint,
-  fb_ads.find_same_touchpoint, fb_ads.date_touchpoint, fb_ads.store_touchpoint, fb_ads.sale_keys_of_touchpoint,
+  fb_ads.with_first_click_time, fb_ads.was_visitor_seen, fb_ads.date_touchpoint, fb_ads.key_touchpoint,
+  fb_ads.has_room_for_touchpoint, fb_ads.insert_touchpoints, fb_ads.sale_keys_of_touchpoint,
   fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
   fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
   fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
+  fb_ads.collapse_touchpoints,
   fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
   fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
 to service_role;
@@ -98,7 +99,7 @@ grant select, insert, update, delete on
   fb_ads.sync_seen_pages, fb_ads.rate_limits, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
-  fb_ads.ad_clicks, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,

@@ -46,6 +46,8 @@ create table fb_ads.settings (
   attribution_revision_window interval not null default interval '30 days',
   attribution_lookup_patience interval not null default interval '1 day',
   touchpoint_reload_window interval not null default interval '30 minutes',
+  page_delay interval not null default interval '10 minutes',
+  browser_touchpoints_per_hour integer not null default 60,
   payment_hosts text[] not null default '{}',
 
   -- How long things are kept.
@@ -95,6 +97,8 @@ create table fb_ads.settings (
   constraint touchpoint_reload_window_is_sane check (
     touchpoint_reload_window between interval '0' and interval '1 day'
   ),
+  constraint page_delay_is_sane check (page_delay between interval '0' and interval '1 day'),
+  constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
   ),
@@ -170,6 +174,11 @@ comment on column fb_ads.settings.attribution_lookup_patience is
 comment on column fb_ads.settings.touchpoint_reload_window is
   'A touchpoint without click id that comes again from the same browser with the '
   'same ids within this time is a reload, not a second one.';
+comment on column fb_ads.settings.page_delay is
+  'How late an anonymous browser may tell of a landing: what lies further back counts from its receipt less this, '
+  'unless the browser or click id was received then.';
+comment on column fb_ads.settings.browser_touchpoints_per_hour is
+  'How many touchpoints of an anonymous browser are stored an hour; its further events are stored without.';
 comment on column fb_ads.settings.payment_hosts is
   'Domains of payment pages beside the built-in list (lower case, with all hosts '
   'below them): a return from there is no touchpoint.';

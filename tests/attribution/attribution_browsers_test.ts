@@ -93,8 +93,9 @@ Deno.test("attribution by browser", async (t) => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 590, url: page(`ad_id=${AD}`), fbp: fbp(1), em: SITI_EM, event_name: "Lead" });
     assertEquals(await judged({ at: now, user: SITI }), credited(AD, "em"));
-    const [row] = await platform.sql`select count(*)::int as touches from fb_ads.ad_clicks`;
-    assertEquals(row?.touches, 1);
+    const [row] = await platform
+      .sql`select confidence, extract(epoch from clicked_at)::bigint::text as clicked_at from public.ad_attributions`;
+    assertEquals({ ...row }, { confidence: "low", clicked_at: String(now - 600) });
   });
 
   await step("a log-in after the sale works it out anew, and supersedes what was", async () => {
@@ -174,5 +175,42 @@ Deno.test("attribution by browser", async (t) => {
     await visit(platform, { at: now - 900, url: page(`ad_id=${AD}&fbclid=IwAR0late`), user: SITI_DIGEST });
     await (await platform.invoke("attribute-purchase", {})).body?.cancel();
     assertEquals(await outcomeOf(platform, ref), credited(AD, "user_id"));
+  });
+
+  await step("what an anonymous browser claims after the sale moves no sale", async () => {
+    const refs: string[] = [];
+    for (let sale = 0; sale < 30; sale++) refs.push(await pay(platform, { at: now - 3_600, user: SITI }));
+    await attribute(platform, ...refs);
+    await platform.sql`update fb_ads.attribution_results set due_at = null`;
+    const claims = Array.from({ length: 30 }, (_, index) => ({
+      at: now - 7_200,
+      received_at: now - index,
+      url: page(`ad_id=${AD}`),
+      fbp: fbp(100 + index),
+      em: SITI_EM,
+    }));
+    assertEquals(await visit(platform, ...claims), 30);
+    const [due] = await platform
+      .sql`select count(*)::int as sales from fb_ads.attribution_results where due_at is not null`;
+    assertEquals(due?.sales, 0);
+    await attribute(platform, ...refs);
+    const [moved] = await platform.sql`
+      select count(*)::int as sales from fb_ads.attribution_results where reason is distinct from 'no_touch'`;
+    assertEquals(moved?.sales, 0);
+  });
+
+  await step("a claim never beats the buyer's own browser or user, however late it is", async () => {
+    await visit(platform, { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) });
+    await visit(platform, { at: now - 300, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(9), em: SITI_EM });
+    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await judged({ at: now, user: SITI }), credited(AD, "user_id"));
+  });
+
+  await step("a link that is passed on makes no sale ambiguous", async () => {
+    const url = page(`ad_id=${AD}&fbclid=IwAR0passed`);
+    for (const browser of [1, 2, 3]) await visit(platform, { at: now - 900 + browser, url, fbp: fbp(browser) });
+    await visit(platform, { at: now - 600, fbp: fbp(2), fbc: "fb.1.1795300000000.IwAR0passed", user: BUDI_DIGEST });
+    await visit(platform, { at: now - 500, fbp: fbp(3), user: "c".repeat(64) });
+    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
   });
 });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { buildTouch, type Touch, type TouchEvent } from "../../shared/attribution/touch.ts";
+import { buildTouch, type Reporter, type Touch, type TouchEvent } from "../../shared/attribution/touch.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { makeShop } from "../../scripts/dev/testing/shop_suite.ts";
 import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
@@ -87,6 +87,10 @@ export interface Visit {
   referrer?: string;
   event_name?: string;
   event_id?: string;
+  /** In Unix seconds. @default at */
+  received_at?: number;
+  /** @default a user where one is named, else an anonymous browser */
+  reported_by?: Reporter;
 }
 
 let events = 0;
@@ -106,7 +110,11 @@ export function touchOf(visit: Visit): Touch | null {
       ...(visit.ph === undefined ? {} : { ph: visit.ph }),
     },
   };
-  return buildTouch(event, { now_ms: Date.now(), user_digest: visit.user });
+  return buildTouch(event, {
+    now_ms: (visit.received_at ?? visit.at) * 1_000,
+    reported_by: visit.reported_by ?? (visit.user === undefined ? "browser" : "user"),
+    user_digest: visit.user,
+  });
 }
 
 /** Stores visits in one call, as `fb_store_events` does; returns how many touches were new or knew more. */
@@ -198,7 +206,7 @@ export const uncredited = (reason: string): Outcome => ({
 /** Forgets visitors, sales and results, so that steps of one test do not see each other. */
 export async function forget({ sql }: Platform): Promise<void> {
   await emptyTables(sql, [
-    "fb_ads.ad_clicks",
+    "fb_ads.touchpoints",
     "fb_ads.browser_people",
     "fb_ads.checkout_clicks",
     "fb_ads.attribution_results",

@@ -33,14 +33,17 @@ Deno.test("touches are kept once", async (t) => {
     });
   const touches = async () =>
     (await sql`
-      select extract(epoch from clicked_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
-      from fb_ads.ad_clicks order by id`).map((row) => ({ ...row }));
+      select extract(epoch from landing.landed_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
+      from (
+        select distinct landing_id, landed_at
+        from fb_ads.collapse_touchpoints(array(select told from fb_ads.touchpoints as told))
+      ) as landing
+      join fb_ads.touchpoints as told on told.id = landing.landing_id
+      order by landing.landed_at, told.id`).map((row) => ({ ...row }));
 
   await step("a click id in one browser is one touch for ever, at its earliest time", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
-    assertEquals(await visit(platform, { at: now - 5 * DAY, url, fbp: fbp(1) }), 1);
-    assertEquals(await visit(platform, { at: now, url, fbp: fbp(1) }), 0);
-    assertEquals(await visit(platform, { at: now - 6 * DAY, url, fbp: fbp(1) }), 1);
+    for (const at of [now - 5 * DAY, now, now - 6 * DAY]) await visit(platform, { at, url, fbp: fbp(1) });
     assertEquals(await touches(), [{ at: String(now - 6 * DAY), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
   });
 
@@ -56,15 +59,20 @@ Deno.test("touches are kept once", async (t) => {
     assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: null, fbclid: "IwAR0abc", has_browser: false }]);
     assertEquals(await visit(platform, { at: now - 500, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1) }), 1);
     assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
-    assertEquals(await visit(platform, { at: now, fbc, fbp: fbp(1) }), 0);
+    await visit(platform, { at: now, fbc, fbp: fbp(1) });
+    assertEquals((await touches()).length, 1);
   });
 
   await step("without a click id a reload is the same ids from the same browser within 30 minutes", async () => {
     const url = page(`ad_id=${AD}`);
-    assertEquals(await visit(platform, { at: now - 3_600, url, fbp: fbp(1) }), 1);
-    assertEquals(await visit(platform, { at: now - 3_600 + 1_800, url, fbp: fbp(1) }), 0);
-    assertEquals(await visit(platform, { at: now - 3_600 + 1_801, url, fbp: fbp(1) }), 1);
-    assertEquals(await visit(platform, { at: now - 3_600 + 1_801, url, fbp: fbp(2) }), 1);
+    const landings = async (at: number, browser: number) => {
+      await visit(platform, { at, url, fbp: fbp(browser) });
+      return (await touches()).length;
+    };
+    assertEquals(await landings(now - 7_200, 1), 1);
+    assertEquals(await landings(now - 7_200 + 1_800, 1), 1);
+    assertEquals(await landings(now - 7_200 + 3_601, 1), 2);
+    assertEquals(await landings(now - 7_200 + 3_601, 2), 3);
   });
 
   await step("coming back to an ad after another one is a touch of its own", async () => {
@@ -108,7 +116,7 @@ Deno.test("touches are kept once", async (t) => {
       fbc: `fb.1.${(now - 200) * 1_000}.IwAR0z`,
     });
     assertEquals(await visit(platform, { at: now - 600, url, fbp: fbp(1) }), 1);
-    assertEquals((await touches()).map((touch) => touch.fbclid), [null, null, null, "IwAR0abc"]);
+    assertEquals((await touches()).map((touch) => touch.fbclid), [null, "IwAR0abc", null, null]);
   });
 
   await step(
@@ -135,7 +143,7 @@ Deno.test("touches are kept once", async (t) => {
   await step("one fbc for ever, as some hosts send it, does not date a landing back", async () => {
     const fbc = "fb.1.1700000000000.IwAR0abc";
     const landing = { at: now - 900, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
-    const checkout = { at: now - 600, fbp: fbp(1), fbc };
+    const checkout = { at: now - 200, fbp: fbp(1), fbc };
     for (const order of [[landing, checkout], [checkout, landing]]) {
       await forget(platform);
       for (const one of order) await visit(platform, one);
@@ -153,6 +161,30 @@ Deno.test("touches are kept once", async (t) => {
     }
   });
 
+  await step("an anonymous browser's landing counts from its receipt, unless it was seen then", async () => {
+    const url = page(`ad_id=${AD}`);
+    const late = { at: now - 5 * DAY, url, received_at: now };
+    await visit(platform, { ...late, fbp: fbp(1) });
+    assertEquals((await touches()).map((touch) => touch.at), [String(now - 600)]);
+    await visit(platform, { ...late, fbp: fbp(2), reported_by: "server" });
+    assertEquals((await touches()).map((touch) => touch.at), [String(now - 5 * DAY), String(now - 600)]);
+    await forget(platform);
+    await visit(platform, { at: now - 5 * DAY - 60, url, fbp: fbp(2) });
+    await visit(platform, { ...late, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(2) });
+    assertEquals((await touches()).map((touch) => touch.at), [String(now - 5 * DAY - 60), String(now - 5 * DAY)]);
+  });
+
+  await step("an anonymous browser stores sixty touches an hour, a server any number", async () => {
+    const many = Array.from({ length: 70 }, (_, index) => ({
+      at: now,
+      url: page(`ad_id=${AD}&fbclid=IwAR0${index}`),
+      fbp: fbp(1),
+    }));
+    assertEquals(await visit(platform, ...many), 60);
+    assertEquals(await visit(platform, ...many), 0);
+    assertEquals(await visit(platform, ...many.map((one) => ({ ...one, reported_by: "server" as const }))), 70);
+  });
+
   await step("a payment page of the settings is a payment page", async () => {
     await sql`update fb_ads.settings set payment_hosts = array['pay.example']`;
     try {
@@ -168,9 +200,9 @@ Deno.test("touches are kept once", async (t) => {
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(2) });
     await visit(platform, { at: now - 89 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(3) });
-    const [first] = await sql`select fb_ads.delete_old_clicks(1)::int as gone`;
-    const [second] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
-    const [third] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
+    const [first] = await sql`select fb_ads.delete_old_touchpoints(1)::int as gone`;
+    const [second] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
+    const [third] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
     assertEquals([first?.gone, second?.gone, third?.gone], [2, 1, 0]);
     assertEquals((await touches()).length, 1);
   });
@@ -180,7 +212,7 @@ Deno.test("touches are kept once", async (t) => {
       insert into fb_ads.attribution_results (transaction_ref, outcome, reason, completed_at, checkout_at, match_keys)
       values ('old', 'unattributed', 'no_touch', now() - interval '31 days', now() - interval '31 days', array['x']),
         ('new', 'unattributed', 'no_touch', now() - interval '29 days', now() - interval '29 days', array['x'])`;
-    await sql`select fb_ads.delete_old_clicks()`;
+    await sql`select fb_ads.delete_old_touchpoints()`;
     const rows = await sql`select transaction_ref from fb_ads.attribution_results where match_keys is not null`;
     assertEquals(rows.map((row) => row.transaction_ref), ["new"]);
   });

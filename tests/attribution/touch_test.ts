@@ -27,7 +27,7 @@ function event(more: Partial<TouchEvent> = {}): TouchEvent {
 }
 
 const touchOf = (more: Partial<TouchEvent>, context: Partial<TouchContext> = {}) =>
-  buildTouch(event(more), { now_ms: NOW_MS, ...context });
+  buildTouch(event(more), { now_ms: NOW_MS, reported_by: "browser", ...context });
 
 const landing = (query: string) => touchOf({ event_source_url: `https://shop.example/sale?${query}` });
 
@@ -44,6 +44,8 @@ Deno.test("buildTouch() takes explicit ids as text and keeps the click id and di
       event_id: "e-1",
       clicked_at: "2026-11-22T11:59:00.000Z",
       seen_at: "2026-11-22T11:59:00.000Z",
+      received_at: "2026-11-22T12:00:00.000Z",
+      reported_by: "browser",
       fb_ad_id: "120210000000000301",
       fb_adset_id: "120210000000000201",
       fb_campaign_id: "120210000000000101",

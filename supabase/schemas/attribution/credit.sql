@@ -69,7 +69,7 @@ begin
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
-  left join fb_ads.ad_clicks as click on click.id = result.click_id
+  left join fb_ads.touchpoints as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
   set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,
@@ -105,7 +105,7 @@ begin
   met := coalesce(fb_ads.store_browser_people((
     select coalesce(jsonb_agg(jsonb_build_object(
       'browser_digest', sale.browser_digest, 'fbc_digest', sale.fbc_digest, 'user_digest', sale.user_digest,
-      'seen_at', sale.checkout_at
+      'seen_at', sale.checkout_at, 'reported_by', 'server', 'received_at', now()
     )), '[]')
     from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     where not sale.is_denied and sale.user_digest is not null

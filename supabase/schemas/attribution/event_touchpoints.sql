@@ -19,28 +19,40 @@ create index checkout_clicks_created_at_idx on fb_ads.checkout_clicks (created_a
 
 alter table fb_ads.checkout_clicks enable row level security;
 
-create function fb_ads.sale_keys_of_touchpoint(touchpoint jsonb)
+create function fb_ads.sale_keys_of_touchpoint(touchpoint fb_ads.touchpoints)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  browser text := coalesce(touchpoint.browser_digest, touchpoint.fbc_digest);
 begin
-  return fb_ads.keys_of_touchpoint(touchpoint) || array(
-    select known.person_digest
-    from fb_ads.browser_people as known
-    where known.browser_digest in (touchpoint ->> 'browser_digest', touchpoint ->> 'fbc_digest')
-    limit 50
+  return array_remove(
+    array[browser]
+      || case
+        when touchpoint.reported_by <> 'browser'
+          then array[touchpoint.user_digest, touchpoint.fbc_digest] || touchpoint.email_digests
+            || touchpoint.phone_digests
+        else '{}'
+      end
+      || array(
+        select known.person_digest
+        from fb_ads.browser_people as known
+        where known.browser_digest = browser and known.is_verified
+        limit 50
+      ),
+    null
   );
 end;
 $$;
 
-comment on function fb_ads.sale_keys_of_touchpoint(jsonb) is
-  'All digests by which a sale may find this touchpoint: its own, and those of everybody who was seen in its browser.';
+comment on function fb_ads.sale_keys_of_touchpoint(fb_ads.touchpoints) is
+  'The digests of sales that this touchpoint re-opens: its browser''s and those of the verified persons who were seen '
+  'there; its own person''s where a server or a verified user told. Never a person whom an anonymous browser claims.';
 
 create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  touchpoint jsonb;
-  touchpoints jsonb[];
-  fresh jsonb[] := '{}';
+  fresh fb_ads.touchpoints[];
   news jsonb[];
+  piece jsonb;
   met text[];
 begin
   if coalesce(jsonb_array_length(rows), 0) = 0 then
@@ -53,35 +65,21 @@ begin
   order by given.event_id
   on conflict (event_id) do nothing;
 
-  touchpoints := array(
-    select dated.touchpoint
-    from jsonb_array_elements(rows) as given
-    cross join lateral fb_ads.date_touchpoint(given.value) as dated (touchpoint)
-    where given.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(given.value ->> 'referrer_host')
-    order by dated.touchpoint ->> 'clicked_at', dated.touchpoint ->> 'fbclid'
-  );
-  perform fb_ads.lock_visitors(touchpoints);
-  foreach touchpoint in array touchpoints loop
-    if fb_ads.store_touchpoint(touchpoint) then
-      fresh := fresh || touchpoint;
-    end if;
-  end loop;
+  fresh := array(select kept from fb_ads.insert_touchpoints(rows) as kept);
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
   -- Worked out once: what is marked is what was locked.
   news := array(
-    select jsonb_build_object(
-      'keys', fb_ads.sale_keys_of_touchpoint(kept.touchpoint), 'clicked_at', kept.touchpoint -> 'clicked_at'
-    )
-    from unnest(fresh) as kept (touchpoint)
+    select jsonb_build_object('keys', fb_ads.sale_keys_of_touchpoint(kept), 'clicked_at', kept.clicked_at)
+    from unnest(fresh) as kept
   );
   perform fb_ads.lock_results(
     '{}',
     met || array(select distinct jsonb_array_elements_text(known.news -> 'keys') from unnest(news) as known (news))
   );
-  foreach touchpoint in array news loop
+  foreach piece in array news loop
     perform fb_ads.revise_sales(
-      array(select jsonb_array_elements_text(touchpoint -> 'keys')), (touchpoint ->> 'clicked_at')::timestamptz
+      array(select jsonb_array_elements_text(piece -> 'keys')), (piece ->> 'clicked_at')::timestamptz
     );
   end loop;
   if cardinality(met) > 0 then
@@ -92,9 +90,9 @@ end;
 $$;
 
 comment on function fb_ads.store_touchpoints(jsonb) is
-  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores new '
+  'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores '
   'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
-  'Returns how many touchpoints are new or know more.';
+  'Returns how many touchpoints are new or told earlier.';
 
 create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -3,7 +3,10 @@
 -- sizes, and nobody can make a sale expensive by filling a browser with touchpoints.
 
 create function fb_ads.links_of_sales(sales jsonb)
-returns table (transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz)
+returns table (
+  transaction_ref text, digest text, kind text, rank integer, matched_by text, linked_at timestamptz,
+  received_at timestamptz
+)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
@@ -21,56 +24,63 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     select sale.transaction_ref, sale.completed_at, 'phone', 3, 'ph', phone.digest
     from sale, unnest(sale.phone_digests) as phone (digest)
   )
-  select person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at
+  select
+    person.transaction_ref, person.digest, person.kind, person.rank, person.matched_by, person.completed_at,
+    null::timestamptz
   from person
   union all
-  select sale.transaction_ref, sale.fbc_digest, 'fbc', 4, 'fbc', sale.completed_at
-  from sale
-  where sale.fbc_digest is not null
-  union all
-  select sale.transaction_ref, sale.browser_digest, 'browser', 5, 'fbp', sale.completed_at
+  select sale.transaction_ref, sale.browser_digest, 'browser', 4, 'fbp', sale.completed_at, null
   from sale
   where sale.browser_digest is not null
   union all
   -- Browsers in which the buyer was seen, be it after the sale.
-  select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
-    greatest(person.completed_at, browser.first_seen_at)
+  select
+    person.transaction_ref, browser.browser_digest, either.kind,
+    case when browser.is_verified then 4 + person.rank else 8 + person.rank end, person.matched_by,
+    greatest(person.completed_at, browser.first_seen_at), browser.received_at
   from person
+  cross join (values (true), (false)) as told (is_verified)
   cross join lateral (
-    select known.browser_digest, known.first_seen_at
+    select known.browser_digest, known.first_seen_at, known.received_at, known.is_verified
     from fb_ads.browser_people as known
     where known.person_digest = person.digest and known.person_kind = person.kind
+      and known.is_verified = told.is_verified
+    order by known.received_at
     limit 50
   ) as browser
-  cross join (values ('browser'), ('fbc')) as either (kind);
+  cross join (values ('browser'), ('fbc')) as either (kind)
+  union all
+  select sale.transaction_ref, sale.fbc_digest, 'fbc', 8, 'fbc', sale.completed_at, null
+  from sale
+  where sale.fbc_digest is not null;
 $$;
 
 comment on function fb_ads.links_of_sales(jsonb) is
   'Everything that links touchpoints to these sales (as read_sales gives them), strongest first by rank: 1 user id, 2 '
-  'e-mail, 3 phone, 4 fbc, 5 fbp, 6 to 8 a browser in which that person was seen. Nothing of a sale whose buyer denied '
-  'consent.';
+  'e-mail, 3 phone, 4 the checkout''s browser, 5 to 7 a browser in which that person was verified, 8 fbc, from 9 on a '
+  'browser that claimed the person, when it was received. Nothing of a sale whose buyer denied consent.';
 
 create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
-returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+returns setof fb_ads.touchpoints language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
@@ -81,7 +91,7 @@ comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timest
   'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.touchpoints)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -157,6 +167,87 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
+
+create function fb_ads.collapse_touchpoints(touchpoints fb_ads.touchpoints[])
+returns table (id bigint, landing_id bigint, landed_at timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with given as (
+    select
+      told.*, fb_ads.ids_of_touchpoint(told) as ids,
+      num_nonnulls(variadic fb_ads.ids_of_touchpoint(told)) > 0 as has_ids,
+      -- What came without a browser is that of the only browser with this click id.
+      coalesce(
+        told.browser_digest,
+        case
+          when told.fbclid is not null
+            and min(told.browser_digest) over click_id = max(told.browser_digest) over click_id
+            then min(told.browser_digest) over click_id
+        end,
+        told.user_digest, told.email_digests[1], told.phone_digests[1], told.fbc_digest
+      ) as visitor
+    from unnest(collapse_touchpoints.touchpoints) as told
+    window click_id as (partition by told.fbclid)
+  ),
+  clicked as (
+    select given.*,
+      case when given.fbclid is null then given.id else first_value(given.id) over landing end as click_id,
+      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over landing end
+        as named_at
+    from given
+    window landing as (
+      partition by given.visitor, given.fbclid order by given.has_ids desc, given.clicked_at, given.id
+    )
+  ),
+  -- One click id in one browser is one landing. A cookie dates it back as far as the window goes.
+  landing as (
+    select clicked.*, first.clicked_at as first_at
+    from clicked
+    cross join fb_ads.settings as settings
+    cross join lateral (
+      select min(other.clicked_at) as clicked_at
+      from clicked as other
+      where other.click_id = clicked.click_id and other.clicked_at >= clicked.named_at - settings.attribution_window
+    ) as first
+    where clicked.id = clicked.click_id
+  ),
+  -- Without one, the next pages of a visit repeat its ids.
+  page as (
+    select landing.*,
+      (
+        landing.fbclid is null and lag(landing.ids) over visit = landing.ids
+        and date_trunc('second', landing.first_at) - date_trunc('second', lag(landing.first_at) over visit)
+          <= settings.touchpoint_reload_window
+        and coalesce(lag(landing.fbc_digest) over visit = landing.fbc_digest, true)
+      ) is not true as is_new
+    from landing
+    cross join fb_ads.settings as settings
+    window visit as (
+      partition by landing.visitor
+      order by date_trunc('second', landing.first_at), landing.fbclid nulls last, landing.id
+    )
+  ),
+  visited as (
+    select page.*, count(*) filter (where page.is_new) over (
+      partition by page.visitor order by date_trunc('second', page.first_at), page.fbclid nulls last, page.id
+    ) as visit
+    from page
+  ),
+  named as (
+    select visited.click_id,
+      first_value(visited.id) over visit as landing_id, min(visited.first_at) over visit as landed_at
+    from visited
+    window visit as (
+      partition by visited.visitor, visited.visit
+      order by date_trunc('second', visited.first_at), visited.fbclid nulls last, visited.id
+      rows between unbounded preceding and unbounded following
+    )
+  )
+  select clicked.id, named.landing_id, named.landed_at from clicked join named on named.click_id = clicked.click_id;
+$$;
+
+comment on function fb_ads.collapse_touchpoints(fb_ads.touchpoints[]) is
+  'Of the touchpoints of one sale: which landing each tells of (the one that names it, by its ids or click id) and '
+  'when that landed. The same whatever the order in which they were told.';

@@ -15,32 +15,64 @@ set search_path = pg_catalog, pg_temp as $$
     from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
     cross join fb_ads.settings as settings
   ),
-  matched as (
-    -- Each touchpoint once, by its strongest link; a link that only goes by the browser holds while that browser is not
-    -- shared.
-    select distinct on (sale.transaction_ref, click.id)
-      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
-      sale.attribution_lookup_patience, click, link.rank, link.matched_by, decided.is_own,
-      case
-        when link.rank in (1, 4) then 'high'
-        when link.rank = 5 and sale.user_digest is null then 'low'
-        else 'medium'
-      end as confidence
+  linked as (
+    -- A link that only goes by the browser holds while that browser is not shared.
+    select
+      sale.transaction_ref, sale.user_digest, click, strength.rank, link.matched_by, decided.is_own
     from sale
     join fb_ads.links_of_sales(sales) as link on link.transaction_ref = sale.transaction_ref
     cross join lateral fb_ads.touchpoints_by_digest(
       link.digest, link.kind, sale.checkout_at - sale.touchpoint_retention, sale.completed_at + sale.attribution_window
     ) as click
     cross join lateral (
-      select link.rank <= 3 or not (
-        fb_ads.is_shared_browser(click.browser_digest, sale.user_digest, link.linked_at)
-        or fb_ads.is_shared_browser(click.fbc_digest, sale.user_digest, link.linked_at)
+      select case
+        when link.kind in ('email', 'phone') and click.reported_by = 'browser' then 8 + link.rank
+        else link.rank
+      end
+    ) as strength (rank)
+    cross join lateral (
+      -- A touchpoint's own browser alone decides: its click id travels with the link.
+      select link.rank <= 3 or not fb_ads.is_shared_browser(
+        coalesce(click.browser_digest, click.fbc_digest), sale.user_digest, link.linked_at
       )
     ) as decided (is_own)
-    order by sale.transaction_ref, click.id, decided.is_own desc, link.rank
+    where (
+        link.kind <> 'fbc' or click.browser_digest is null or (link.rank = 8 and sale.browser_digest is null)
+      )
+      -- Who learns of a sale claims nothing of it.
+      and (
+        strength.rank <= 8
+        or date_trunc('second', greatest(click.received_at, link.received_at)) <= date_trunc('second', sale.checkout_at)
+      )
+  ),
+  collapsed as (
+    select told.transaction_ref, landing.*
+    from (
+      select linked.transaction_ref, array_agg(distinct linked.click) as clicks
+      from linked
+      group by linked.transaction_ref
+    ) as told
+    cross join lateral fb_ads.collapse_touchpoints(told.clicks) as landing
+  ),
+  matched as (
+    -- Each landing once, by its strongest link.
+    select distinct on (linked.transaction_ref, collapsed.landing_id)
+      sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
+      sale.attribution_lookup_patience, named as click, collapsed.landed_at, linked.rank, linked.matched_by,
+      linked.is_own,
+      case
+        when linked.rank > 8 or (linked.rank = 4 and sale.user_digest is null) then 'low'
+        when linked.rank in (1, 8) then 'high'
+        else 'medium'
+      end as confidence
+    from linked
+    join sale on sale.transaction_ref = linked.transaction_ref
+    join collapsed on collapsed.transaction_ref = linked.transaction_ref and collapsed.id = (linked.click).id
+    join fb_ads.touchpoints as named on named.id = collapsed.landing_id
+    order by linked.transaction_ref, collapsed.landing_id, linked.rank > 8, linked.is_own desc, linked.rank
   )
   select
-    matched.transaction_ref, (matched.click).id, second.of_click, (matched.click).clicked_at,
+    matched.transaction_ref, (matched.click).id, second.of_click, matched.landed_at,
     case
       when second.of_click > date_trunc('second', matched.checkout_at) then 'after'
       when second.of_click < date_trunc('second', matched.checkout_at) - matched.attribution_window then 'before'
@@ -54,7 +86,7 @@ set search_path = pg_catalog, pg_temp as $$
       exists (select from public.ad_accounts as account where account.enabled)
     )
   from matched
-  cross join lateral (select date_trunc('second', (matched.click).clicked_at)) as second (of_click)
+  cross join lateral (select date_trunc('second', matched.landed_at)) as second (of_click)
   cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
   -- A number in a UTM parameter that is no id of ours makes no touchpoint.
@@ -78,7 +110,16 @@ set search_path = pg_catalog, pg_temp as $$
   with sale as (
     select * from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale
   ),
-  touchpoint as materialized (select * from fb_ads.touchpoints_of_sales(sales)),
+  linked as materialized (select * from fb_ads.touchpoints_of_sales(sales)),
+  -- A claim counts where nothing else is known: who makes it may be anybody.
+  touchpoint as materialized (
+    select linked.*
+    from linked
+    where linked.rank <= 8 or not exists (
+      select from linked as other
+      where other.transaction_ref = linked.transaction_ref and other.rank <= 8 and other.place = 'within'
+    )
+  ),
   candidate as (
     select touchpoint.*,
       -- An ad beats an ad set or a campaign, whenever they came; among those the later one, and the more exact in a

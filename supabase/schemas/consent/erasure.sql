@@ -133,18 +133,23 @@ begin
     );
   clicks := coalesce(clicks, '{}') || digests;
 
-  -- As events that come in take them: visitors, then whose browser it was, then results.
-  perform fb_ads.lock_visitors(array[jsonb_build_object('email_digests', to_jsonb(clicks))]);
+  -- As events that come in take them: touchpoints, then whose browser it was, then results.
+  with gone as (
+    select click.id
+    from fb_ads.touchpoints as click
+    where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
+      or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)))
+    order by click.landing_key
+    for update
+  )
+  delete from fb_ads.touchpoints as click using gone where click.id = gone.id;
+  get diagnostics erased = row_count;
   perform from fb_ads.browser_people as known
   where known.person_digest = any (digests) or known.browser_digest = any (clicks)
-  order by known.browser_digest, known.person_kind, known.person_digest
+  order by known.browser_digest, known.person_kind, known.person_digest, known.is_verified
   for update;
   perform fb_ads.lock_results('{}', clicks);
 
-  delete from fb_ads.ad_clicks as click
-  where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
-    or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
-  get diagnostics erased = row_count;
   delete from fb_ads.checkout_clicks as checkout where checkout.fbc_digest = any (clicks);
   delete from fb_ads.browser_people as known
   where known.person_digest = any (digests) or known.browser_digest = any (clicks);

@@ -116,6 +116,8 @@ export async function cached(
       await Deno.mkdir(temporary, { mode: 0o755 });
       await build(temporary);
       await Deno.writeTextFile(join(temporary, HOLD_FILE), "");
+      // What nobody can hold is no entry.
+      await removeUnheld(directory, join(root, `deleted-${kind}-`));
       await Deno.rename(temporary, directory);
     } catch (error) {
       await Deno.remove(temporary, { recursive: true }).catch(() => undefined);

@@ -39,7 +39,7 @@ create extension if not exists supabase_vault;
 create schema fb_ads;
 
 comment on schema fb_ads is
-  'Machinery of the Meta Ads suite: settings, queues, runs, rate limits, events. Not exposed by the Data API; the '
+  'Machinery of the Meta Ads suite: settings, queues, runs, quotas, events. Not exposed by the Data API; the '
   'functions reach it through fb_* functions in public.';
 
 do $$
@@ -1135,7 +1135,7 @@ alter table fb_ads.sync_seen_pages enable row level security;
 -- What Meta says of its quotas, and what is throttled or stopped because of it.
 -- Why throttling is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
 
-create table fb_ads.rate_limits (
+create table fb_ads.quotas (
   scope text not null,
   key text not null,
   use_case text not null default '',
@@ -1143,7 +1143,7 @@ create table fb_ads.rate_limits (
   regain_at timestamptz,
   access_tier text,
   throttled_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
   stop_error jsonb,
@@ -1153,28 +1153,28 @@ create table fb_ads.rate_limits (
   constraint stop_has_a_reason check ((stopped_at is null) = (stop_error is null))
 );
 
-comment on table fb_ads.rate_limits is
+comment on table fb_ads.quotas is
   'What Meta last said of its quotas, and what is throttled or stopped because of it.';
-comment on column fb_ads.rate_limits.scope is
+comment on column fb_ads.quotas.scope is
   'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
-comment on column fb_ads.rate_limits.key is
+comment on column fb_ads.quotas.key is
   'app: default; token: first 16 hex digits of its SHA-256; account: Meta''s digits; pixel: its id.';
-comment on column fb_ads.rate_limits.use_case is
+comment on column fb_ads.quotas.use_case is
   'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
-comment on column fb_ads.rate_limits.usage_percent is
+comment on column fb_ads.quotas.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
-comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
-comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
-comment on column fb_ads.rate_limits.throttled_at is 'When Meta last refused a call of this quota.';
-comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
-comment on column fb_ads.rate_limits.stopped_at is
+comment on column fb_ads.quotas.regain_at is 'When Meta expects to give access back.';
+comment on column fb_ads.quotas.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
+comment on column fb_ads.quotas.throttled_at is 'When Meta last refused a call of this quota.';
+comment on column fb_ads.quotas.throttled_until is 'Nothing is sent in this scope before.';
+comment on column fb_ads.quotas.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.rate_limits.probe_after is 'When one call may probe whether Meta takes calls again.';
-comment on column fb_ads.rate_limits.stop_error is
+comment on column fb_ads.quotas.probe_after is 'When one call may probe whether Meta takes calls again.';
+comment on column fb_ads.quotas.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
-comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
+comment on column fb_ads.quotas.updated_at is 'When the row last changed.';
 
-alter table fb_ads.rate_limits enable row level security;
+alter table fb_ads.quotas enable row level security;
 
 create function fb_ads.use_case_kinds(use_case text)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1190,9 +1190,9 @@ comment on function fb_ads.use_case_kinds(text) is
 
 create function fb_ads.throttled_until(account_id uuid, kind text)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select coalesce(max(quota.parked_until), now())
-  from fb_ads.rate_limits as quota
-  where quota.parked_until > now()
+  select coalesce(max(quota.throttled_until), now())
+  from fb_ads.quotas as quota
+  where quota.throttled_until > now()
     and throttled_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
     and (
       quota.scope = 'app'
@@ -1211,14 +1211,14 @@ returns timestamptz language plpgsql volatile security invoker set search_path =
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, throttled_at, parked_until)
+  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until)
   values (
     throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
     ends_at
   )
-  on conflict on constraint rate_limits_pkey do update set
+  on conflict on constraint quotas_pkey do update set
     throttled_at = excluded.throttled_at,
-    parked_until = greatest(quota.parked_until, excluded.parked_until),
+    throttled_until = greatest(quota.throttled_until, excluded.throttled_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
@@ -1253,7 +1253,7 @@ comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of on
 
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
   select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
     r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
@@ -1283,11 +1283,11 @@ comment on function fb_ads.store_usage(jsonb) is
 
 create function fb_ads.app_throttled_until(job fb_ads.sync_jobs)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select max(quota.parked_until)
-  from fb_ads.rate_limits as quota
+  select max(quota.throttled_until)
+  from fb_ads.quotas as quota
   where quota.scope = 'app'
     and quota.key = 'default'
-    and quota.parked_until > now()
+    and quota.throttled_until > now()
     and quota.throttled_at > job.claimed_at
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
@@ -1298,7 +1298,7 @@ comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   values ('token', fingerprint, now(), error, now() + interval '55 seconds')
   on conflict (scope, key, use_case) do update set
     stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
@@ -1315,7 +1315,7 @@ create function fb_ads.may_use_token(fingerprint text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select not exists (
     select
-    from fb_ads.rate_limits as quota
+    from fb_ads.quotas as quota
     where quota.scope = 'token'
       and quota.key = fingerprint
       and quota.stopped_at is not null
@@ -1328,7 +1328,7 @@ comment on function fb_ads.may_use_token(text) is 'Whether a token is good as fa
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   -- Whatever answered is neither dead nor forbidden.
-  update fb_ads.rate_limits as quota
+  update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
     and (
@@ -1353,7 +1353,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     set state = 'failed', finished_at = now(), last_error = error
     where other.account_id = job.account_id and other.state = 'pending'
   )
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
   from public.ad_accounts as account
   where account.id = job.account_id
@@ -1589,7 +1589,7 @@ begin
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
-  update fb_ads.rate_limits as quota
+  update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null;
 
@@ -1673,12 +1673,12 @@ comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz;
+  throttled_until timestamptz;
 begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  parked_until := fb_ads.throttle_sync_jobs(
+  throttled_until := fb_ads.throttle_sync_jobs(
     throttling ->> 'scope',
     case
       when throttling ->> 'scope' = 'app' then 'default'
@@ -1690,7 +1690,7 @@ begin
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j
-  set not_before = greatest(j.not_before, parked_until)
+  set not_before = greatest(j.not_before, throttled_until)
   where j.id = job.id and j.state = 'pending';
   perform fb_ads.renew_run_lease(job.run_id);
 end;
@@ -1703,13 +1703,13 @@ comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz := fb_ads.app_throttled_until(job);
+  throttled_until timestamptz := fb_ads.app_throttled_until(job);
 begin
-  if job.state <> 'running' or parked_until is null then
+  if job.state <> 'running' or throttled_until is null then
     return false;
   end if;
   update fb_ads.sync_jobs as j
-  set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
+  set state = 'pending', lease_id = null, lease_until = null, not_before = throttled_until
   where j.id = job.id;
   perform fb_ads.renew_run_lease(job.run_id);
   return true;
@@ -2499,7 +2499,7 @@ begin
       -- An account that Meta refuses is asked for once a night, not every hour.
       if not exists (
         select
-        from fb_ads.rate_limits as quota
+        from fb_ads.quotas as quota
         where quota.scope = 'account'
           and quota.key = account.fb_account_id
           and quota.stopped_at is not null
@@ -4058,7 +4058,7 @@ create table fb_ads.pixels (
   blocked_at timestamptz,
   blocked_token text,
   probed_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   throttled_count integer not null default 0,
   code integer,
   subcode integer,
@@ -4080,7 +4080,7 @@ comment on column fb_ads.pixels.blocked_at is 'Since when it is blocked.';
 comment on column fb_ads.pixels.blocked_token is
   'Fingerprint of the token that Meta refused; empty when Vault had none.';
 comment on column fb_ads.pixels.probed_at is 'When one event was last tried while blocked.';
-comment on column fb_ads.pixels.parked_until is 'Meta throttles: nothing is sent before.';
+comment on column fb_ads.pixels.throttled_until is 'Meta throttles: nothing is sent before.';
 comment on column fb_ads.pixels.throttled_count is 'Throttlings in a row, each longer than the one before.';
 comment on column fb_ads.pixels.code is 'Meta''s error code of the last refusal that concerned the whole pixel.';
 comment on column fb_ads.pixels.subcode is 'Meta''s error_subcode of it.';
@@ -4188,7 +4188,7 @@ begin
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
-      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, throttled_until = null,
         throttled_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id
         and (pixel.state <> 'open' or pixel.throttled_count > 0 or pixel.reason is not null);
@@ -4209,13 +4209,13 @@ begin
         reason = excluded.reason, updated_at = now();
       perform fb_ads.block_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
-      insert into fb_ads.pixels as pixel (pixel_id, parked_until, throttled_count, code, subcode, fbtrace_id, reason)
+      insert into fb_ads.pixels as pixel (pixel_id, throttled_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
         given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(
+      set throttled_until = now() + least(
         86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.throttled_count, 6))))
       )
           * interval '1 second',
@@ -5586,7 +5586,7 @@ begin
     where pixel.pixel_id in (
         select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
       )
-      and (pixel.parked_until is null or pixel.parked_until <= now())
+      and (pixel.throttled_until is null or pixel.throttled_until <= now())
       and (
         pixel.state = 'open'
         -- One event a tick finds out whether a permission is back; without any token there is nothing to find out.
@@ -5948,7 +5948,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select waiting.pixel_id from waiting where waiting.pixel_id is not null
       ) as waiting
       left join fb_ads.pixels as pixel on pixel.pixel_id = waiting.pixel_id
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
           where delivery.state = 'pending'
@@ -5961,7 +5961,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
     or exists (
       select
       from fb_ads.pixels as pixel
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select
           from fb_ads.event_deliveries as delivery
@@ -6283,7 +6283,7 @@ comment on column fb_ads.attribution_results.confidence is
   'high: the same user, or the same click id; medium: an e-mail address, a phone '
   'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
-  'The touchpoint that is credited (fb_ads.ad_clicks.id); no foreign key, for touchpoints go with their retention.';
+  'The touchpoint that is credited (fb_ads.touchpoints.id); no foreign key, for touchpoints go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
@@ -6626,7 +6626,7 @@ comment on function fb_ads.store_browser_people(jsonb) is
 -- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
 -- order, and are one touchpoint.
 
-create table fb_ads.ad_clicks (
+create table fb_ads.touchpoints (
   id bigint generated always as identity primary key,
   clicked_at timestamptz not null,
   fb_ad_id text,
@@ -6655,47 +6655,48 @@ create table fb_ads.ad_clicks (
   constraint consent_is_granted_or_not_needed check (consent = 'granted')
 );
 
-comment on table fb_ads.ad_clicks is
+comment on table fb_ads.touchpoints is
   'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
   'settings.touchpoint_retention.';
-comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
-comment on column fb_ads.ad_clicks.clicked_at is
+comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
+comment on column fb_ads.touchpoints.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
-comment on column fb_ads.ad_clicks.fb_ad_id is
+comment on column fb_ads.touchpoints.fb_ad_id is
   'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
-comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
-comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
-comment on column fb_ads.ad_clicks.utm_content_id is
+comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
+comment on column fb_ads.touchpoints.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
+comment on column fb_ads.touchpoints.utm_content_id is
   'Number in utm_content: an ad''s id by convention, of whichever level the catalogue says.';
-comment on column fb_ads.ad_clicks.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
-comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
-comment on column fb_ads.ad_clicks.fbclid is
+comment on column fb_ads.touchpoints.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
+comment on column fb_ads.touchpoints.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
+comment on column fb_ads.touchpoints.fbclid is
   'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
-comment on column fb_ads.ad_clicks.fbc_digest is
+comment on column fb_ads.touchpoints.fbc_digest is
   'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
   'the time in it may differ between browser and server.';
-comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
-comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
-comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
-comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
-comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
-comment on column fb_ads.ad_clicks.consent is
+comment on column fb_ads.touchpoints.browser_digest is 'SHA-256 of fbp.';
+comment on column fb_ads.touchpoints.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
+comment on column fb_ads.touchpoints.email_digests is
+  'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
+comment on column fb_ads.touchpoints.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
+comment on column fb_ads.touchpoints.page_url is 'The page: origin, path and the parameters that name a campaign.';
+comment on column fb_ads.touchpoints.consent is
   'granted; null where consent is not asked for. Without consent nothing is stored.';
-comment on column fb_ads.ad_clicks.event_name is 'event_name of the first event that described it.';
-comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
-comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
+comment on column fb_ads.touchpoints.event_name is 'event_name of the first event that described it.';
+comment on column fb_ads.touchpoints.event_id is 'event_id of that event.';
+comment on column fb_ads.touchpoints.created_at is 'When the row was written.';
 
-create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
-create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at)
+create index touchpoints_fbc_digest_idx on fb_ads.touchpoints (fbc_digest, clicked_at) where fbc_digest is not null;
+create index touchpoints_browser_digest_idx on fb_ads.touchpoints (browser_digest, clicked_at)
   where browser_digest is not null;
-create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
-create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off)
+create index touchpoints_user_digest_idx on fb_ads.touchpoints (user_digest, clicked_at) where user_digest is not null;
+create index touchpoints_email_digests_idx on fb_ads.touchpoints using gin (email_digests) with (fastupdate = off)
   where email_digests is not null;
-create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off)
+create index touchpoints_phone_digests_idx on fb_ads.touchpoints using gin (phone_digests) with (fastupdate = off)
   where phone_digests is not null;
-create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
+create index touchpoints_clicked_at_idx on fb_ads.touchpoints (clicked_at);
 
-alter table fb_ads.ad_clicks enable row level security;
+alter table fb_ads.touchpoints enable row level security;
 
 create function fb_ads.is_payment_host(host text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6744,7 +6745,7 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     where click.fbc_digest = encode(
       sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
     )
@@ -6761,7 +6762,7 @@ create function fb_ads.lock_visitors(touchpoints jsonb[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
-  perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
+  perform pg_advisory_xact_lock(hashtext('fb_ads.touchpoints'), place.lock)
   from (
     select distinct hashtext(key) & 1023 as lock
     from unnest(touchpoints) as present (touchpoint)
@@ -6789,7 +6790,7 @@ begin
   end
   from (
     select click.id, click.fbclid, click.fbc_digest, fb_ads.ids_of_touchpoint(to_jsonb(click)) as ids
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     cross join fb_ads.settings as settings
     where (
         click.browser_digest = touchpoint ->> 'browser_digest'
@@ -6837,7 +6838,7 @@ begin
     -- A link that is passed on carries its click id to other browsers: that is another touchpoint.
     select click.id
     into found_id
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     where click.fbc_digest = touchpoint ->> 'fbc_digest' and click.fbclid = touchpoint ->> 'fbclid'
       and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
     order by click.clicked_at, click.id
@@ -6880,7 +6881,7 @@ declare
 begin
   same_id := fb_ads.find_same_touchpoint(touchpoint);
   if same_id is null then
-    insert into fb_ads.ad_clicks (
+    insert into fb_ads.touchpoints (
       clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
       fbc_digest, browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
     )
@@ -6889,12 +6890,12 @@ begin
       given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
       nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
       given.event_name, given.event_id
-    from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given;
+    from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given;
     return true;
   end if;
 
   -- An event with the cookie alone may come before the one that names the ad; what is known stays.
-  update fb_ads.ad_clicks as click
+  update fb_ads.touchpoints as click
   set clicked_at = case
       when click.clicked_at < given.clicked_at - settings.attribution_window then given.clicked_at
       else least(click.clicked_at, given.clicked_at)
@@ -6902,7 +6903,7 @@ begin
     fb_ad_id = given.fb_ad_id, fb_adset_id = given.fb_adset_id, fb_campaign_id = given.fb_campaign_id,
     utm_content_id = given.utm_content_id, utm_term_id = given.utm_term_id, utm_campaign_id = given.utm_campaign_id,
     page_url = coalesce(given.page_url, click.page_url)
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
+  from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given
   cross join fb_ads.settings as settings
   where click.id = same_id
     and coalesce(
@@ -6914,7 +6915,7 @@ begin
       given.utm_campaign_id
     ) is not null;
   changed := found;
-  update fb_ads.ad_clicks as click
+  update fb_ads.touchpoints as click
   set browser_digest = coalesce(click.browser_digest, given.browser_digest),
     user_digest = coalesce(click.user_digest, given.user_digest),
     email_digests = coalesce(click.email_digests, nullif(given.email_digests, '{}')),
@@ -6925,13 +6926,13 @@ begin
       when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
       else click.clicked_at
     end
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
+  from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given
   cross join fb_ads.settings as settings
   -- What a cookie says of a touchpoint with an ad counts as far back as the window goes.
   cross join lateral (
     select
       known.clicked_at as landed_at, num_nonnulls(variadic fb_ads.ids_of_touchpoint(to_jsonb(known))) > 0 as has_ids
-    from fb_ads.ad_clicks as known where known.id = same_id
+    from fb_ads.touchpoints as known where known.id = same_id
   ) as present
   cross join lateral (
     select case
@@ -6951,7 +6952,7 @@ begin
   changed := changed or found;
   -- Pages of this visit whose events came before its click id did.
   if touchpoint ->> 'fbclid' is not null then
-    delete from fb_ads.ad_clicks as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
+    delete from fb_ads.touchpoints as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
     changed := changed or found;
   end if;
   return changed;
@@ -7764,26 +7765,26 @@ comment on function fb_ads.links_of_sales(jsonb) is
   'consent.';
 
 create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
-returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+returns setof fb_ads.touchpoints language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
@@ -7794,7 +7795,7 @@ comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timest
   'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.touchpoints)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -7870,7 +7871,7 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
 
@@ -8261,7 +8262,7 @@ begin
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
-  left join fb_ads.ad_clicks as click on click.id = result.click_id
+  left join fb_ads.touchpoints as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
   set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,
@@ -8433,8 +8434,8 @@ declare
   step bigint;
   kept_since timestamptz := now() - (select settings.touchpoint_retention from fb_ads.settings as settings);
 begin
-  delete from fb_ads.ad_clicks as click
-  where click.id in (select old.id from fb_ads.ad_clicks as old where old.clicked_at < kept_since limit most);
+  delete from fb_ads.touchpoints as click
+  where click.id in (select old.id from fb_ads.touchpoints as old where old.clicked_at < kept_since limit most);
   get diagnostics touched = row_count;
   delete from fb_ads.browser_people as known
   where (known.browser_digest, known.person_kind, known.person_digest) in (
@@ -8615,7 +8616,7 @@ begin
   for update;
   perform fb_ads.lock_results('{}', clicks);
 
-  delete from fb_ads.ad_clicks as click
+  delete from fb_ads.touchpoints as click
   where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
   get diagnostics erased = row_count;
@@ -9486,7 +9487,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Make a new token for the system user (Business settings > System users) and store it in Vault as '
     'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
     -- A token that Vault no longer has needs nobody.
@@ -9506,7 +9507,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
       || account.fb_account_id || '"]}.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
   union all
@@ -9583,8 +9584,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     waiting.jobs || ' job' || case waiting.jobs when 1 then '' else 's' end || ' of ' || queue.slug || ' wait since '
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
       || case
-        when waiting.parked_until > now()
-          then ', throttled until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+        when waiting.throttled_until > now()
+          then ', throttled until ' || to_char(waiting.throttled_until at time zone 'utc', 'HH24:MI')
         else ''
       end || '.',
     'Figures are as old as that.',
@@ -9594,7 +9595,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
   cross join lateral (
-    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as parked_until
+    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as throttled_until
     from (
       -- Each half by its own partial index, so that the history is not read.
       select pending.* from fb_ads.sync_jobs as pending where pending.state = 'pending'
@@ -9630,7 +9631,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     order by job.account_id, job.kind, job.created_at desc
   ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id
-  left join fb_ads.rate_limits as quota
+  left join fb_ads.quotas as quota
     on quota.scope = 'account'
       and quota.key = account.fb_account_id
       and quota.use_case = ''
@@ -10351,10 +10352,10 @@ to service_role;
 -- Tables that these RPCs write, and those that they only read.
 grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
-  fb_ads.sync_seen_pages, fb_ads.rate_limits, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
+  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
-  fb_ads.ad_clicks, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,

@@ -34,7 +34,7 @@ Deno.test("touches are kept once", async (t) => {
   const touches = async () =>
     (await sql`
       select extract(epoch from clicked_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
-      from fb_ads.ad_clicks order by id`).map((row) => ({ ...row }));
+      from fb_ads.touchpoints order by id`).map((row) => ({ ...row }));
 
   await step("a click id in one browser is one touch for ever, at its earliest time", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);

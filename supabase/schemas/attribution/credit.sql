@@ -69,7 +69,7 @@ begin
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
   cross join hosts
   cross join fb_ads.settings as settings
-  left join fb_ads.ad_clicks as click on click.id = result.click_id
+  left join fb_ads.touchpoints as click on click.id = result.click_id
   order by result.transaction_ref
   on conflict (transaction_ref) do update
   set transaction_id = excluded.transaction_id, user_ref = excluded.user_ref, user_id = excluded.user_id,

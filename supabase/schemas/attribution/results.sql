@@ -66,7 +66,7 @@ comment on column fb_ads.attribution_results.confidence is
   'high: the same user, or the same click id; medium: an e-mail address, a phone '
   'number or a browser; low: a browser whose user is not known.';
 comment on column fb_ads.attribution_results.click_id is
-  'The touchpoint that is credited (fb_ads.ad_clicks.id); no foreign key, for touchpoints go with their retention.';
+  'The touchpoint that is credited (fb_ads.touchpoints.id); no foreign key, for touchpoints go with their retention.';
 comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';

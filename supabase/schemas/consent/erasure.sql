@@ -141,7 +141,7 @@ begin
   for update;
   perform fb_ads.lock_results('{}', clicks);
 
-  delete from fb_ads.ad_clicks as click
+  delete from fb_ads.touchpoints as click
   where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
   get diagnostics erased = row_count;

@@ -85,7 +85,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Make a new token for the system user (Business settings > System users) and store it in Vault as '
     'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
     -- A token that Vault no longer has needs nobody.
@@ -105,7 +105,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
       || account.fb_account_id || '"]}.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
   union all

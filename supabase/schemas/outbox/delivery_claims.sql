@@ -53,7 +53,7 @@ begin
     where pixel.pixel_id in (
         select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
       )
-      and (pixel.parked_until is null or pixel.parked_until <= now())
+      and (pixel.throttled_until is null or pixel.throttled_until <= now())
       and (
         pixel.state = 'open'
         -- One event a tick finds out whether a permission is back; without any token there is nothing to find out.

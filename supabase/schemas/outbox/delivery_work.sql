@@ -28,7 +28,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select waiting.pixel_id from waiting where waiting.pixel_id is not null
       ) as waiting
       left join fb_ads.pixels as pixel on pixel.pixel_id = waiting.pixel_id
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
           where delivery.state = 'pending'
@@ -41,7 +41,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
     or exists (
       select
       from fb_ads.pixels as pixel
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select
           from fb_ads.event_deliveries as delivery

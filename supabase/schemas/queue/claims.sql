@@ -122,7 +122,7 @@ begin
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
-  update fb_ads.rate_limits as quota
+  update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null;
 

@@ -135,7 +135,7 @@ begin
       -- An account that Meta refuses is asked for once a night, not every hour.
       if not exists (
         select
-        from fb_ads.rate_limits as quota
+        from fb_ads.quotas as quota
         where quota.scope = 'account'
           and quota.key = account.fb_account_id
           and quota.stopped_at is not null

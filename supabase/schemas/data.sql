@@ -8,7 +8,7 @@ do $$
 begin
   perform fb_ads.make_purchases_view();
 exception when others then
-  -- Columns of unexpected types are no reason to stop the host's deployment: fb_validate() says that the view is empty.
+  -- Columns of unexpected types must not stop the host's deployment: fb_validate() says that the view is empty.
   raise warning 'fb_ads.purchases could not be made over the host''s tables (%); define it with create or replace view',
     sqlstate;
 end;

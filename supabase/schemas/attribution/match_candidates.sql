@@ -32,7 +32,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from sale
   where sale.browser_digest is not null
   union all
-  -- Browsers in which the buyer was seen, be it after the sale.
+  -- Browsers in which the buyer was seen, also after the sale.
   select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
     greatest(person.completed_at, browser.first_seen_at)
   from person
@@ -111,7 +111,7 @@ set search_path = pg_catalog, pg_temp as $$
     from named
   ),
   placed as (
-    -- What stands above is the catalogue's word: an ad's ad set, an ad set's campaign.
+    -- The catalogue says which ad set an ad is in, and which campaign an ad set is in.
     select found.*, own_adset, coalesce(own_adset.campaign_id, (found.campaign).id) as campaign_id
     from found
     left join public.ad_adsets as own_adset on own_adset.id = coalesce((found.ad).adset_id, (found.adset).id)
@@ -144,7 +144,7 @@ set search_path = pg_catalog, pg_temp as $$
       case
         when click.fb_ad_id is not null then nullif(click.fb_ad_id, (placed.ad).fb_ad_id)
         when (placed.ad).id is null then (
-          -- A number as long as Meta's ids that is nothing yet: by convention the ad's.
+          -- A number as long as Meta's ids that the catalogue does not know counts as an ad's id.
           select utm.id from unnest(placed.utm) with ordinality as utm (id, position)
           where utm.id ~ '^[0-9]{15,20}$'
             and utm.id is distinct from (placed.adset).fb_adset_id

@@ -1,4 +1,4 @@
--- One landing is one touchpoint, however often events tell of it.
+-- One visit is one touchpoint, however many events describe it.
 
 create function fb_ads.find_neighbouring_touchpoint(touchpoint jsonb, direction integer, except_id bigint)
 returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -90,8 +90,8 @@ end;
 $$;
 
 comment on function fb_ads.date_touchpoint(jsonb) is
-  'A touchpoint that names its ad, dated by its event where the cookie of the same click is older than '
-  'settings.attribution_window: some hosts send one fbc for ever.';
+  'A touchpoint that names its ad gets the time of its event where the cookie of the same click is older than '
+  'settings.attribution_window, because some hosts send one fbc for ever.';
 
 create function fb_ads.store_touchpoint(touchpoint jsonb)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 -- Touchpoints: visits that an ad may have caused.
 -- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
 -- is in clear, because the sale that is credited names it.
--- One landing is one touchpoint, however often events tell of it.
+-- One visit is one touchpoint, however many events describe it.
 -- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
 -- order, and are one touchpoint.
 
@@ -135,12 +135,12 @@ $$;
 
 comment on function fb_ads.with_first_click_time(jsonb, text) is
   'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
-  'that click, if an earlier event said so. Never with a later one.';
+  'that click, if an earlier event said so. Never with a later time.';
 
 create function fb_ads.lock_visitors(touchpoints jsonb[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
+  -- All visitors share a thousand locks, so that a batch never fills the server's lock table.
   perform pg_advisory_xact_lock(hashtext('fb_ads.touchpoints'), place.lock)
   from (
     select distinct hashtext(key) & 1023 as lock
@@ -152,5 +152,5 @@ end;
 $$;
 
 comment on function fb_ads.lock_visitors(jsonb[]) is
-  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. All at '
-  'once and in one order, so that no two batches wait for each other in a circle.';
+  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. Takes '
+  'all locks at once and in one order, so that two batches never deadlock.';

@@ -23,7 +23,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   )
   select
     'secret_missing:' || wanted.name,
-    -- Who has attached no table may read spend alone.
+    -- A team that has attached no table may want to read spend alone.
     case
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
@@ -88,7 +88,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has needs nobody.
+    -- Nobody has to act on a token that Vault no longer has.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret

@@ -22,7 +22,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   cross join lateral (
     select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as throttled_until
     from (
-      -- Each half by its own partial index, so that the history is not read.
+      -- Two halves, each by its own partial index, so that the history is not read.
       select pending.* from fb_ads.sync_jobs as pending where pending.state = 'pending'
       union all
       select running.* from fb_ads.sync_jobs as running where running.state = 'running'
@@ -45,13 +45,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'function.',
     min(failed.finished_at)
   from (
-    -- Of each list the newest failure, so that the look for a later success is one step in an index each.
+    -- The newest failure of each list, so that a later success is one index lookup away.
     select distinct on (job.account_id, job.kind)
       job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
     from fb_ads.sync_jobs as job
     where job.state = 'failed'
       and job.finished_at > now() - interval '3 days'
-      -- A dead version is an alert of its own, and what ended with its account is none.
+      -- A dead version has an alert of its own, and jobs of a disabled account need none.
       and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
     order by job.account_id, job.kind, job.created_at desc
   ) as failed

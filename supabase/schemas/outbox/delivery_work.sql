@@ -11,7 +11,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
     or exists (
       select
       from (
-        -- The few pixels there are, by skipping through the index.
+        -- Finds the few pixels by skipping through the index.
         with recursive waiting as (
           (
             select delivery.pixel_id from fb_ads.event_deliveries as delivery
@@ -36,8 +36,8 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
             and delivery.next_attempt_at <= now()
         )
     )
-    -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go
-    -- yet.
+    -- Blocked deliveries: one probe a tick, whether Vault has a new token or the permission is back. Those of an open
+    -- pixel are still to be unblocked.
     or exists (
       select
       from fb_ads.pixels as pixel

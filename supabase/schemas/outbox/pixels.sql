@@ -52,7 +52,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.unblock_deliveries(text[]) is
-  'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data '
+  'Makes blocked deliveries of these pixels pending, at most 20,000 a call: a day of them would not fit into the Data '
   'API''s 8 s. The next claim goes on.';
 
 create function fb_ads.block_deliveries(pixel_ids text[])

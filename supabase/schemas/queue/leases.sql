@@ -111,7 +111,7 @@ end;
 $$;
 
 comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when somebody else was refused '
+  'After a stored page: gives the held job back when Meta has refused another call '
   'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
@@ -135,4 +135,4 @@ $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
   'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
-  'what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+  'what became of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';

@@ -135,7 +135,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where (quota.usage_percent, quota.regain_at, quota.access_tier)
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
 
-  -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
+  -- Meta names a time of regaining only for a blocked use case, be it one that this call did not spend.
   select fb_ads.throttle_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
@@ -159,8 +159,8 @@ returns timestamptz language sql stable security invoker set search_path = pg_ca
 $$;
 
 comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
-  'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
-  'where nobody was. A job that is claimed in spite of it was freed by an operator.';
+  'Until when a held job waits because Meta refused another call for the whole app since the job was claimed; null '
+  'where it refused none. A throttled job that is claimed all the same was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -189,11 +189,11 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   );
 $$;
 
-comment on function fb_ads.may_use_token(text) is 'Whether a token is good as far as we know, or due for a probe.';
+comment on function fb_ads.may_use_token(text) is 'Whether a token is not stopped, or due for a probe.';
 
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  -- Whatever answered is neither dead nor forbidden.
+  -- A token or account whose call Meta answered is not stopped.
   update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null

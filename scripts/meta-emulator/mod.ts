@@ -31,7 +31,15 @@ export type { GraphCall } from "./graph_call.ts";
 export type { QuotaModel, UsageEntry, UseCase } from "./quota.ts";
 export type { Ledger, LedgerEntry } from "./ledger.ts";
 
-export type { FaultAction, FaultBook, FaultMatch, FaultRule, FaultSubject, ReportOutcome } from "./faults.ts";
+export type {
+  ActingFault,
+  FaultAction,
+  FaultBook,
+  FaultMatch,
+  FaultRule,
+  FaultSubject,
+  ReportOutcome,
+} from "./faults.ts";
 export type { GraphErrorBody } from "./graph_error.ts";
 export { catalogueKeys } from "./error_catalogue.ts";
 

@@ -93,7 +93,7 @@ Deno.test("attribution by browser", async (t) => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 590, url: page(`ad_id=${AD}`), fbp: fbp(1), em: SITI_EM, event_name: "Lead" });
     assertEquals(await judged({ at: now, user: SITI }), credited(AD, "em"));
-    const [row] = await platform.sql`select count(*)::int as touches from fb_ads.ad_clicks`;
+    const [row] = await platform.sql`select count(*)::int as touches from fb_ads.touchpoints`;
     assertEquals(row?.touches, 1);
   });
 

@@ -109,7 +109,7 @@ Deno.test("attribution follows its rule", async (t) => {
     assertEquals(await outcomeOf(platform, ref), credited(AD, "user_id"));
     const [row] = await platform.sql`
       select attribution.fb_click_id, extract(epoch from attribution.clicked_at)::bigint::text as clicked_at,
-        (select array_agg(click.fbclid) from fb_ads.ad_clicks as click where click.id = any (result.assist_click_ids)) as assists
+        (select array_agg(click.fbclid) from fb_ads.touchpoints as click where click.id = any (result.assist_click_ids)) as assists
       from public.ad_attributions as attribution join fb_ads.attribution_results as result using (transaction_ref)`;
     assertEquals({ ...row }, { fb_click_id: "IwAR0first", clicked_at: String(now - 600), assists: ["IwAR0second"] });
   });

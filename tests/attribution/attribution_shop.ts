@@ -198,7 +198,7 @@ export const uncredited = (reason: string): Outcome => ({
 /** Forgets visitors, sales and results, so that steps of one test do not see each other. */
 export async function forget({ sql }: Platform): Promise<void> {
   await emptyTables(sql, [
-    "fb_ads.ad_clicks",
+    "fb_ads.touchpoints",
     "fb_ads.browser_people",
     "fb_ads.checkout_clicks",
     "fb_ads.attribution_results",

@@ -10,8 +10,8 @@ import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
 const MOST_LINES = 300;
 const CODE = /\.(ts|mjs|js|sql|css|html)$/;
-/** The Supabase CLI writes it. */
-const GENERATED = "shared/database/database.types.ts";
+/** Written by the Supabase CLI, and from the schema files. */
+const GENERATED = /^shared\/database\/database\.types\.ts$|^supabase\/migrations\//;
 /** A home, or a user's or a build's directory. */
 const MACHINE_PATH = /(^|[\s"'`(=])\/(home|Users|root|work|workspace)\/[a-z]/m;
 
@@ -19,7 +19,7 @@ function* filesBelow(directory: string): Generator<string> {
   for (const entry of Deno.readDirSync(`${repositoryRoot}/${directory}`)) {
     const path = `${directory}/${entry.name}`;
     if (entry.isDirectory && !entry.name.startsWith(".")) yield* filesBelow(path);
-    else if (entry.isFile && path !== GENERATED) yield path;
+    else if (entry.isFile && !GENERATED.test(path)) yield path;
   }
 }
 

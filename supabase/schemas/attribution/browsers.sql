@@ -1,4 +1,4 @@
--- Whose browser it was.
+-- Which people used a browser.
 -- Why plpgsql where SQL would do: it keeps its plans, and this runs with every event.
 
 create table fb_ads.browser_people (
@@ -84,9 +84,9 @@ begin
     on conflict (browser_digest, person_kind, person_digest) do update
     set first_seen_at = least(known.first_seen_at, excluded.first_seen_at),
       last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at)
-    -- Seen every minute, written once a day.
+    -- A person may be seen every minute; the row is written once a day.
     where excluded.first_seen_at < known.first_seen_at or excluded.last_seen_at > known.last_seen_at + interval '1 day'
-    -- New, or seen there earlier than was known: it decides whether a browser was shared at a sale.
+    -- New pairs, and pairs seen earlier than was known: both decide whether a browser was shared at a sale.
     returning known.browser_digest, known.person_kind, known.person_digest, known.first_seen_at
   )
   select array_agg(distinct digest.value)
@@ -113,5 +113,5 @@ end;
 $$;
 
 comment on function fb_ads.store_browser_people(jsonb) is
-  'Keeps whose browser it was, as touchpoints say; returns the digests of pairs that were not known before, or are '
-  'known from an earlier time, and of everybody else who was seen there; null when there are none.';
+  'Keeps which people touchpoints show in which browser. Returns the digests of the pairs that are new, or known from '
+  'an earlier time now, and of everybody else seen in those browsers; null when there are none.';

@@ -9,7 +9,7 @@ create table fb_ads.checkout_clicks (
 );
 
 comment on table fb_ads.checkout_clicks is
-  'With which fbc a checkout was begun; the event itself loses it as soon as its sale is at Meta.';
+  'The fbc with which each checkout began. The event itself loses it as soon as Meta has its sale.';
 comment on column fb_ads.checkout_clicks.event_id is 'event_id of the InitiateCheckout event.';
 comment on column fb_ads.checkout_clicks.fbc_digest is 'SHA-256 of the click id in its fbc.';
 comment on column fb_ads.checkout_clicks.created_at is 'When the row was written.';
@@ -68,7 +68,7 @@ begin
   end loop;
   met := coalesce(fb_ads.store_browser_people(rows), '{}');
 
-  -- Worked out once: what is marked is what was locked.
+  -- Worked out once, so that exactly the locked sales are marked.
   news := array(
     select jsonb_build_object(
       'keys', fb_ads.sale_keys_of_touchpoint(kept.touchpoint), 'clicked_at', kept.touchpoint -> 'clicked_at'
@@ -94,7 +94,7 @@ $$;
 comment on function fb_ads.store_touchpoints(jsonb) is
   'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores new '
   'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
-  'Returns how many touchpoints are new or know more.';
+  'Returns how many touchpoints are new or hold more than before.';
 
 create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -110,5 +110,5 @@ end;
 $$;
 
 comment on function fb_ads.store_event_touchpoints(jsonb, jsonb) is
-  'Called by fb_store_events with its request and the statuses of the events: keeps the touchpoints of those that were '
-  'stored, so consent counts for both alike.';
+  'Called by fb_store_events with its request and the statuses of the events: keeps the touchpoints of the stored '
+  'events, so one consent counts for both.';

@@ -32,7 +32,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from sale
   where sale.browser_digest is not null
   union all
-  -- Browsers in which the buyer was seen, be it after the sale.
+  -- Browsers in which the buyer was seen, also after the sale.
   select person.transaction_ref, browser.browser_digest, either.kind, 5 + person.rank, person.matched_by,
     greatest(person.completed_at, browser.first_seen_at)
   from person
@@ -51,26 +51,26 @@ comment on function fb_ads.links_of_sales(jsonb) is
   'consent.';
 
 create function fb_ads.touchpoints_by_digest(digest text, kind text, since timestamptz, until timestamptz)
-returns setof fb_ads.ad_clicks language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+returns setof fb_ads.touchpoints language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if kind = 'user' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.user_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'browser' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.browser_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'fbc' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.fbc_digest = touchpoints_by_digest.digest and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'email' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.email_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   elsif kind = 'phone' then
-    return query select click.* from fb_ads.ad_clicks as click
+    return query select click.* from fb_ads.touchpoints as click
       where click.phone_digests @> array[touchpoints_by_digest.digest] and click.clicked_at between since and until
       order by click.clicked_at desc limit 100;
   end if;
@@ -81,7 +81,7 @@ comment on function fb_ads.touchpoints_by_digest(text, text, timestamptz, timest
   'The latest 100 touchpoints with this digest in a range of time, by the index '
   'of its kind: user, email, phone, fbc or browser.';
 
-create function fb_ads.resolve_touchpoint(click fb_ads.ad_clicks)
+create function fb_ads.resolve_touchpoint(click fb_ads.touchpoints)
 returns table (
   level text, account_id uuid, ad_id uuid, adset_id uuid, campaign_id uuid, catalogue_differs boolean,
   missing_level text, missing_id text
@@ -111,7 +111,7 @@ set search_path = pg_catalog, pg_temp as $$
     from named
   ),
   placed as (
-    -- What stands above is the catalogue's word: an ad's ad set, an ad set's campaign.
+    -- The catalogue says which ad set an ad is in, and which campaign an ad set is in.
     select found.*, own_adset, coalesce(own_adset.campaign_id, (found.campaign).id) as campaign_id
     from found
     left join public.ad_adsets as own_adset on own_adset.id = coalesce((found.ad).adset_id, (found.adset).id)
@@ -144,7 +144,7 @@ set search_path = pg_catalog, pg_temp as $$
       case
         when click.fb_ad_id is not null then nullif(click.fb_ad_id, (placed.ad).fb_ad_id)
         when (placed.ad).id is null then (
-          -- A number as long as Meta's ids that is nothing yet: by convention the ad's.
+          -- A number as long as Meta's ids that the catalogue does not know counts as an ad's id.
           select utm.id from unnest(placed.utm) with ordinality as utm (id, position)
           where utm.id ~ '^[0-9]{15,20}$'
             and utm.id is distinct from (placed.adset).fb_adset_id
@@ -157,6 +157,6 @@ set search_path = pg_catalog, pg_temp as $$
   ) as missing (ad, adset, campaign);
 $$;
 
-comment on function fb_ads.resolve_touchpoint(fb_ads.ad_clicks) is
+comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'What the catalogue makes of a touchpoint: explicit ids first, then any number in a UTM parameter by its type; '
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';

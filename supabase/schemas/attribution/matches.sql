@@ -16,8 +16,7 @@ set search_path = pg_catalog, pg_temp as $$
     cross join fb_ads.settings as settings
   ),
   matched as (
-    -- Each touchpoint once, by its strongest link; a link that only goes by the browser holds while that browser is not
-    -- shared.
+    -- Each touchpoint once, by its strongest link; a link by the browser alone holds while that browser is not shared.
     select distinct on (sale.transaction_ref, click.id)
       sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
       sale.attribution_lookup_patience, click, link.rank, link.matched_by, decided.is_own,
@@ -57,7 +56,7 @@ set search_path = pg_catalog, pg_temp as $$
   cross join lateral (select date_trunc('second', (matched.click).clicked_at)) as second (of_click)
   cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
-  -- A number in a UTM parameter that is no id of ours makes no touchpoint.
+  -- A number in a UTM parameter that is no id of ours is no touchpoint.
   where resolved.level is not null or (matched.click).fbclid is not null
     or coalesce((matched.click).fb_ad_id, (matched.click).fb_adset_id, (matched.click).fb_campaign_id) is not null
     or (resolved.missing_id is not null and coalesce(lookup.state, 'open') = 'open');

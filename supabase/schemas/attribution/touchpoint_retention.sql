@@ -7,15 +7,15 @@ declare
   step bigint;
   kept_since timestamptz := now() - (select settings.touchpoint_retention from fb_ads.settings as settings);
 begin
-  delete from fb_ads.ad_clicks as click
-  where click.id in (select old.id from fb_ads.ad_clicks as old where old.clicked_at < kept_since limit most);
+  delete from fb_ads.touchpoints as click
+  where click.id in (select old.id from fb_ads.touchpoints as old where old.clicked_at < kept_since limit most);
   get diagnostics touched = row_count;
   delete from fb_ads.browser_people as known
   where (known.browser_digest, known.person_kind, known.person_digest) in (
     select old.browser_digest, old.person_kind, old.person_digest
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
-    -- Asked of the row itself: a person who is seen again at this moment stays.
+    -- Checked on the row itself: a person who is seen again at this moment stays.
     and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;

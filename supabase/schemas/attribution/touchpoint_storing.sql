@@ -1,4 +1,4 @@
--- One landing is one touchpoint, however often events tell of it.
+-- One visit is one touchpoint, however many events describe it.
 
 create function fb_ads.find_neighbouring_touchpoint(touchpoint jsonb, direction integer, except_id bigint)
 returns bigint language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10,7 +10,7 @@ begin
   end
   from (
     select click.id, click.fbclid, click.fbc_digest, fb_ads.ids_of_touchpoint(to_jsonb(click)) as ids
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     cross join fb_ads.settings as settings
     where (
         click.browser_digest = touchpoint ->> 'browser_digest'
@@ -58,7 +58,7 @@ begin
     -- A link that is passed on carries its click id to other browsers: that is another touchpoint.
     select click.id
     into found_id
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     where click.fbc_digest = touchpoint ->> 'fbc_digest' and click.fbclid = touchpoint ->> 'fbclid'
       and coalesce(click.browser_digest = touchpoint ->> 'browser_digest', true)
     order by click.clicked_at, click.id
@@ -90,8 +90,8 @@ end;
 $$;
 
 comment on function fb_ads.date_touchpoint(jsonb) is
-  'A touchpoint that names its ad, dated by its event where the cookie of the same click is older than '
-  'settings.attribution_window: some hosts send one fbc for ever.';
+  'A touchpoint that names its ad gets the time of its event where the cookie of the same click is older than '
+  'settings.attribution_window, because some hosts send one fbc for ever.';
 
 create function fb_ads.store_touchpoint(touchpoint jsonb)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -101,7 +101,7 @@ declare
 begin
   same_id := fb_ads.find_same_touchpoint(touchpoint);
   if same_id is null then
-    insert into fb_ads.ad_clicks (
+    insert into fb_ads.touchpoints (
       clicked_at, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid,
       fbc_digest, browser_digest, user_digest, email_digests, phone_digests, page_url, consent, event_name, event_id
     )
@@ -110,12 +110,12 @@ begin
       given.utm_term_id, given.utm_campaign_id, given.fbclid, given.fbc_digest, given.browser_digest, given.user_digest,
       nullif(given.email_digests, '{}'), nullif(given.phone_digests, '{}'), given.page_url, given.consent,
       given.event_name, given.event_id
-    from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given;
+    from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given;
     return true;
   end if;
 
   -- An event with the cookie alone may come before the one that names the ad; what is known stays.
-  update fb_ads.ad_clicks as click
+  update fb_ads.touchpoints as click
   set clicked_at = case
       when click.clicked_at < given.clicked_at - settings.attribution_window then given.clicked_at
       else least(click.clicked_at, given.clicked_at)
@@ -123,7 +123,7 @@ begin
     fb_ad_id = given.fb_ad_id, fb_adset_id = given.fb_adset_id, fb_campaign_id = given.fb_campaign_id,
     utm_content_id = given.utm_content_id, utm_term_id = given.utm_term_id, utm_campaign_id = given.utm_campaign_id,
     page_url = coalesce(given.page_url, click.page_url)
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
+  from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given
   cross join fb_ads.settings as settings
   where click.id = same_id
     and coalesce(
@@ -135,7 +135,7 @@ begin
       given.utm_campaign_id
     ) is not null;
   changed := found;
-  update fb_ads.ad_clicks as click
+  update fb_ads.touchpoints as click
   set browser_digest = coalesce(click.browser_digest, given.browser_digest),
     user_digest = coalesce(click.user_digest, given.user_digest),
     email_digests = coalesce(click.email_digests, nullif(given.email_digests, '{}')),
@@ -146,13 +146,13 @@ begin
       when click.fbclid is null or given.fbclid is not null then least(click.clicked_at, dated.clicked_at)
       else click.clicked_at
     end
-  from jsonb_populate_record(null::fb_ads.ad_clicks, touchpoint) as given
+  from jsonb_populate_record(null::fb_ads.touchpoints, touchpoint) as given
   cross join fb_ads.settings as settings
   -- What a cookie says of a touchpoint with an ad counts as far back as the window goes.
   cross join lateral (
     select
       known.clicked_at as landed_at, num_nonnulls(variadic fb_ads.ids_of_touchpoint(to_jsonb(known))) > 0 as has_ids
-    from fb_ads.ad_clicks as known where known.id = same_id
+    from fb_ads.touchpoints as known where known.id = same_id
   ) as present
   cross join lateral (
     select case
@@ -172,7 +172,7 @@ begin
   changed := changed or found;
   -- Pages of this visit whose events came before its click id did.
   if touchpoint ->> 'fbclid' is not null then
-    delete from fb_ads.ad_clicks as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
+    delete from fb_ads.touchpoints as page where page.id = fb_ads.find_neighbouring_touchpoint(touchpoint, 1, same_id);
     changed := changed or found;
   end if;
   return changed;

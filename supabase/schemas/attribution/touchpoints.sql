@@ -1,11 +1,11 @@
 -- Touchpoints: visits that an ad may have caused.
 -- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
 -- is in clear, because the sale that is credited names it.
--- One landing is one touchpoint, however often events tell of it.
+-- One visit is one touchpoint, however many events describe it.
 -- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
 -- order, and are one touchpoint.
 
-create table fb_ads.ad_clicks (
+create table fb_ads.touchpoints (
   id bigint generated always as identity primary key,
   clicked_at timestamptz not null,
   fb_ad_id text,
@@ -34,47 +34,48 @@ create table fb_ads.ad_clicks (
   constraint consent_is_granted_or_not_needed check (consent = 'granted')
 );
 
-comment on table fb_ads.ad_clicks is
+comment on table fb_ads.touchpoints is
   'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
   'settings.touchpoint_retention.';
-comment on column fb_ads.ad_clicks.id is 'Our key, in the order of arrival.';
-comment on column fb_ads.ad_clicks.clicked_at is
+comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
+comment on column fb_ads.touchpoints.clicked_at is
   'When the click landed: of a click id, when it was first seen; else when the event happened.';
-comment on column fb_ads.ad_clicks.fb_ad_id is
+comment on column fb_ads.touchpoints.fb_ad_id is
   'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
-comment on column fb_ads.ad_clicks.fb_adset_id is 'Ad set id that the address named (adset_id).';
-comment on column fb_ads.ad_clicks.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
-comment on column fb_ads.ad_clicks.utm_content_id is
+comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
+comment on column fb_ads.touchpoints.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
+comment on column fb_ads.touchpoints.utm_content_id is
   'Number in utm_content: an ad''s id by convention, of whichever level the catalogue says.';
-comment on column fb_ads.ad_clicks.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
-comment on column fb_ads.ad_clicks.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
-comment on column fb_ads.ad_clicks.fbclid is
+comment on column fb_ads.touchpoints.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
+comment on column fb_ads.touchpoints.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
+comment on column fb_ads.touchpoints.fbclid is
   'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
-comment on column fb_ads.ad_clicks.fbc_digest is
+comment on column fb_ads.touchpoints.fbc_digest is
   'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
   'the time in it may differ between browser and server.';
-comment on column fb_ads.ad_clicks.browser_digest is 'SHA-256 of fbp.';
-comment on column fb_ads.ad_clicks.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
-comment on column fb_ads.ad_clicks.email_digests is 'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
-comment on column fb_ads.ad_clicks.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
-comment on column fb_ads.ad_clicks.page_url is 'The page: origin, path and the parameters that name a campaign.';
-comment on column fb_ads.ad_clicks.consent is
+comment on column fb_ads.touchpoints.browser_digest is 'SHA-256 of fbp.';
+comment on column fb_ads.touchpoints.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
+comment on column fb_ads.touchpoints.email_digests is
+  'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
+comment on column fb_ads.touchpoints.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
+comment on column fb_ads.touchpoints.page_url is 'The page: origin, path and the parameters that name a campaign.';
+comment on column fb_ads.touchpoints.consent is
   'granted; null where consent is not asked for. Without consent nothing is stored.';
-comment on column fb_ads.ad_clicks.event_name is 'event_name of the first event that described it.';
-comment on column fb_ads.ad_clicks.event_id is 'event_id of that event.';
-comment on column fb_ads.ad_clicks.created_at is 'When the row was written.';
+comment on column fb_ads.touchpoints.event_name is 'event_name of the first event that described it.';
+comment on column fb_ads.touchpoints.event_id is 'event_id of that event.';
+comment on column fb_ads.touchpoints.created_at is 'When the row was written.';
 
-create index ad_clicks_fbc_digest_idx on fb_ads.ad_clicks (fbc_digest, clicked_at) where fbc_digest is not null;
-create index ad_clicks_browser_digest_idx on fb_ads.ad_clicks (browser_digest, clicked_at)
+create index touchpoints_fbc_digest_idx on fb_ads.touchpoints (fbc_digest, clicked_at) where fbc_digest is not null;
+create index touchpoints_browser_digest_idx on fb_ads.touchpoints (browser_digest, clicked_at)
   where browser_digest is not null;
-create index ad_clicks_user_digest_idx on fb_ads.ad_clicks (user_digest, clicked_at) where user_digest is not null;
-create index ad_clicks_email_digests_idx on fb_ads.ad_clicks using gin (email_digests) with (fastupdate = off)
+create index touchpoints_user_digest_idx on fb_ads.touchpoints (user_digest, clicked_at) where user_digest is not null;
+create index touchpoints_email_digests_idx on fb_ads.touchpoints using gin (email_digests) with (fastupdate = off)
   where email_digests is not null;
-create index ad_clicks_phone_digests_idx on fb_ads.ad_clicks using gin (phone_digests) with (fastupdate = off)
+create index touchpoints_phone_digests_idx on fb_ads.touchpoints using gin (phone_digests) with (fastupdate = off)
   where phone_digests is not null;
-create index ad_clicks_clicked_at_idx on fb_ads.ad_clicks (clicked_at);
+create index touchpoints_clicked_at_idx on fb_ads.touchpoints (clicked_at);
 
-alter table fb_ads.ad_clicks enable row level security;
+alter table fb_ads.touchpoints enable row level security;
 
 create function fb_ads.is_payment_host(host text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -123,7 +124,7 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
-    from fb_ads.ad_clicks as click
+    from fb_ads.touchpoints as click
     where click.fbc_digest = encode(
       sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
     )
@@ -134,13 +135,13 @@ $$;
 
 comment on function fb_ads.with_first_click_time(jsonb, text) is
   'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
-  'that click, if an earlier event said so. Never with a later one.';
+  'that click, if an earlier event said so. Never with a later time.';
 
 create function fb_ads.lock_visitors(touchpoints jsonb[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A thousand locks for all visitors: a batch then never fills the server's table of locks.
-  perform pg_advisory_xact_lock(hashtext('fb_ads.ad_clicks'), place.lock)
+  -- All visitors share a thousand locks, so that a batch never fills the server's lock table.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.touchpoints'), place.lock)
   from (
     select distinct hashtext(key) & 1023 as lock
     from unnest(touchpoints) as present (touchpoint)
@@ -151,5 +152,5 @@ end;
 $$;
 
 comment on function fb_ads.lock_visitors(jsonb[]) is
-  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. All at '
-  'once and in one order, so that no two batches wait for each other in a circle.';
+  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. Takes '
+  'all locks at once and in one order, so that two batches never deadlock.';

@@ -1,5 +1,5 @@
 -- Removing a person on request.
--- Why a stripped key stays: without it the sweep, or a repeated request, would make the same event anew.
+-- Why a bare key stays: without it the sweep, or a repeated request, would make the same event again.
 -- Why a shared browser keeps what is not this person's: the touchpoints of another user stay.
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
@@ -39,7 +39,7 @@ end;
 $$;
 
 comment on function fb_ads.find_purchases_of(text, text[]) is
-  'References of a person''s transactions: of the last 8 days (what triggers and sweep could still make an event of), '
+  'References of a person''s transactions: of the last 8 days (triggers and sweep could still make an event of them), '
   'and all of them where the person is given by a uuid.';
 
 create function fb_ads.digests_of_person(person text)
@@ -71,7 +71,7 @@ begin
         )
     );
   end if;
-  -- Two users behind one phone number are two persons: only what carries the number itself goes then.
+  -- Two users with one phone number are two persons. Then only what carries the number itself goes.
   if cardinality(users) = 1 then
     select array_agg(distinct known.digest)
     into digests
@@ -95,7 +95,7 @@ comment on function fb_ads.digests_of_person(text) is
 create function fb_ads.erase_events(event_row_ids bigint[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- Deliveries before events and in one order, as everywhere: then nobody waits for one another in a circle.
+  -- Deliveries before events and in one order, as everywhere, so that nothing deadlocks.
   perform from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = any (event_row_ids)
   order by delivery.event_row_id, delivery.pixel_id
@@ -124,7 +124,7 @@ begin
   into clicks
   from fb_ads.browser_people as known
   where known.person_digest = any (digests)
-    -- Somebody else's browser too: what is the other's stays.
+    -- In a browser that another user shares, the other's touchpoints stay.
     and not exists (
       select from fb_ads.browser_people as other
       where other.browser_digest = known.browser_digest
@@ -133,7 +133,7 @@ begin
     );
   clicks := coalesce(clicks, '{}') || digests;
 
-  -- As events that come in take them: visitors, then whose browser it was, then results.
+  -- In the order in which stored events take their locks: visitors, then people of browsers, then results.
   perform fb_ads.lock_visitors(array[jsonb_build_object('email_digests', to_jsonb(clicks))]);
   perform from fb_ads.browser_people as known
   where known.person_digest = any (digests) or known.browser_digest = any (clicks)
@@ -141,7 +141,7 @@ begin
   for update;
   perform fb_ads.lock_results('{}', clicks);
 
-  delete from fb_ads.ad_clicks as click
+  delete from fb_ads.touchpoints as click
   where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
     or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)));
   get diagnostics erased = row_count;
@@ -156,8 +156,8 @@ end;
 $$;
 
 comment on function fb_ads.erase_touchpoints(text[]) is
-  'Called by fb_erase_person: deletes the touchpoints of a person given by digests, and of the browsers that were '
-  'nobody else''s; returns how many.';
+  'Called by fb_erase_person: deletes the touchpoints of a person given by digests, and of the browsers that nobody '
+  'else used; returns how many.';
 
 create function public.fb_erase_person(person text)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -171,11 +171,11 @@ begin
     raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number'
       using errcode = '22023';
   end if;
-  -- No run of attribution writes meanwhile what it read before.
+  -- Keeps a run of attribution from writing what it read before the erasure.
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
   digests := fb_ads.digests_of_person(given);
 
-  -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
+  -- Sales that are not noted yet get their key now, so that the sweep finds it taken.
   insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, state, final_at)
   select distinct on (sale.transaction_ref)
     'Purchase', sale.transaction_ref, coalesce(sale.completed_at, now()), sale.transaction_ref, 'erased', now()
@@ -212,5 +212,5 @@ $$;
 
 comment on function public.fb_erase_person(text) is
   'For the operator: removes a person everywhere, given by user id, or by the SHA-256 of e-mail address or phone '
-  'number. Events keep their bare key, so that nothing is made anew; consents go. Returns {events, consents}. What '
-  'Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
+  'number. Events keep their bare key, so that they are never made again; consents go. Returns {events, consents}. '
+  'What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';

@@ -3,7 +3,7 @@
 create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
 returns fb_ads.conversion_events language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with candidates as (
-    -- The order id given before payment names the checkout: the buyer's own, else the first.
+    -- The checkout that carried the order id before the payment: the buyer's own, else the first.
     (
       select checkout.id, 1 as rank
       from fb_ads.conversion_events as checkout

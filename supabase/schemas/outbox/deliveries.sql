@@ -89,7 +89,7 @@ begin
     returning event.event_name, event.checkout_event_id
   )
   select array_agg(finished.checkout_event_id) into checkout_ids from finished where finished.event_name = 'Purchase';
-  -- A statement of its own: the checkout may have been finished by the one above.
+  -- A separate statement, for the one above may have finished the checkout.
   update fb_ads.conversion_events as checkout
   set browser_data = null
   where checkout.id = any (checkout_ids) and checkout.browser_data is not null;
@@ -97,5 +97,5 @@ end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
-  'Marks the events of which no delivery is open any more, and deletes what they '
+  'Marks the events without an open delivery as final, and deletes what they '
   'hold in clear; a checkout keeps it for its Purchase.';

@@ -73,7 +73,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     from suppressed
     cross join unnest(pixel_ids) as pixel (id)
   )
-  -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
+  -- A sale that is not in the view, or not paid (any more), is read again, less and less often, until it is too old.
   update fb_ads.conversion_events as event
   set lease_id = null,
     not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
@@ -133,7 +133,7 @@ begin
   ) as checkout
   cross join lateral (select coalesce(paid.by_digest, checkout.user_digest)) as buyer (digest)
   cross join lateral fb_ads.newest_consent(buyer.digest, checkout.browser_digest) as known
-  -- A guest's consent stands on the checkout alone.
+  -- Only the checkout says what a guest consented to.
   cross join lateral (
     select said.consent, said.since
     from (
@@ -207,6 +207,6 @@ end;
 $$;
 
 comment on function public.fb_freeze_purchases(jsonb) is
-  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for '
-  'all, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the reason is '
-  'event_too_old. Rows whose lease is another''s by now are left alone. Returns {frozen}.';
+  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes the snapshots of claimed purchases, which never '
+  'change again, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the '
+  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {frozen}.';

@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
 const MOST_LINES = 300;
@@ -45,4 +46,17 @@ Deno.test("every module opens with what it is for", () => {
 
 Deno.test("no file names a place on somebody's machine", () => {
   assertEquals(FILES.filter((path) => MACHINE_PATH.test(read(path))), []);
+});
+
+Deno.test("every path that the documentation names is there", () => {
+  const pages = FILES.filter((path) =>
+    path.endsWith(".md") && !path.startsWith("docs/decisions/") && path !== "CHANGELOG.md"
+  );
+  const missing = [...pages, "CONTRIBUTING.md"].flatMap((page) =>
+    [...read(page).matchAll(/`((?:scripts|shared|tests|docs)\/[\w./-]*\w)`/g)]
+      .map(([, path = ""]) => path)
+      .filter((path) => !path.includes("…") && !existsSync(`${repositoryRoot}/${path}`))
+      .map((path) => `${page}: ${path}`)
+  );
+  assertEquals(missing, []);
 });

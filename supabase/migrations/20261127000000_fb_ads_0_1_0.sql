@@ -4008,8 +4008,8 @@ comment on column fb_ads.conversion_events.transaction_ref is
 comment on column fb_ads.conversion_events.order_id is
   'custom_data.order_id of the event: links a checkout with its sale. Kept when the event is suppressed.';
 comment on column fb_ads.conversion_events.checkout_event_id is
-  'Of a purchase: the checkout event (id) that lent it its browser data and '
-  'consent; no foreign key, for it goes earlier.';
+  'Of a purchase: the checkout event (id) that it uses, written when it is claimed. No other purchase uses it. No '
+  'foreign key, because the checkout goes earlier.';
 comment on column fb_ads.conversion_events.user_digest is
   'SHA-256 of the verified user''s id, as Meta''s external_id; null for a guest.';
 comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; null without one.';
@@ -4044,6 +4044,8 @@ create index conversion_events_browser_digest_idx on fb_ads.conversion_events (b
   where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;
+create index conversion_events_checkout_event_id_idx on fb_ads.conversion_events (checkout_event_id)
+  where checkout_event_id is not null;
 create index conversion_events_final_at_idx on fb_ads.conversion_events (final_at)
   where final_at is not null and (event_name <> 'Purchase' or content is not null);
 create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at)
@@ -4125,17 +4127,18 @@ alter table fb_ads.event_deliveries enable row level security;
 create function fb_ads.finish_events(event_row_ids bigint[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  checkout_ids bigint[];
+  involved_ids bigint[] := event_row_ids || array(
+    select purchase.checkout_event_id from fb_ads.conversion_events as purchase
+    where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
+  );
 begin
   -- Two pixels' outcomes may be written at the same moment: the second then sees the first. Checkouts too, in one
   -- order.
   perform from fb_ads.conversion_events as event
-  where event.id = any (event_row_ids || array(
-    select purchase.checkout_event_id from fb_ads.conversion_events as purchase
-    where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
-  ))
+  where event.id = any (involved_ids)
   order by event.id
   for no key update;
+<<<<<<< HEAD
   with finished as (
     update fb_ads.conversion_events as event
     set final_at = now(),
@@ -4150,14 +4153,38 @@ begin
   select array_agg(finished.checkout_event_id) into checkout_ids from finished where finished.event_name = 'Purchase';
   -- A separate statement, for the one above may have finished the checkout.
   update fb_ads.conversion_events as checkout
+=======
+  update fb_ads.conversion_events as event
+  set final_at = now()
+  where event.id = any (event_row_ids) and event.final_at is null
+    and not exists (
+      select from fb_ads.event_deliveries as delivery
+      where delivery.event_row_id = event.id and delivery.state not in ('sent', 'suppressed', 'expired')
+    );
+  -- A statement of its own, so that it sees what is final. Whoever still needs the browser data keeps it: the event's
+  -- own deliveries, and the Purchase of a checkout.
+  update fb_ads.conversion_events as event
+>>>>>>> 28ff721
   set browser_data = null
-  where checkout.id = any (checkout_ids) and checkout.browser_data is not null;
+  where event.id = any (involved_ids) and event.browser_data is not null and event.final_at is not null
+    and (
+      event.event_name <> 'InitiateCheckout'
+      or exists (
+        select from fb_ads.conversion_events as purchase
+        where purchase.checkout_event_id = event.id and purchase.final_at is not null
+      )
+    );
 end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
+<<<<<<< HEAD
   'Marks the events without an open delivery as final, and deletes what they '
   'hold in clear; a checkout keeps it for its Purchase.';
+=======
+  'Marks the events of which no delivery is open any more, and deletes what they hold in clear once nobody needs it: a '
+  'checkout keeps it until its own deliveries and its Purchase are final.';
+>>>>>>> 28ff721
 
 -- schemas/outbox/pixels.sql
 
@@ -5380,53 +5407,230 @@ comment on function fb_ads.find_purchases(text[]) is
   'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where '
   'the view is gone. A sale that cannot be read is left out, with a warning.';
 
+create function fb_ads.order_ids_of_sale(sale jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array[sale ->> 'transaction_ref', sale ->> 'order_id', sale ->> 'transaction_id'];
+$$;
+
+comment on function fb_ads.order_ids_of_sale(jsonb) is 'By which order ids a checkout may name this sale.';
+
+create function fb_ads.person_digests_of_sale(sale jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select fb_ads.digest_of(known.value)
+    from (
+      values
+        (case when sale ->> 'email' like '%@%' then sale ->> 'email' end),
+        (nullif(regexp_replace(sale ->> 'phone', '[^0-9]', '', 'g'), ''))
+    ) as known (value)
+    where known.value is not null
+  );
+$$;
+
+comment on function fb_ads.person_digests_of_sale(jsonb) is
+  'Digests of the e-mail address and of the phone number''s digits that the host keeps of a sale. A number without its '
+  'country code has another digest than Meta''s ph: it then finds nothing.';
+
 -- schemas/outbox/checkouts.sql
 
 -- The checkout event that a sale began with.
+-- Why by what fits and not by who came first: anyone with the publishable key can send a checkout that names anybody's
+-- order. Such a claim counts only while nobody disputes it.
 
+<<<<<<< HEAD
 create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
 returns fb_ads.conversion_events language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with candidates as (
     -- The checkout that carried the order id before the payment: the buyer's own, else the first.
     (
       select checkout.id, 1 as rank
+=======
+create function fb_ads.fitting_checkouts(
+  purchase_id bigint, user_digest text, order_ids text[], made_at timestamptz, paid_at timestamptz
+)
+returns setof fb_ads.conversion_events language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with bounds as (
+    select
+      -- Order numbers begin anew: a checkout of last month's INV-7 says nothing about this one.
+      greatest(paid_at - interval '30 days', made_at - interval '1 hour') as since,
+      -- Some hosts keep whole seconds: such a second lasts to its end.
+      paid_at + case
+        when paid_at = date_trunc('second', paid_at) then interval '1 second'
+        else interval '1 microsecond'
+      end as received_before,
+      settings.checkout_window
+    from fb_ads.settings as settings
+  ),
+  candidates as (
+    select named.*
+    from bounds
+    cross join lateral (
+      select checkout.*
+>>>>>>> 28ff721
       from fb_ads.conversion_events as checkout
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
-        and checkout.event_time <= paid_at
-        -- Some hosts keep whole seconds: such a second lasts to its end.
-        and checkout.received_at < paid_at + case
-          when paid_at = date_trunc('second', paid_at) then interval '1 second'
-          else interval '1 microsecond'
-        end
-        and (
-          checkout.user_digest is null
-          or find_checkout.user_digest is null
-          or checkout.user_digest = find_checkout.user_digest
-        )
-      order by coalesce(checkout.user_digest = find_checkout.user_digest, false) desc, checkout.received_at, checkout.id
-      limit 1
-    )
+        and checkout.event_time between bounds.since and paid_at
+        and checkout.received_at < bounds.received_before
+    ) as named
     union all
-    (
-      select checkout.id, 2
-      from fb_ads.conversion_events as checkout, fb_ads.settings as settings
-      where checkout.event_name = 'InitiateCheckout' and checkout.user_digest = find_checkout.user_digest
-        and checkout.event_time between paid_at - settings.checkout_window and paid_at
+    select latest.*
+    from bounds
+    cross join lateral (
+      select checkout.*
+      from fb_ads.conversion_events as checkout
+      where checkout.event_name = 'InitiateCheckout' and checkout.user_digest = fitting_checkouts.user_digest
+        and checkout.event_time between greatest(bounds.since, paid_at - bounds.checkout_window) and paid_at
+        and checkout.received_at < bounds.received_before
       order by checkout.event_time desc, checkout.id desc
       limit 1
-    )
+    ) as latest
+    where latest.order_id is null
   )
-  select checkout
+  select candidates.*
   from candidates
-  join fb_ads.conversion_events as checkout on checkout.id = candidates.id
-  order by candidates.rank
+  where (
+      candidates.user_digest is null
+      or fitting_checkouts.user_digest is null
+      or candidates.user_digest = fitting_checkouts.user_digest
+    )
+    and not exists (
+      select
+      from fb_ads.conversion_events as other
+      where other.checkout_event_id = candidates.id and other.id is distinct from fitting_checkouts.purchase_id
+    );
+$$;
+
+comment on function fb_ads.fitting_checkouts(bigint, text, text[], timestamptz, timestamptz) is
+  'Checkout events that may be a sale''s: those that name it (one of order_ids), and the latest of its verified user '
+  'within settings.checkout_window if that names no order. None older than made_at less an hour or than 30 days before '
+  'payment, none of another verified user, none that another Purchase uses.';
+
+create type fb_ads.checkout_choice as (
+  checkout_id bigint,
+  is_trusted boolean,
+  consent text,
+  consent_at timestamptz
+);
+
+comment on type fb_ads.checkout_choice is
+  'The checkout of a sale, null where there is none or browsers dispute it; whether a server or the sale''s own '
+  'verified user reported it; and what checkouts say of consent: the chosen one''s, or the latest of the disputing '
+  'ones''.';
+
+create function fb_ads.choose_checkout(
+  purchase_id bigint, user_digest text, person_digests text[], order_ids text[], made_at timestamptz,
+  paid_at timestamptz
+)
+returns fb_ads.checkout_choice language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with fitting as materialized (
+    select
+      checkout.id, checkout.event_time, checkout.consent,
+      coalesce(checkout.consent_at, checkout.received_at) as consent_at,
+      checkout.order_id is not null as is_named,
+      coalesce(checkout.user_digest = choose_checkout.user_digest, false) as is_own_user,
+      checkout.origin = 'server'
+        or coalesce(checkout.user_digest = choose_checkout.user_digest, false) as is_trusted,
+      -- Two events without a browser id may come from two browsers.
+      coalesce(checkout.browser_digest, 'event ' || checkout.id::text) as browser,
+      coalesce(checkout.person_digests && choose_checkout.person_digests, false) or exists (
+        select
+        from fb_ads.conversion_events as seen
+        where seen.browser_digest = checkout.browser_digest and seen.user_digest = choose_checkout.user_digest
+      ) as is_shared_with_sale
+    from fb_ads.fitting_checkouts(
+      choose_checkout.purchase_id, choose_checkout.user_digest, order_ids, made_at, paid_at
+    ) as checkout
+  ),
+  claims as (
+    select fitting.* from fitting where not fitting.is_trusted
+  ),
+  agreed as (
+    -- One browser alone, or among several the one that shares something with the sale.
+    select claims.*
+    from claims
+    cross join (
+      select
+        count(distinct every.browser) as browsers,
+        count(distinct every.browser) filter (where every.is_shared_with_sale) as sharing
+      from claims as every
+    ) as counted
+    where counted.browsers = 1 or (counted.sharing = 1 and claims.is_shared_with_sale)
+  ),
+  chosen as (
+    select candidate.*
+    from (
+      select fitting.* from fitting where fitting.is_trusted
+      union all
+      select agreed.* from agreed
+    ) as candidate
+    order by
+      candidate.is_trusted desc, candidate.is_own_user desc, candidate.is_named desc, candidate.event_time desc,
+      candidate.id desc
+    limit 1
+  ),
+  said as (
+    select chosen.consent, chosen.consent_at from chosen
+    union all
+    select claims.consent, claims.consent_at from claims where not exists (select from chosen)
+  ),
+  latest as (
+    select said.consent, said.consent_at
+    from said
+    where said.consent is not null
+    order by said.consent_at desc, said.consent
+    limit 1
+  )
+  select row(
+    (select chosen.id from chosen),
+    coalesce((select chosen.is_trusted from chosen), false),
+    (select latest.consent from latest),
+    (select latest.consent_at from latest)
+  )::fb_ads.checkout_choice;
+$$;
+
+comment on function fb_ads.choose_checkout(bigint, text, text[], text[], timestamptz, timestamptz) is
+  'The checkout event of a sale. What a server or the sale''s own verified user reported counts at once. An anonymous '
+  'browser''s claim counts while no other browser names the same order; among several, the one that shares an e-mail '
+  'address, a phone number or its browser with the sale or its user. person_digests: digests of the sale''s e-mail '
+  'address and phone number.';
+
+create function fb_ads.consent_of_sale(user_digest text, choice fb_ads.checkout_choice)
+returns table (consent text, since timestamptz) language sql stable security invoker
+set search_path = pg_catalog, pg_temp as $$
+  with checkout as (
+    select event.browser_digest from fb_ads.conversion_events as event where event.id = choice.checkout_id
+  ),
+  own as (
+    select known.state, known.since
+    from fb_ads.newest_consent(consent_of_sale.user_digest, null) as known
+    where known.state is not null
+  ),
+  said as (
+    select own.state as consent, own.since from own
+    union all
+    -- An anonymous checkout never overrules a user who has said something.
+    select known.state, known.since
+    from checkout
+    cross join lateral fb_ads.newest_consent(null, checkout.browser_digest) as known
+    where choice.is_trusted or not exists (select from own)
+    union all
+    select choice.consent, choice.consent_at
+    where choice.is_trusted or not exists (select from own)
+  )
+  select said.consent, said.since
+  from (
+    select said.consent, said.since from said where said.consent is not null
+    union all
+    select null, null
+  ) as said
+  order by said.consent is null, said.since desc, said.consent
   limit 1;
 $$;
 
-comment on function fb_ads.find_checkout(text, text[], timestamptz) is
-  'The checkout event of a sale: the one that carried its order id before payment, never a different verified '
-  'user''s; failing that the same user''s latest within settings.checkout_window before payment. A row of nulls where '
-  'there is none.';
+comment on function fb_ads.consent_of_sale(text, fb_ads.checkout_choice) is
+  'The consent that a Purchase carries: the newest of its user, of the browser of its checkout and of the checkout; '
+  'where the checkout is an anonymous claim, the user''s alone if there is one. One row; nulls where nobody said '
+  'anything.';
 
 -- schemas/outbox/purchase_claims.sql
 
@@ -5492,7 +5696,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   ),
   suppressed as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
+    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
       event_time = sales.completed_at, final_at = now(), lease_id = null
     from sales
     where event.id = sales.id and event.lease_id = lease
@@ -5516,6 +5720,54 @@ comment on function fb_ads.settle_purchases_without_snapshot(uuid, text[], boole
   'Of the claimed purchases: suppresses those without consent (nothing of the person is kept) and puts off those that '
   'the host does not show as paid.';
 
+create function fb_ads.claimed_sales(lease uuid, refs text[])
+returns table (id bigint, sale jsonb, paid_at timestamptz, user_digest text, choice fb_ads.checkout_choice)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select event.id, found_sale.sale, known.paid_at, known.user_digest, choice
+  from (
+    select distinct on (listed.sale ->> 'transaction_ref') listed.sale
+    from fb_ads.find_purchases(refs) as listed (sale)
+    where (listed.sale ->> 'is_completed')::boolean
+  ) as found_sale
+  join fb_ads.conversion_events as event
+    on event.event_name = 'Purchase'
+      and event.event_id = found_sale.sale ->> 'transaction_ref'
+      and event.lease_id = lease
+  cross join lateral (
+    select
+      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
+      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
+  ) as known (paid_at, user_digest)
+  cross join lateral fb_ads.choose_checkout(
+    event.id, known.user_digest, fb_ads.person_digests_of_sale(found_sale.sale),
+    fb_ads.order_ids_of_sale(found_sale.sale), (found_sale.sale ->> 'checkout_at')::timestamptz, known.paid_at
+  ) as choice;
+$$;
+
+comment on function fb_ads.claimed_sales(uuid, text[]) is
+  'The paid sales behind leased purchases, each with its verified user and the checkout that fits it.';
+
+create function fb_ads.assign_checkouts(lease uuid, refs text[])
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  with first_claim as (
+    -- A checkout that several sales of this batch could use: the sale that it names, else the one paid first.
+    select distinct on ((claimed.choice).checkout_id) claimed.id, (claimed.choice).checkout_id
+    from fb_ads.claimed_sales(lease, refs) as claimed
+    join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
+    order by
+      (claimed.choice).checkout_id,
+      coalesce(checkout.order_id = any (fb_ads.order_ids_of_sale(claimed.sale)), false) desc,
+      claimed.paid_at, claimed.id
+  )
+  update fb_ads.conversion_events as purchase
+  set checkout_event_id = first_claim.checkout_id
+  from first_claim
+  where purchase.id = first_claim.id and purchase.checkout_event_id is distinct from first_claim.checkout_id;
+$$;
+
+comment on function fb_ads.assign_checkouts(uuid, text[]) is
+  'Writes which checkout each leased purchase uses, so that no other may.';
+
 create function public.fb_claim_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -5530,50 +5782,29 @@ begin
     return jsonb_build_object('lease_id', lease, 'purchases', '[]'::jsonb, 'claimed', 0);
   end if;
 
+  -- One claim at a time, so that no two purchases choose the same checkout.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.checkouts'));
+  perform fb_ads.assign_checkouts(lease, refs);
+
   -- As json: jsonb_agg takes seconds for a checkout with a list of some thousand items.
   select json_agg(json_build_object(
-    'id', event.id,
-    'sale', found_sale.sale || jsonb_build_object('completed_at', paid.at),
+    'id', claimed.id,
+    'sale', claimed.sale || jsonb_build_object('completed_at', claimed.paid_at),
     'checkout', case when checkout.content is not null then jsonb_build_object(
       'id', checkout.id, 'event_name', checkout.event_name, 'event_id', checkout.event_id,
       'event_time', floor(extract(epoch from checkout.event_time)), 'content', checkout.content,
       'user_data', coalesce(checkout.user_data, '{}') || coalesce(checkout.browser_data, '{}')
     ) end,
-    'user_digest', buyer.digest,
+    'user_digest', coalesce(claimed.user_digest, checkout.user_digest),
     'browser_digest', checkout.browser_digest,
     'consent', decision.consent, 'consent_at', decision.since
   ))::jsonb
   into found_sales
-  from (
-    select distinct on (listed.sale ->> 'transaction_ref') listed.sale
-    from fb_ads.find_purchases(refs) as listed (sale)
-    where (listed.sale ->> 'is_completed')::boolean
-  ) as found_sale
-  join fb_ads.conversion_events as event
-    on event.event_name = 'Purchase'
-      and event.event_id = found_sale.sale ->> 'transaction_ref'
-      and event.lease_id = lease
-  cross join lateral (
-    select
-      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
-      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
-  ) as paid (at, by_digest)
-  cross join lateral fb_ads.find_checkout(
-    paid.by_digest,
-    array[found_sale.sale ->> 'transaction_ref', found_sale.sale ->> 'order_id', found_sale.sale ->> 'transaction_id'],
-    paid.at
-  ) as checkout
-  cross join lateral (select coalesce(paid.by_digest, checkout.user_digest)) as buyer (digest)
-  cross join lateral fb_ads.newest_consent(buyer.digest, checkout.browser_digest) as known
-  -- Only the checkout says what a guest consented to.
-  cross join lateral (
-    select said.consent, said.since
-    from (
-      values (known.state, known.since), (checkout.consent, checkout.consent_at), (null::text, null::timestamptz)
-    ) as said (consent, since)
-    order by said.consent is null, said.since desc, said.consent
-    limit 1
-  ) as decision (consent, since);
+  from fb_ads.claimed_sales(lease, refs) as claimed
+  left join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
+  cross join lateral fb_ads.consent_of_sale(
+    coalesce(claimed.user_digest, checkout.user_digest), claimed.choice
+  ) as decision;
 
   perform fb_ads.settle_purchases_without_snapshot(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
   return jsonb_build_object(
@@ -5602,7 +5833,7 @@ begin
     select *
     from jsonb_to_recordset(request -> 'purchases') as given (
       id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
-      order_id text, checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[],
+      order_id text, user_digest text, browser_digest text, person_digests text[],
       consent text, consent_at timestamptz, refused text
     )
   ),
@@ -5616,7 +5847,7 @@ begin
       event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
       content = given.content, user_data = nullif(given.user_data, '{}'),
       browser_data = nullif(given.browser_data, '{}'), order_id = given.order_id,
-      checkout_event_id = given.checkout_event_id, user_digest = given.user_digest,
+      user_digest = given.user_digest,
       browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
       consent = given.consent, consent_at = given.consent_at, lease_id = null,
       final_at = case when given.refused = 'event_too_old' then now() end
@@ -7778,11 +8009,7 @@ set search_path = pg_catalog, pg_temp as $$
       0
     ),
     coalesce(event.state = 'erased', false)
-      or coalesce(
-        event.consent,
-        (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state
-      )
-        is not distinct from 'denied',
+      or coalesce(event.consent, agreed.consent) is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
     buyer.digest,
     coalesce(event.browser_digest, checkout.browser_digest),
@@ -7803,11 +8030,16 @@ set search_path = pg_catalog, pg_temp as $$
       coalesce(
         (listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz
       ),
-      array[listed.sale ->> 'transaction_ref', listed.sale ->> 'order_id', listed.sale ->> 'transaction_id'],
+      fb_ads.order_ids_of_sale(listed.sale),
       fb_ads.digest_of(nullif(btrim(listed.sale ->> 'user_ref'), ''))
   ) as paid (at, order_ids, by_digest)
-  cross join lateral fb_ads.find_checkout(paid.by_digest, paid.order_ids, paid.at) as checkout
+  cross join lateral fb_ads.choose_checkout(
+    event.id, paid.by_digest, fb_ads.person_digests_of_sale(listed.sale), paid.order_ids,
+    (listed.sale ->> 'checkout_at')::timestamptz, paid.at
+  ) as choice
+  left join fb_ads.conversion_events as checkout on checkout.id = choice.checkout_id
   cross join lateral (select coalesce(paid.by_digest, event.user_digest, checkout.user_digest)) as buyer (digest)
+  cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
     -- A sale that was refunded before its first match counts too: its noted completion proves it.
@@ -10454,8 +10686,10 @@ to service_role;
 grant execute on function
   fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
   fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
-  fb_ads.find_checkout, fb_ads.claim_waiting_purchases, fb_ads.settle_purchases_without_snapshot,
-  fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates, fb_ads.retry_delay
+  fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
+  fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
+  fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
+  fb_ads.retry_delay
 to service_role;
 -- Consent.
 grant execute on function

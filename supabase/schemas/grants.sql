@@ -63,8 +63,10 @@ to service_role;
 grant execute on function
   fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
   fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
-  fb_ads.find_checkout, fb_ads.claim_waiting_purchases, fb_ads.settle_purchases_without_snapshot,
-  fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates, fb_ads.retry_delay
+  fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
+  fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
+  fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
+  fb_ads.retry_delay
 to service_role;
 -- Consent.
 grant execute on function

@@ -93,11 +93,7 @@ set search_path = pg_catalog, pg_temp as $$
       0
     ),
     coalesce(event.state = 'erased', false)
-      or coalesce(
-        event.consent,
-        (fb_ads.newest_consent(buyer.digest, coalesce(event.browser_digest, checkout.browser_digest))).state
-      )
-        is not distinct from 'denied',
+      or coalesce(event.consent, agreed.consent) is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
     buyer.digest,
     coalesce(event.browser_digest, checkout.browser_digest),
@@ -118,11 +114,16 @@ set search_path = pg_catalog, pg_temp as $$
       coalesce(
         (listed.sale ->> 'completed_at')::timestamptz, event.event_time, (listed.sale ->> 'checkout_at')::timestamptz
       ),
-      array[listed.sale ->> 'transaction_ref', listed.sale ->> 'order_id', listed.sale ->> 'transaction_id'],
+      fb_ads.order_ids_of_sale(listed.sale),
       fb_ads.digest_of(nullif(btrim(listed.sale ->> 'user_ref'), ''))
   ) as paid (at, order_ids, by_digest)
-  cross join lateral fb_ads.find_checkout(paid.by_digest, paid.order_ids, paid.at) as checkout
+  cross join lateral fb_ads.choose_checkout(
+    event.id, paid.by_digest, fb_ads.person_digests_of_sale(listed.sale), paid.order_ids,
+    (listed.sale ->> 'checkout_at')::timestamptz, paid.at
+  ) as choice
+  left join fb_ads.conversion_events as checkout on checkout.id = choice.checkout_id
   cross join lateral (select coalesce(paid.by_digest, event.user_digest, checkout.user_digest)) as buyer (digest)
+  cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
     -- A sale that was refunded before its first match counts too: its noted completion proves it.

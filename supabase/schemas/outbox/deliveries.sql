@@ -66,17 +66,18 @@ alter table fb_ads.event_deliveries enable row level security;
 create function fb_ads.finish_events(event_row_ids bigint[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  checkout_ids bigint[];
+  involved_ids bigint[] := event_row_ids || array(
+    select purchase.checkout_event_id from fb_ads.conversion_events as purchase
+    where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
+  );
 begin
   -- Two pixels' outcomes may be written at the same moment: the second then sees the first. Checkouts too, in one
   -- order.
   perform from fb_ads.conversion_events as event
-  where event.id = any (event_row_ids || array(
-    select purchase.checkout_event_id from fb_ads.conversion_events as purchase
-    where purchase.id = any (event_row_ids) and purchase.checkout_event_id is not null
-  ))
+  where event.id = any (involved_ids)
   order by event.id
   for no key update;
+<<<<<<< HEAD
   with finished as (
     update fb_ads.conversion_events as event
     set final_at = now(),
@@ -91,11 +92,35 @@ begin
   select array_agg(finished.checkout_event_id) into checkout_ids from finished where finished.event_name = 'Purchase';
   -- A separate statement, for the one above may have finished the checkout.
   update fb_ads.conversion_events as checkout
+=======
+  update fb_ads.conversion_events as event
+  set final_at = now()
+  where event.id = any (event_row_ids) and event.final_at is null
+    and not exists (
+      select from fb_ads.event_deliveries as delivery
+      where delivery.event_row_id = event.id and delivery.state not in ('sent', 'suppressed', 'expired')
+    );
+  -- A statement of its own, so that it sees what is final. Whoever still needs the browser data keeps it: the event's
+  -- own deliveries, and the Purchase of a checkout.
+  update fb_ads.conversion_events as event
+>>>>>>> 28ff721
   set browser_data = null
-  where checkout.id = any (checkout_ids) and checkout.browser_data is not null;
+  where event.id = any (involved_ids) and event.browser_data is not null and event.final_at is not null
+    and (
+      event.event_name <> 'InitiateCheckout'
+      or exists (
+        select from fb_ads.conversion_events as purchase
+        where purchase.checkout_event_id = event.id and purchase.final_at is not null
+      )
+    );
 end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
+<<<<<<< HEAD
   'Marks the events without an open delivery as final, and deletes what they '
   'hold in clear; a checkout keeps it for its Purchase.';
+=======
+  'Marks the events of which no delivery is open any more, and deletes what they hold in clear once nobody needs it: a '
+  'checkout keeps it until its own deliveries and its Purchase are final.';
+>>>>>>> 28ff721

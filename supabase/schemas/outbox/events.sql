@@ -75,8 +75,8 @@ comment on column fb_ads.conversion_events.transaction_ref is
 comment on column fb_ads.conversion_events.order_id is
   'custom_data.order_id of the event: links a checkout with its sale. Kept when the event is suppressed.';
 comment on column fb_ads.conversion_events.checkout_event_id is
-  'Of a purchase: the checkout event (id) that lent it its browser data and '
-  'consent; no foreign key, for it goes earlier.';
+  'Of a purchase: the checkout event (id) that it uses, written when it is claimed. No other purchase uses it. No '
+  'foreign key, because the checkout goes earlier.';
 comment on column fb_ads.conversion_events.user_digest is
   'SHA-256 of the verified user''s id, as Meta''s external_id; null for a guest.';
 comment on column fb_ads.conversion_events.browser_digest is 'SHA-256 of fbp; null without one.';
@@ -111,6 +111,8 @@ create index conversion_events_browser_digest_idx on fb_ads.conversion_events (b
   where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;
+create index conversion_events_checkout_event_id_idx on fb_ads.conversion_events (checkout_event_id)
+  where checkout_event_id is not null;
 create index conversion_events_final_at_idx on fb_ads.conversion_events (final_at)
   where final_at is not null and (event_name <> 'Purchase' or content is not null);
 create index conversion_events_browser_data_idx on fb_ads.conversion_events (received_at)

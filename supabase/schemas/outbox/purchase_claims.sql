@@ -60,7 +60,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   ),
   suppressed as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
+    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
       event_time = sales.completed_at, final_at = now(), lease_id = null
     from sales
     where event.id = sales.id and event.lease_id = lease
@@ -84,6 +84,54 @@ comment on function fb_ads.settle_purchases_without_snapshot(uuid, text[], boole
   'Of the claimed purchases: suppresses those without consent (nothing of the person is kept) and puts off those that '
   'the host does not show as paid.';
 
+create function fb_ads.claimed_sales(lease uuid, refs text[])
+returns table (id bigint, sale jsonb, paid_at timestamptz, user_digest text, choice fb_ads.checkout_choice)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select event.id, found_sale.sale, known.paid_at, known.user_digest, choice
+  from (
+    select distinct on (listed.sale ->> 'transaction_ref') listed.sale
+    from fb_ads.find_purchases(refs) as listed (sale)
+    where (listed.sale ->> 'is_completed')::boolean
+  ) as found_sale
+  join fb_ads.conversion_events as event
+    on event.event_name = 'Purchase'
+      and event.event_id = found_sale.sale ->> 'transaction_ref'
+      and event.lease_id = lease
+  cross join lateral (
+    select
+      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
+      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
+  ) as known (paid_at, user_digest)
+  cross join lateral fb_ads.choose_checkout(
+    event.id, known.user_digest, fb_ads.person_digests_of_sale(found_sale.sale),
+    fb_ads.order_ids_of_sale(found_sale.sale), (found_sale.sale ->> 'checkout_at')::timestamptz, known.paid_at
+  ) as choice;
+$$;
+
+comment on function fb_ads.claimed_sales(uuid, text[]) is
+  'The paid sales behind leased purchases, each with its verified user and the checkout that fits it.';
+
+create function fb_ads.assign_checkouts(lease uuid, refs text[])
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  with first_claim as (
+    -- A checkout that several sales of this batch could use: the sale that it names, else the one paid first.
+    select distinct on ((claimed.choice).checkout_id) claimed.id, (claimed.choice).checkout_id
+    from fb_ads.claimed_sales(lease, refs) as claimed
+    join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
+    order by
+      (claimed.choice).checkout_id,
+      coalesce(checkout.order_id = any (fb_ads.order_ids_of_sale(claimed.sale)), false) desc,
+      claimed.paid_at, claimed.id
+  )
+  update fb_ads.conversion_events as purchase
+  set checkout_event_id = first_claim.checkout_id
+  from first_claim
+  where purchase.id = first_claim.id and purchase.checkout_event_id is distinct from first_claim.checkout_id;
+$$;
+
+comment on function fb_ads.assign_checkouts(uuid, text[]) is
+  'Writes which checkout each leased purchase uses, so that no other may.';
+
 create function public.fb_claim_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -98,50 +146,29 @@ begin
     return jsonb_build_object('lease_id', lease, 'purchases', '[]'::jsonb, 'claimed', 0);
   end if;
 
+  -- One claim at a time, so that no two purchases choose the same checkout.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.checkouts'));
+  perform fb_ads.assign_checkouts(lease, refs);
+
   -- As json: jsonb_agg takes seconds for a checkout with a list of some thousand items.
   select json_agg(json_build_object(
-    'id', event.id,
-    'sale', found_sale.sale || jsonb_build_object('completed_at', paid.at),
+    'id', claimed.id,
+    'sale', claimed.sale || jsonb_build_object('completed_at', claimed.paid_at),
     'checkout', case when checkout.content is not null then jsonb_build_object(
       'id', checkout.id, 'event_name', checkout.event_name, 'event_id', checkout.event_id,
       'event_time', floor(extract(epoch from checkout.event_time)), 'content', checkout.content,
       'user_data', coalesce(checkout.user_data, '{}') || coalesce(checkout.browser_data, '{}')
     ) end,
-    'user_digest', buyer.digest,
+    'user_digest', coalesce(claimed.user_digest, checkout.user_digest),
     'browser_digest', checkout.browser_digest,
     'consent', decision.consent, 'consent_at', decision.since
   ))::jsonb
   into found_sales
-  from (
-    select distinct on (listed.sale ->> 'transaction_ref') listed.sale
-    from fb_ads.find_purchases(refs) as listed (sale)
-    where (listed.sale ->> 'is_completed')::boolean
-  ) as found_sale
-  join fb_ads.conversion_events as event
-    on event.event_name = 'Purchase'
-      and event.event_id = found_sale.sale ->> 'transaction_ref'
-      and event.lease_id = lease
-  cross join lateral (
-    select
-      coalesce((found_sale.sale ->> 'completed_at')::timestamptz, event.event_time),
-      fb_ads.digest_of(found_sale.sale ->> 'user_ref')
-  ) as paid (at, by_digest)
-  cross join lateral fb_ads.find_checkout(
-    paid.by_digest,
-    array[found_sale.sale ->> 'transaction_ref', found_sale.sale ->> 'order_id', found_sale.sale ->> 'transaction_id'],
-    paid.at
-  ) as checkout
-  cross join lateral (select coalesce(paid.by_digest, checkout.user_digest)) as buyer (digest)
-  cross join lateral fb_ads.newest_consent(buyer.digest, checkout.browser_digest) as known
-  -- Only the checkout says what a guest consented to.
-  cross join lateral (
-    select said.consent, said.since
-    from (
-      values (known.state, known.since), (checkout.consent, checkout.consent_at), (null::text, null::timestamptz)
-    ) as said (consent, since)
-    order by said.consent is null, said.since desc, said.consent
-    limit 1
-  ) as decision (consent, since);
+  from fb_ads.claimed_sales(lease, refs) as claimed
+  left join fb_ads.conversion_events as checkout on checkout.id = (claimed.choice).checkout_id
+  cross join lateral fb_ads.consent_of_sale(
+    coalesce(claimed.user_digest, checkout.user_digest), claimed.choice
+  ) as decision;
 
   perform fb_ads.settle_purchases_without_snapshot(lease, pixel_ids, require_consent, coalesce(found_sales, '[]'));
   return jsonb_build_object(
@@ -170,7 +197,7 @@ begin
     select *
     from jsonb_to_recordset(request -> 'purchases') as given (
       id bigint, event_time double precision, action_source text, content jsonb, user_data jsonb, browser_data jsonb,
-      order_id text, checkout_event_id bigint, user_digest text, browser_digest text, person_digests text[],
+      order_id text, user_digest text, browser_digest text, person_digests text[],
       consent text, consent_at timestamptz, refused text
     )
   ),
@@ -184,7 +211,7 @@ begin
       event_time = coalesce(to_timestamp(given.event_time), event.event_time), action_source = given.action_source,
       content = given.content, user_data = nullif(given.user_data, '{}'),
       browser_data = nullif(given.browser_data, '{}'), order_id = given.order_id,
-      checkout_event_id = given.checkout_event_id, user_digest = given.user_digest,
+      user_digest = given.user_digest,
       browser_digest = given.browser_digest, person_digests = nullif(given.person_digests, '{}'),
       consent = given.consent, consent_at = given.consent_at, lease_id = null,
       final_at = case when given.refused = 'event_too_old' then now() end

@@ -103,3 +103,27 @@ $$;
 comment on function fb_ads.find_purchases(text[]) is
   'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where '
   'the view is gone. A sale that cannot be read is left out, with a warning.';
+
+create function fb_ads.order_ids_of_sale(sale jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array[sale ->> 'transaction_ref', sale ->> 'order_id', sale ->> 'transaction_id'];
+$$;
+
+comment on function fb_ads.order_ids_of_sale(jsonb) is 'By which order ids a checkout may name this sale.';
+
+create function fb_ads.person_digests_of_sale(sale jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select fb_ads.digest_of(known.value)
+    from (
+      values
+        (case when sale ->> 'email' like '%@%' then sale ->> 'email' end),
+        (nullif(regexp_replace(sale ->> 'phone', '[^0-9]', '', 'g'), ''))
+    ) as known (value)
+    where known.value is not null
+  );
+$$;
+
+comment on function fb_ads.person_digests_of_sale(jsonb) is
+  'Digests of the e-mail address and of the phone number''s digits that the host keeps of a sale. A number without its '
+  'country code has another digest than Meta''s ph: it then finds nothing.';

@@ -53,9 +53,9 @@ export function readPermissions(_context: GraphContext, visit: Visit): GraphAnsw
 }
 
 /** Answers a pixel (Meta now also says dataset) by its id. */
-export function readPixel(_context: GraphContext, visit: Visit): GraphAnswer {
+export function readPixel(context: GraphContext, visit: Visit): GraphAnswer {
   const { target } = visit.route;
-  requirePixel(visit);
+  requirePixel(context, visit, target);
   const pixel = {
     id: target,
     name: "Website pixel",
@@ -77,11 +77,9 @@ export function readPixel(_context: GraphContext, visit: Visit): GraphAnswer {
 }
 
 /** Refuses a token that may not use the pixel, and a pixel that does not exist, with 100/33. */
-export function requirePixel(visit: Visit): void {
-  const { token, route } = visit;
-  if (token.pixels !== "*" && !token.pixels.includes(route.target)) {
-    throw refusal("100/33", { message: missing(route.target) });
-  }
+export function requirePixel({ world }: GraphContext, { token }: Visit, pixel: string): void {
+  const isAllowed = token.pixels === "*" || token.pixels.includes(pixel);
+  if (!isAllowed || !world.pixels.has(pixel)) throw refusal("100/33", { message: missing(pixel) });
 }
 
 /** Answers `debug_token`: the state of the token given as `input_token`. */

@@ -9,8 +9,10 @@ import { type NodeFields, project, requestedFields } from "./fields.ts";
 import { type GraphAnswer } from "./graph_call.ts";
 import { readText } from "./json_value.ts";
 import { answerNode, missing, requireKnownAccount } from "./lists.ts";
+import { pictureLinks } from "./pictures.ts";
 import type { Token } from "./tokens.ts";
-import { ACCOUNT_FIELDS, CREATIVE_FIELDS } from "./world/node_fields.ts";
+import { CREATIVE_FIELDS } from "./world/creative_fields.ts";
+import { ACCOUNT_FIELDS } from "./world/node_fields.ts";
 
 /** Answers `act_X`. */
 export function readAccount(context: GraphContext, visit: Visit): GraphAnswer {
@@ -28,11 +30,12 @@ export function readObject(context: GraphContext, visit: Visit): GraphAnswer {
   if (target[4] === "4") {
     const ad = account.ads[Number(target.slice(9))];
     if (!ad) throw refusal("100/33", { message: missing(target) });
-    return { status: 200, body: project({ account, node: ad }, CREATIVE_FIELDS, fields, {}, refusedFields) };
+    const place = { account, node: ad, picture: pictureLinks(visit.call.origin, context.clock.now()) };
+    return { status: 200, body: project(place, CREATIVE_FIELDS, fields, {}, refusedFields) };
   }
   const node = account.find(target);
   if (!node || node.unreadable) throw refusal("100/33", { message: missing(target) });
-  return { status: 200, body: answerNode(account, node, fields, refusedFields) };
+  return { status: 200, body: answerNode(context, visit, account, node, fields) };
 }
 
 const ME_FIELDS: NodeFields<Token> = {

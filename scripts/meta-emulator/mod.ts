@@ -46,7 +46,7 @@ export { catalogueKeys } from "./error_catalogue.ts";
 export type { Report, ReportBook } from "./insights/report_book.ts";
 export type { InsightsQuery, Level } from "./insights/insights_query.ts";
 export type { Filter } from "./filtering.ts";
-export type { CapiStore, EventsRequest, ReceivedEvent } from "./capi/capi_store.ts";
+export type { CapiStore, EventsRequest, QualityPlan, ReceivedEvent } from "./capi/capi_store.ts";
 export type { Violation } from "./capi/validate_event.ts";
 
 export { type AccountPlan, AdAccount } from "./world/account.ts";

@@ -64,7 +64,7 @@ async function measureRequests(
       const [open] = await platform
         .sql`select from fb_ads.event_deliveries where state in ('pending', 'sending') limit 1`;
       return open === undefined;
-    }, 120_000);
+    });
   }
   return (cpuOf(platform, slug) - before) / EVENTS;
 }

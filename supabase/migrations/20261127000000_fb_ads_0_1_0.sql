@@ -4138,22 +4138,6 @@ begin
   where event.id = any (involved_ids)
   order by event.id
   for no key update;
-<<<<<<< HEAD
-  with finished as (
-    update fb_ads.conversion_events as event
-    set final_at = now(),
-      browser_data = case when event.event_name = 'InitiateCheckout' then event.browser_data end
-    where event.id = any (event_row_ids) and event.final_at is null
-      and not exists (
-        select from fb_ads.event_deliveries as delivery
-        where delivery.event_row_id = event.id and delivery.state not in ('sent', 'suppressed', 'expired')
-      )
-    returning event.event_name, event.checkout_event_id
-  )
-  select array_agg(finished.checkout_event_id) into checkout_ids from finished where finished.event_name = 'Purchase';
-  -- A separate statement, for the one above may have finished the checkout.
-  update fb_ads.conversion_events as checkout
-=======
   update fb_ads.conversion_events as event
   set final_at = now()
   where event.id = any (event_row_ids) and event.final_at is null
@@ -4164,7 +4148,6 @@ begin
   -- A statement of its own, so that it sees what is final. Whoever still needs the browser data keeps it: the event's
   -- own deliveries, and the Purchase of a checkout.
   update fb_ads.conversion_events as event
->>>>>>> 28ff721
   set browser_data = null
   where event.id = any (involved_ids) and event.browser_data is not null and event.final_at is not null
     and (
@@ -4178,13 +4161,8 @@ end;
 $$;
 
 comment on function fb_ads.finish_events(bigint[]) is
-<<<<<<< HEAD
-  'Marks the events without an open delivery as final, and deletes what they '
-  'hold in clear; a checkout keeps it for its Purchase.';
-=======
   'Marks the events of which no delivery is open any more, and deletes what they hold in clear once nobody needs it: a '
   'checkout keeps it until its own deliveries and its Purchase are final.';
->>>>>>> 28ff721
 
 -- schemas/outbox/pixels.sql
 
@@ -5437,14 +5415,6 @@ comment on function fb_ads.person_digests_of_sale(jsonb) is
 -- Why by what fits and not by who came first: anyone with the publishable key can send a checkout that names anybody's
 -- order. Such a claim counts only while nobody disputes it.
 
-<<<<<<< HEAD
-create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
-returns fb_ads.conversion_events language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  with candidates as (
-    -- The checkout that carried the order id before the payment: the buyer's own, else the first.
-    (
-      select checkout.id, 1 as rank
-=======
 create function fb_ads.fitting_checkouts(
   purchase_id bigint, user_digest text, order_ids text[], made_at timestamptz, paid_at timestamptz
 )
@@ -5466,7 +5436,6 @@ returns setof fb_ads.conversion_events language sql stable security invoker set 
     from bounds
     cross join lateral (
       select checkout.*
->>>>>>> 28ff721
       from fb_ads.conversion_events as checkout
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
         and checkout.event_time between bounds.since and paid_at

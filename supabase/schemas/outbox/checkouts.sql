@@ -2,14 +2,6 @@
 -- Why by what fits and not by who came first: anyone with the publishable key can send a checkout that names anybody's
 -- order. Such a claim counts only while nobody disputes it.
 
-<<<<<<< HEAD
-create function fb_ads.find_checkout(user_digest text, order_ids text[], paid_at timestamptz)
-returns fb_ads.conversion_events language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  with candidates as (
-    -- The checkout that carried the order id before the payment: the buyer's own, else the first.
-    (
-      select checkout.id, 1 as rank
-=======
 create function fb_ads.fitting_checkouts(
   purchase_id bigint, user_digest text, order_ids text[], made_at timestamptz, paid_at timestamptz
 )
@@ -31,7 +23,6 @@ returns setof fb_ads.conversion_events language sql stable security invoker set 
     from bounds
     cross join lateral (
       select checkout.*
->>>>>>> 28ff721
       from fb_ads.conversion_events as checkout
       where checkout.event_name = 'InitiateCheckout' and checkout.order_id = any (order_ids)
         and checkout.event_time between bounds.since and paid_at

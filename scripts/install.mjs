@@ -3,11 +3,13 @@
 // are switched off.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const LOOK_AGAIN_MS = 200;
+const SILENT_WAIT_MS = 2_000;
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
 function isInstalled([name, wanted]) {
@@ -15,15 +17,52 @@ function isInstalled([name, wanted]) {
   return existsSync(path) && readJson(path).version.replace(/^v/, "") === wanted.replace(/^npm:.*@/, "");
 }
 
-/** Installs the development packages unless all are there in the versions wanted; ends the process when it cannot. */
-export function installMissing() {
-  const { devDependencies } = readJson(join(root, "package.json"));
-  if (Object.entries(devDependencies).every(isInstalled)) return;
+function isComplete() {
+  const { dependencies, devDependencies } = readJson(join(root, "package.json"));
+  return Object.entries({ ...dependencies, ...devDependencies }).every(isInstalled);
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === "EPERM";
+  }
+}
+
+/** Waits until nobody else installs here, and keeps others away until what it returns is called. */
+function takeTurn() {
+  const path = join(root, ".cache/installing");
+  mkdirSync(dirname(path), { recursive: true });
+  for (let waited = 0;; waited += LOOK_AGAIN_MS) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: "wx" });
+      return () => rmSync(path, { force: true });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    // Written a moment after it was made; an empty one is somebody's who is about to.
+    const pid = Number(readFileSync(path, { encoding: "utf8", flag: "a+" }));
+    if (pid > 0 && !isAlive(pid)) rmSync(path, { force: true });
+    if (waited === SILENT_WAIT_MS) console.error(`Process ${pid} installs the packages; waiting for it …`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);
+  }
+}
+
+function install() {
   console.error("Installing the development packages …");
   const options = ["install", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;
-  const { status } = npm
-    ? spawnSync(process.execPath, [npm, ...options], { cwd: root, stdio: ["ignore", 2, 2] })
-    : spawnSync("npm", options, { cwd: root, stdio: ["ignore", 2, 2] });
+  const [program, args] = npm ? [process.execPath, [npm, ...options]] : ["npm", options];
+  return spawnSync(program, args, { cwd: root, stdio: ["ignore", 2, 2] }).status;
+}
+
+/** Installs the packages unless all are there in the versions wanted; ends the process when it cannot. */
+export function installMissing() {
+  if (isComplete()) return;
+  const endTurn = takeTurn();
+  const status = isComplete() ? 0 : install();
+  endTurn();
   if (status !== 0) process.exit(status ?? 1);
 }

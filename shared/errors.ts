@@ -59,12 +59,28 @@ export class AppError extends Error {
   }
 }
 
+/**
+ * What an operator has to put right. `config_invalid`: variables or secrets; `data_api_closed`: the Data API does not
+ * offer our functions; `project_copy`: this project was copied from another and is not yet one of its own.
+ */
+export type ConfigErrorCode = "config_invalid" | "data_api_closed" | "project_copy";
+
+const CONFIG_STATUS: Record<ConfigErrorCode, number> = { config_invalid: 500, data_api_closed: 500, project_copy: 409 };
+
 /** Configuration is missing or malformed; lists all wrong names at once, never their values. */
 export class ConfigError extends AppError {
+  /** Any caller may be told, not only those that the project trusts. */
+  readonly is_public: boolean;
+
   /** Makes the error. */
-  constructor(details: FieldProblem[], options: { cause?: unknown } = {}) {
+  constructor(
+    details: FieldProblem[],
+    options: { code?: ConfigErrorCode; is_public?: boolean; cause?: unknown } = {},
+  ) {
+    const { code = "config_invalid", is_public = false, ...more } = options;
     const names = details.map((problem) => `${problem.path} ${problem.message}`).join("; ");
-    super("config_invalid", 500, `Configuration is not usable: ${names}`, { ...options, details });
+    super(code, CONFIG_STATUS[code], `Configuration is not usable: ${names}`, { ...more, details });
+    this.is_public = is_public;
   }
 }
 
@@ -180,7 +196,7 @@ export interface UsageReading {
   tier?: string;
 }
 
-/** What is known of a failed Graph call. Nothing here comes from Meta's free text. */
+/** What is known of a failed Graph call. Nothing here repeats Meta's free text. */
 export interface GraphFailure {
   /** Meta's error code; null when the answer was not Meta's (transport). */
   meta_code: number | null;
@@ -204,6 +220,8 @@ export interface GraphFailure {
   field: string | null;
   /** Position in the `data` list that was sent (Conversions API), where Meta names one. */
   data_index: number | null;
+  /** Digest of Meta's words, numbers apart: tells that two refusals say the same, and not what; null without an answer. */
+  words_digest: string | null;
   /** Usage headers of this very answer. */
   usage: UsageReading[];
 }
@@ -221,6 +239,7 @@ export class GraphApiError extends AppError implements GraphFailure {
   readonly min_park_seconds: number;
   readonly field: string | null;
   readonly data_index: number | null;
+  readonly words_digest: string | null;
   readonly usage: UsageReading[];
 
   /** Makes the error. */
@@ -237,6 +256,7 @@ export class GraphApiError extends AppError implements GraphFailure {
     this.min_park_seconds = failure.min_park_seconds;
     this.field = failure.field;
     this.data_index = failure.data_index;
+    this.words_digest = failure.words_digest;
     this.usage = failure.usage;
   }
 }

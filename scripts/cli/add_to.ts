@@ -1,69 +1,112 @@
 /**
- * `npm run add-to -- <path of the host's repo>`: copies migrations, functions, `shared/` and config entries there, or
+ * `meta-ads add-to <path of the host's repo>`: copies migrations, functions, `shared/` and config entries there, or
  * upgrades what an earlier run copied. The host's own `supabase db push` and `supabase functions deploy` apply them.
  *
  * @module
  */
 
-import { resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { installInto } from "./installer/install.ts";
+import process from "node:process";
+import { describeDifference } from "./installer/differences.ts";
+import { installInto, type InstallResult } from "./installer/install.ts";
 import { MANIFEST_PATH } from "./installer/manifest.ts";
-import { PlatformError } from "../supabase-local/project.ts";
+import type { InstallPlan } from "./installer/plan.ts";
+import { pathFromUser } from "./terminal.ts";
+import { verb } from "./verb.ts";
 
-const USAGE = `npm run add-to -- <path of your project's repo> [--dry-run] [--shared-dir <directory>]`;
+/** Files by the folder that they are counted under; a file elsewhere stands for itself. */
+function countByFolder(paths: Iterable<string>, sharedDirectory: string): Map<string, number> {
+  const folders = [sharedDirectory, "supabase/functions", "supabase/migrations"].map((folder) => `${folder}/`);
+  const counts = new Map<string, number>();
+  for (const path of [...paths].sort()) {
+    const name = folders.find((folder) => path.startsWith(folder)) ?? path;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
 
-function tellNext(host: string, newMigrations: number): void {
+/** Says what is copied, a line a folder, or a line a file. */
+function tellFiles({ writes, removals, manifest }: InstallPlan, dryRun: boolean, verbose: boolean): void {
+  const tell = (what: string, paths: Iterable<string>) => {
+    const counts = verbose
+      ? new Map([...paths].sort().map((path) => [path, 1]))
+      : countByFolder(paths, manifest.shared_directory);
+    for (const [name, count] of counts) {
+      console.log(`  ${what} ${name}${name.endsWith("/") ? `  ${count} ${count === 1 ? "file" : "files"}` : ""}`);
+    }
+  };
+  tell(dryRun ? "would write" : "wrote", writes.keys());
+  tell(dryRun ? "would remove" : "removed", removals);
+  const lines = [...writes.values()].reduce((sum, text) => sum + text.split("\n").length - 1, 0);
+  console.log(`  ${lines.toLocaleString("en")} lines in all; no tests, and nothing of the local platform.`);
+}
+
+function tellNext(host: string, { manifest, new_migrations }: InstallPlan): void {
+  const { shared_directory } = manifest;
   console.log(`
 Next, in ${host}:
-  ${newMigrations > 0 ? "supabase db push --remote" : "(no new migration)"}
+  ${new_migrations.length > 0 ? "supabase db push --remote" : "(no new migration)"}
   supabase functions deploy --use-api
-or both and the secrets from here: npm run deploy -- --project-ref <ref> --path ${host}
-Commit ${MANIFEST_PATH} with the rest; the next upgrade needs it.`);
+or both and the secrets at once: meta-ads deploy --project-ref <ref> --path ${host}
+Commit ${MANIFEST_PATH} with the rest; the next upgrade needs it.
+Where Prettier, a linter or tsc look at every file, let them leave out ${shared_directory}/ and supabase/functions/. In
+.gitattributes, "${shared_directory}/** linguist-generated" folds them in reviews; so does one for supabase/functions/**.`);
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: { "dry-run": { type: "boolean" }, "shared-dir": { type: "string" } },
-  });
-  const [path, ...more] = positionals;
-  if (path === undefined || more.length > 0) throw new PlatformError(`Usage: ${USAGE}`);
-  const dryRun = values["dry-run"] === true;
-  // npm runs this in the suite's directory; a relative path is meant from where the caller is.
-  const host = resolve(Deno.env.get("INIT_CWD") ?? ".", path);
-  const { plan, changed, previous_version } = await installInto(host, {
-    dryRun,
-    ...(values["shared-dir"] === undefined ? {} : { sharedDirectory: values["shared-dir"] }),
-  });
-  if (plan.conflicts.length > 0) {
-    console.error(`Nothing was written:\n${plan.conflicts.map((conflict) => `  ${conflict}`).join("\n")}
-A changed file: take your change elsewhere, delete the file, and run this again. A file of yours in the way: move it${
-      previous_version === null ? `, or give the shared modules a directory of their own with --shared-dir` : ""
-    }.`);
-    return 1;
+function tellConflicts(host: string, { conflicts, plan, previous_version }: InstallResult, showsDiff: boolean): void {
+  if (showsDiff) { for (const file of plan.changed) console.log(`${describeDifference(host, file)}\n`); }
+  console.error(`Nothing was written:\n${conflicts.map(({ says }) => `  ${says}`).join("\n")}`);
+  if (plan.changed.length > 0 && !showsDiff) console.error("--diff shows what differs in the changed files.");
+  if (conflicts.some(({ forcible }) => forcible)) {
+    console.error(
+      "--force goes on all the same: changed files are replaced, and the database is left to judge of names.",
+    );
   }
-  if (!changed) {
-    console.log(`Version ${plan.manifest.version} is there already, nothing to do.`);
-    return 0;
+  if (conflicts.some(({ forcible }) => !forcible) && previous_version === null) {
+    console.error("A file of yours in the way: move it, or give the shared modules a directory with --shared-dir.");
   }
-  const verb = dryRun ? "would be" : "was";
-  for (const file of [...plan.writes.keys()].sort()) console.log(`  ${dryRun ? "would write" : "wrote"} ${file}`);
-  for (const file of plan.removals) console.log(`  ${dryRun ? "would remove" : "removed"} ${file}`);
-  console.log(
-    previous_version === null
-      ? `Version ${plan.manifest.version} ${verb} installed: ${plan.new_migrations.length} migrations.`
-      : `Version ${previous_version} ${verb} upgraded to ${plan.manifest.version}: ${plan.new_migrations.length} new migrations.`,
-  );
-  if (!dryRun) tellNext(host, plan.new_migrations.length);
-  return 0;
 }
 
-try {
-  Deno.exit(await main());
-} catch (error) {
-  const isUsage = error instanceof PlatformError || error instanceof TypeError;
-  console.error(isUsage ? error.message : error);
-  Deno.exit(1);
-}
+/** The verb. */
+export const addTo = verb("add-to", {
+  summary: "copy the suite into the repo of a Supabase project, or upgrade it there",
+  examples: ["add-to . --dry-run", "add-to ../shop", "add-to ../shop --shared-dir fb_ads_shared", "add-to . --diff"],
+  more: `
+Copied are the migrations, the functions, the modules that they share, and a section of config.toml for each function.
+Installed files that a formatter or core.autocrlf has re-written count as they were installed; an upgrade replaces them.
+Files that you have changed are named, and nothing is written.
+`,
+})
+  .argument("<repo>", "the repo, which has supabase/config.toml")
+  .option("--dry-run", "only say what would be written")
+  .option("--diff", "show what you changed in installed files, and what this version changes there")
+  .option("--force", "replace installed files that you have changed; commit first")
+  .option("--shared-dir <directory>", "directory for the shared modules, where a shared/ of your own is in the way")
+  .option("--verbose", "name every file")
+  .action(async (repo, options) => {
+    const dryRun = options.dryRun === true;
+    const host = pathFromUser(repo);
+    const result = await installInto(host, {
+      dryRun,
+      force: options.force === true,
+      ...(options.sharedDir === undefined ? {} : { sharedDirectory: options.sharedDir }),
+    });
+    const { conflicts, plan, changed, previous_version } = result;
+    if (conflicts.length > 0) {
+      tellConflicts(host, result, options.diff === true);
+      process.exitCode = 1;
+      return;
+    }
+    if (!changed) {
+      console.log(`Version ${plan.manifest.version} is there already, nothing to do.`);
+      return;
+    }
+    tellFiles(plan, dryRun, options.verbose === true);
+    const done = dryRun ? "would be" : "was";
+    const { version } = plan.manifest;
+    console.log(
+      previous_version === null
+        ? `Version ${version} ${done} installed: ${plan.new_migrations.length} migrations.`
+        : `Version ${previous_version} ${done} upgraded to ${version}: ${plan.new_migrations.length} new migrations.`,
+    );
+    if (!dryRun) tellNext(host, plan);
+  });

@@ -1,46 +1,51 @@
 /**
- * `npm run doctor`: what is wrong, what it costs, how to mend it; on the local platform (`DB_URL`, or `--db-url`) or a hosted
- * project (`--project-ref`). Exits 1 when there is an error. `--json` for programs; `--send-test-event [code]` sends one
- * marked event all the way to Meta.
+ * `meta-ads doctor`: what is wrong, what it costs, how to mend it; on the local platform or a hosted project. Exits 1 when
+ * there is an error.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
+import process from "node:process";
 import { examine } from "./doctor/examine.ts";
 import { attempt, type Patient } from "./doctor/finding.ts";
 import { hasErrors, printFindings } from "./doctor/report.ts";
 import { sendTestEvent } from "./doctor/test_event.ts";
-import { connectNamed } from "./operator/database.ts";
-import { PlatformError } from "../supabase-local/project.ts";
+import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
+import { findSecretKey } from "./operator/secret_key.ts";
+import { verb } from "./verb.ts";
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    allowPositionals: true,
-    options: {
-      "db-url": { type: "string" },
-      "project-ref": { type: "string" },
-      "send-test-event": { type: "boolean" },
-      json: { type: "boolean" },
-    },
+/** The verb. */
+export const doctor = verb("doctor", {
+  summary: "look at everything that can be wrong: what it costs, and how to mend it",
+  examples: [
+    "doctor --project-ref abcdefghijklmnopqrst",
+    "doctor --project-ref abcdefghijklmnopqrst --send-test-event TEST12345",
+    "doctor --db-url postgresql://postgres@127.0.0.1:54322/postgres --json",
+  ],
+  more: `${CONNECTION_HELP}
+Settings that cannot be read back from a project (META_PIXEL_ID, META_API_VERSION) are taken from the environment.
+Exit code 1 when something is being lost.
+`,
+})
+  .addOption(PROJECT_REF)
+  .addOption(DB_URL)
+  .option("--json", "findings for programs")
+  .option("--verbose", "name everything in long lists")
+  .option("--send-test-event [code]", "send one marked event all the way to Meta, which counts it")
+  .action(async (options) => {
+    await using database = connect(options);
+    const patient: Patient = { database, env: process.env, fetch };
+    const findings = await examine(patient);
+    if (options.sendTestEvent !== undefined) {
+      const code = options.sendTestEvent === true ? process.env.META_TEST_EVENT_CODE || null : options.sendTestEvent;
+      findings.push(
+        ...await attempt("test_event", async () => {
+          const key = await findSecretKey(options.projectRef, process.env);
+          return await sendTestEvent(patient, key, code);
+        }),
+      );
+    }
+    if (options.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
+    else printFindings(findings, console.log, { verbose: options.verbose === true });
+    if (hasErrors(findings)) process.exitCode = 1;
   });
-  await using database = connectNamed({ ref: values["project-ref"], url: values["db-url"] });
-  const patient: Patient = { database, env: Deno.env.toObject(), fetch };
-  const findings = await examine(patient);
-  if (values["send-test-event"]) {
-    const code = positionals[0] ?? (Deno.env.get("META_TEST_EVENT_CODE") || null);
-    findings.push(...await attempt("test_event", () => sendTestEvent(patient, code)));
-  }
-  if (values.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
-  else printFindings(findings, console.log);
-  return hasErrors(findings) ? 1 : 0;
-}
-
-try {
-  Deno.exit(await main());
-} catch (error) {
-  const isExpected = error instanceof PlatformError || error instanceof TypeError;
-  console.error(isExpected ? error.message : error);
-  Deno.exit(2);
-}

@@ -1,101 +1,71 @@
 /**
- * `npm run uninstall -- --db-url <url>` or `--project-ref <ref>`: takes the suite out of a database: tables, views,
- * functions, triggers, cron jobs, the role, its Vault secrets and its rows of the migration history. With `--path` also
- * out of the host's repo; of a hosted project also functions and their secrets. Extensions stay: others may use them.
+ * `meta-ads uninstall`: takes the suite out of a database: tables, views, functions, triggers, cron jobs, the role, its
+ * Vault secrets and its rows of the migration history. With `--path` also out of the host's repo; of a hosted project also
+ * functions and their secrets. Extensions stay: others may use them.
  *
  * @module
  */
 
-import { resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
-import process from "node:process";
-import { parseArgs } from "node:util";
-import postgres from "postgres";
 import { FUNCTION_SECRETS } from "./deploy/names.ts";
-import { runHostedCli } from "./operator/supabase_cli.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import { findHost } from "./installer/host_repo.ts";
 import { readPayload } from "./installer/payload.ts";
-import { PlatformError } from "../supabase-local/project.ts";
+import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
+import { runHostedCli } from "./operator/supabase_cli.ts";
+import { askLine, canAsk, pathFromUser } from "./terminal.ts";
 import { installedVersions, removeInstalledFiles } from "./uninstaller/files.ts";
 import { buildUninstallStatement } from "./uninstaller/statement.ts";
-
-const USAGE = "npm run uninstall -- (--db-url <url> | --project-ref <ref> | --print) [--path <repo>] [--yes]";
+import { verb } from "./verb.ts";
 
 async function confirm(what: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new PlatformError("Add --yes: this deletes everything that the suite has stored.");
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await lines.question(
-    `This deletes everything that the suite has stored in ${what}. Type "uninstall": `,
-  );
-  lines.close();
-  if (answer.trim() !== "uninstall") throw new PlatformError("Nothing was taken away.");
+  if (!canAsk()) throw new UsageError("Add --yes: this deletes everything that the suite has stored.");
+  const answer = await askLine(`This deletes everything that the suite has stored in ${what}. Type "uninstall":`);
+  if (answer !== "uninstall") throw new CommandError("Nothing was taken away.");
 }
 
-async function runOnDatabase(url: string, statement: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
-  try {
-    await sql.unsafe(statement).simple();
-  } finally {
-    await sql.end();
-  }
-}
-
-async function runOnProject(ref: string, statement: string, slugs: string[]): Promise<void> {
-  const file = await Deno.makeTempFile({ suffix: ".sql" });
-  try {
-    await Deno.writeTextFile(file, statement);
-    await runHostedCli(["db", "query", `--remote=${ref}`, "--yes", "--file", file]);
-  } finally {
-    await Deno.remove(file);
-  }
-  // The database is free of it by now; a function that was never deployed is no reason to stop here.
-  const rest = [
-    ...slugs.map((slug) => ["functions", "delete", slug]),
-    ["secrets", "unset", ...FUNCTION_SECRETS],
-  ];
-  for (const args of rest) {
+/** The database is free of the suite by now; a function that was never deployed is no reason to stop here. */
+async function removeFunctions(ref: string, slugs: readonly string[]): Promise<void> {
+  const commands = [...slugs.map((slug) => ["functions", "delete", slug]), ["secrets", "unset", ...FUNCTION_SECRETS]];
+  for (const args of commands) {
     try {
       await runHostedCli([...args, `--remote=${ref}`, "--yes"]);
     } catch (error) {
-      if (!(error instanceof PlatformError)) throw error;
+      if (!(error instanceof CommandError)) throw error;
       console.error(`${args.slice(0, 3).join(" ")}: not done, perhaps it was not there`);
     }
   }
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      "db-url": { type: "string" },
-      "project-ref": { type: "string" },
-      path: { type: "string" },
-      print: { type: "boolean" },
-      yes: { type: "boolean" },
-    },
+/** The verb. */
+export const uninstall = verb("uninstall", {
+  summary: "take the suite out of a database, a project and a repo again",
+  examples: [
+    "uninstall --print",
+    "uninstall --project-ref abcdefghijklmnopqrst --path .",
+    "uninstall --db-url postgresql://postgres@127.0.0.1:54322/postgres --yes",
+  ],
+  more: CONNECTION_HELP,
+})
+  .addOption(PROJECT_REF)
+  .addOption(DB_URL)
+  .option("--path <repo>", "the repo that the suite was added to; its files go too")
+  .option("--print", "only print the SQL")
+  .option("--yes", "do not ask")
+  .action(async (options) => {
+    const host = options.path === undefined ? null : findHost(pathFromUser(options.path));
+    const payload = readPayload();
+    const statement = buildUninstallStatement(payload, host === null ? [] : installedVersions(host));
+    if (options.print) {
+      console.log(statement);
+      return;
+    }
+    await using database = connect(options);
+    if (!options.yes) await confirm(database.name);
+    await database.execute(statement);
+    if (database.ref !== null) await removeFunctions(database.ref, payload.slugs);
+    console.log("The suite is gone from the database. Extensions were left, for others may use them.");
+    if (host === null) return;
+    const { removed, kept } = await removeInstalledFiles(host);
+    console.log(`${removed.length} files are gone from the repo.`);
+    for (const path of kept) console.log(`  kept, for it was changed: ${path}`);
   });
-  const { "db-url": url = Deno.env.get("DB_URL"), "project-ref": ref, print } = values;
-  if (ref === undefined && url === undefined && !print) throw new PlatformError(`Usage: ${USAGE}`);
-  const host = values.path === undefined ? null : findHost(resolve(Deno.env.get("INIT_CWD") ?? ".", values.path));
-  const payload = readPayload();
-  const statement = buildUninstallStatement(payload, host === null ? [] : await installedVersions(host));
-  if (print) return console.log(statement);
-  if (!values.yes) await confirm(ref === undefined ? "this database" : `the project ${ref}`);
-  if (ref !== undefined) await runOnProject(ref, statement, payload.slugs);
-  else if (url !== undefined) await runOnDatabase(url, statement);
-  console.log("The suite is gone from the database. Extensions were left, for others may use them.");
-  if (host === null) return;
-  const { removed, kept } = await removeInstalledFiles(host);
-  console.log(`${removed.length} files are gone from the repo.`);
-  for (const path of kept) console.log(`  kept, for it was changed: ${path}`);
-}
-
-try {
-  await main();
-  Deno.exit(0);
-} catch (error) {
-  const isExpected = error instanceof PlatformError || error instanceof postgres.PostgresError ||
-    error instanceof TypeError;
-  console.error(isExpected ? error.message : error);
-  Deno.exit(1);
-}

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { benchAttribution } from "./bench/attribution_clicks.ts";
 import { benchViews } from "./bench/attribution_views.ts";
 import { benchCapiCpu } from "./bench/capi_cpu.ts";
@@ -13,6 +14,7 @@ import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
 import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
+import { benchIsolate } from "./bench/isolate.ts";
 import { benchMetadata } from "./bench/metadata.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
@@ -22,13 +24,19 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   "insights-big": benchBigInsights,
   "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
+  isolate: benchIsolate,
   load: () => benchCapiLoad(),
   triggers: benchTriggers,
   attribution: benchAttribution,
   views: benchViews,
 };
 
-const wanted = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+const names = readArguments({
+  call: "npm run bench -- [name...]",
+  does: `Measures the figures with their goals: ${Object.keys(BENCHES).join(", ")}.`,
+  takesNames: true,
+});
+const wanted = names.length > 0 ? names : Object.keys(BENCHES);
 const unknown = wanted.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
   console.error(`no such bench: ${unknown.join(", ")}; there are: ${Object.keys(BENCHES).join(", ")}`);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { readProjectEnvironment } from "../supabase-local/environment.ts";
 import { PlatformError, startPlatform } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
@@ -29,19 +30,25 @@ function milliseconds(name: string): number | undefined {
 }
 
 async function main(): Promise<void> {
+  readArguments({
+    call: "npm run stack",
+    does: "Boots the local platform alone, prints its addresses, and runs until interrupted.",
+  });
   const interrupted = untilInterrupted();
   const { functionEnv, vault } = readProjectEnvironment(Deno.env.toObject());
   const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault);
   const graphUrl = functionEnv.META_GRAPH_URL ?? emulator?.url ?? "";
   const wallClockMs = milliseconds("PLATFORM_WALL_CLOCK_MS");
-  const cpuMs = milliseconds("PLATFORM_CPU_MS");
+  const cpuSoftMs = milliseconds("PLATFORM_CPU_SOFT_MS");
+  const cpuHardMs = milliseconds("PLATFORM_CPU_HARD_MS");
   const starting = startPlatform({
     graphUrl,
     functionEnv,
     vault,
     onFunctionLog: (slug, line) => console.error(`[${slug}] ${line}`),
     ...(wallClockMs === undefined ? {} : { wallClockMs }),
-    ...(cpuMs === undefined ? {} : { cpuMs }),
+    ...(cpuSoftMs === undefined ? {} : { cpuSoftMs }),
+    ...(cpuHardMs === undefined ? {} : { cpuHardMs }),
   });
   const platform = await Promise.race([starting, interrupted]);
   if (platform) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { showAdTree, showDisabledAccounts } from "./demo/ad_tree.ts";
 import { runNightly, step } from "./demo/progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
@@ -62,6 +63,10 @@ function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
 }
 
 async function main(): Promise<void> {
+  readArguments({
+    call: "npm start",
+    does: "Boots everything, syncs an account, plays shoppers, shows what each ad cost and sold.",
+  });
   const interrupted = untilInterrupted();
   const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
   try {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { exists } from "../supabase-local/project.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 import { Reaper } from "../supabase-local/reaper.ts";
@@ -22,6 +23,8 @@ interface Outcome {
 }
 
 const SOURCES = ["scripts", "shared", "supabase/functions", "tests"].filter(exists);
+/** Not all of scripts/: Deno takes this very file, by its name, for a test. */
+const TESTS = ["tests", "scripts/meta-emulator", "scripts/supabase-local"];
 /** Tests reach the platform and the emulator, which are on loopback, and nothing else. */
 const TEST_PERMISSIONS = [
   "--no-prompt",
@@ -67,9 +70,8 @@ async function run(reaper: Reaper, { name, args }: Step): Promise<Outcome> {
   return { passed: Number(counts[1]), failed: success ? failed : Math.max(failed, 1) };
 }
 
-async function main(reaper: Reaper): Promise<number> {
-  const paths = Deno.args.filter((arg) => !arg.startsWith("-"));
-  const steps = paths.length > 0 ? [testStep(paths)] : [...staticSteps(), testStep(["tests", "scripts"])];
+async function main(reaper: Reaper, paths: string[]): Promise<number> {
+  const steps = paths.length > 0 ? [testStep(paths)] : [...staticSteps(), testStep(TESTS)];
   const total: Outcome = { passed: 0, failed: 0 };
   const failures: string[] = [];
   for (const step of steps) {
@@ -83,8 +85,13 @@ async function main(reaper: Reaper): Promise<number> {
   return total.failed === 0 && total.passed > 0 ? 0 : 1;
 }
 
+const paths = readArguments({
+  call: "npm test -- [path...]",
+  does: "Runs every check and test, or only the tests below the paths.",
+  takesNames: true,
+});
 untilInterrupted().then(() => Deno.exit(130));
 const reaper = new Reaper();
-const code = await main(reaper);
+const code = await main(reaper, paths);
 await reaper.end();
 Deno.exit(code);

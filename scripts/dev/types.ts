@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readArguments } from "./arguments.ts";
 import { repositoryRoot, runSupabaseCli, startPlatform } from "../supabase-local/mod.ts";
 
 /** Where the types are kept. */
@@ -45,6 +46,7 @@ export async function generateTypes(dbUrl: string): Promise<string> {
 }
 
 if (import.meta.main) {
+  readArguments({ call: "npm run types", does: "Generates the types of the database from the migrations." });
   await using platform = await startPlatform({ schedule: false });
   await Deno.writeTextFile(TYPES_FILE, await generateTypes(platform.hostDbUrl));
   console.log(`wrote ${TYPES_FILE}`);

@@ -29,7 +29,12 @@ export async function answerBatch(_context: GraphContext, visit: Visit): Promise
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: readText(entry, "body") ?? "",
     };
-    const outcome = await visit.dispatch({ ...readCall(request, true), secret: call.secret });
+    const inner = readCall(request, true);
+    const outcome = await visit.dispatch({
+      ...inner,
+      secret: inner.secret ?? call.secret,
+      proof: inner.proof ?? call.proof,
+    });
     if (outcome.nullEntry || outcome.wire !== "send") {
       answers.push(null);
       continue;

@@ -13,8 +13,9 @@ import { readCall } from "./graph_call.ts";
 import { listen } from "./http_listener.ts";
 import { ReportBook } from "./insights/report_book.ts";
 import { Ledger } from "./ledger.ts";
+import { answerPicture, isPicture } from "./pictures.ts";
 import { QuotaModel } from "./quota.ts";
-import { defaultSettings } from "./settings.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
 import { TokenBook } from "./tokens.ts";
 import { smallWorld } from "./world/presets.ts";
 import type { World } from "./world/world.ts";
@@ -31,6 +32,8 @@ export interface EmulatorOptions {
   capiToken?: string;
   /** The machine's clock when absent. */
   now?: () => Date;
+  /** Switches that differ from the defaults. */
+  settings?: Partial<Settings>;
 }
 
 /** A running emulator. Its parts may be changed at any time. */
@@ -48,12 +51,12 @@ export interface GraphEmulator extends GraphContext {
 }
 
 /** Starts an emulator on loopback. */
-export function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
+export async function startGraphEmulator(options: EmulatorOptions = {}): Promise<GraphEmulator> {
   const closing = new AbortController();
   const clock = new EmulatorClock(options.now);
   const token = options.token ?? "emulator-marketing-token";
   const capiToken = options.capiToken ?? "emulator-capi-token";
-  const settings = defaultSettings();
+  const settings = { ...defaultSettings(), ...options.settings };
   const tokens = new TokenBook();
   tokens.add(capiToken, { name: "capi", accounts: [], scopes: ["ads_management"] });
   tokens.add(token, { name: "marketing", pixels: [], scopes: ["ads_read", "ads_management", "business_management"] });
@@ -69,8 +72,9 @@ export function startGraphEmulator(options: EmulatorOptions = {}): Promise<Graph
     capi: new CapiStore(),
     closing: closing.signal,
   };
-  const listener = listen(options.port ?? 0, async (request) => {
+  const listener = await listen(options.port ?? 0, async (request) => {
     if (isControl(request)) return answerControl(context, request);
+    if (isPicture(request)) return answerPicture(request, clock.now());
     const outcome = await answerCall(context, readCall(request));
     return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
   });
@@ -80,5 +84,5 @@ export function startGraphEmulator(options: EmulatorOptions = {}): Promise<Graph
     return listener.close();
   };
   const running = { url: listener.url, token, capiToken, close, [Symbol.asyncDispose]: close };
-  return Promise.resolve(Object.assign(context, running));
+  return Object.assign(context, running);
 }

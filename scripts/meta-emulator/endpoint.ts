@@ -68,10 +68,17 @@ function note(entry: LedgerEntry, { answer, wire }: Outcome): void {
   entry.rows = answer.rows ?? 0;
 }
 
-/** Keeps events and batches out of the ledger's parameters: they have books of their own. */
-function ledgerParams(params: JsonRecord): JsonRecord {
-  const { data, ...rest } = params;
-  return Array.isArray(data) ? { ...rest, data: `${data.length} events` } : params;
+/**
+ * Keeps events and batches out of the ledger's parameters: they have books and entries of their own. A batch may hold the
+ * token that it asks about, and so may the call that came out of it.
+ */
+function ledgerParams({ tokens }: GraphContext, params: JsonRecord): JsonRecord {
+  const kept = { ...params };
+  if (Array.isArray(kept["data"])) kept["data"] = `${kept["data"].length} events`;
+  if (kept["batch"] !== undefined) kept["batch"] = "calls of their own";
+  const inspected = kept["input_token"];
+  if (typeof inspected === "string") kept["input_token"] = tokens.find(inspected)?.name ?? "unknown";
+  return kept;
 }
 
 function openEntry(context: GraphContext, call: GraphCall, route: Route): LedgerEntry {
@@ -82,7 +89,7 @@ function openEntry(context: GraphContext, call: GraphCall, route: Route): Ledger
     path: call.path,
     version: call.version,
     route: route.name,
-    params: ledgerParams(call.params),
+    params: ledgerParams(context, call.params),
     headers: call.headers,
     account: route.account?.plan.account_id ?? digits,
     page: pageNumber(call),
@@ -110,17 +117,20 @@ async function answerFaulted(
   const changes: Pick<Visit, "reportOutcome" | "shortPage"> = {};
   let headerChanges: Record<string, string | null> = {};
   let deciding: FaultAction | null = null;
+  let bytesPerRow = 0;
   for (const { action, removed } of acting) {
     if (action.kind === "slow") await wait(action.ms, context.closing);
     else if (action.kind === "hold") await removed;
     else if (action.kind === "headers") headerChanges = { ...headerChanges, ...action.headers };
     else if (action.kind === "report") changes.reportOutcome = action.outcome;
     else if (action.kind === "short_page") changes.shortPage = action.rows;
+    else if (action.kind === "pad") bytesPerRow = action.bytes_per_row;
     else deciding = action;
   }
   const faulted = await applyFault(deciding, () => refuseOrAnswer(context, call, route, changes), context.closing);
   const headers = answerHeaders(context, call, route, faulted.answer, headerChanges);
-  return { ...faulted, headers, text: faulted.answer.text ?? JSON.stringify(faulted.answer.body) };
+  const text = faulted.answer.text ?? JSON.stringify(faulted.answer.body);
+  return { ...faulted, headers, text: text + " ".repeat(bytesPerRow * (faulted.answer.rows ?? 0)) };
 }
 
 async function refuseOrAnswer(

@@ -23,6 +23,7 @@ const THROTTLED: Partial<GraphErrorBody> = {
   error_user_msg: TOO_MANY,
 };
 const OAUTH: Partial<GraphErrorBody> = { type: "OAuthException" };
+const METHOD: Partial<GraphErrorBody> = { type: "GraphMethodException" };
 const PASSING: Partial<GraphErrorBody> = { type: "OAuthException", is_transient: true };
 const BARE: Partial<GraphErrorBody> = { untraced: true };
 
@@ -65,7 +66,10 @@ const ROWS: Row[] = [
   ["-3/1504045", 500, "The request is too large", OAUTH],
   ["-2/2490547", 500, "The report could not be made", OAUTH],
   ["100/3191001", 400, "(#100) This request cannot be retried.", OAUTH],
-  ["100/33", 400, MISSING, { type: "GraphMethodException" }],
+  ["100/33", 400, MISSING, METHOD],
+  ["100/proof_missing", 400, "API calls from the server require an appsecret_proof argument", METHOD],
+  ["100/proof_wrong", 400, "Invalid appsecret_proof provided in the API argument", METHOD],
+  ["100/method", 400, "Unsupported post request - method type: post", METHOD],
   [
     "100/cannot_include",
     400,
@@ -82,7 +86,7 @@ const ROWS: Row[] = [
   [
     "2635",
     400,
-    "(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: v26.0.",
+    "(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: v27.0.",
     OAUTH,
   ],
   ["3018", 400, "(#3018) The start date of the time range cannot be beyond 37 months from the current date", OAUTH],
@@ -95,9 +99,11 @@ const ROWS: Row[] = [
   ["190/467", 400, `${TOKEN}The session is invalid because the user logged out.`, OAUTH],
   ["190/492", 400, `${TOKEN}The session user is not a role of the page.`, OAUTH],
   ["190/permission", 400, "Either the ads_management or ads_read permission(s) must be granted before.", OAUTH],
+  ["101", 400, "Error validating application. Invalid application ID.", OAUTH],
   ["102", 400, "(#102) Session key invalid or no longer valid", OAUTH],
   ["10", 400, "(#10) Application does not have permission for this action", OAUTH],
   ["200", 403, "(#200) Ad account owner has NOT granted ads_management or ads_read permission", OAUTH],
+  ["200/app", 400, "API access blocked.", OAUTH],
   ["274", 403, "(#274) The ad account is not available to this application", OAUTH],
   ["294", 400, "(#294) Managing advertisements requires an access token with the extended permission", OAUTH],
   ["960", 400, "(#960) Request aborted. This could happen if a dependent request failed.", OAUTH],

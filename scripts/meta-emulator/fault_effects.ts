@@ -7,9 +7,7 @@ import { catalogueError } from "./error_catalogue.ts";
 import type { FaultAction } from "./faults.ts";
 import type { GraphAnswer } from "./graph_call.ts";
 import { errorJson, type GraphErrorBody } from "./graph_error.ts";
-
-/** What becomes of an answer on the wire. */
-export type Wire = "send" | "reset" | "cut";
+import type { Wire } from "./http_listener.ts";
 
 /** An answer after a fault. */
 export interface FaultedAnswer {
@@ -73,14 +71,16 @@ export async function applyFault(
       if (action.after_effect) await truth();
       return sent(raw(action.status ?? 200, "", "application/json; charset=UTF-8"));
     case "cut":
-      return { answer: await truth(), wire: "cut", nullEntry: false };
+      return { answer: await truth(), wire: action.chunked ? "cut_chunks" : "cut", nullEntry: false };
     case "null_entry":
       return { answer: { status: 200, body: null }, wire: "send", nullEntry: true };
     case "hang":
-    case "reset": {
+    case "reset":
+    case "garbage":
+    case "endless": {
       const answer: GraphAnswer = action.after_effect ? await truth() : { status: 200, body: null };
       if (action.kind === "hang") await wait(action.ms, closing);
-      return { answer, wire: "reset", nullEntry: false };
+      return { answer, wire: action.kind === "hang" ? "close" : action.kind, nullEntry: false };
     }
     default:
       return sent(await truth());

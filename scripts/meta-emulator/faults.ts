@@ -22,12 +22,18 @@ export type FaultAction =
   | { kind: "text"; status?: number; body?: string }
   /** Answers nothing at all in the body (default status 200). */
   | { kind: "empty"; status?: number; after_effect?: boolean }
-  /** Closes the connection before a byte; `after_effect` first does what was asked. */
+  /** Resets the connection before a byte; `after_effect` first does what was asked. */
   | { kind: "reset"; after_effect?: boolean }
-  /** Closes the connection in the middle of the true answer. */
-  | { kind: "cut" }
+  /** Closes the connection in the middle of the true answer, whose length was promised or, `chunked`, was not. */
+  | { kind: "cut"; chunked?: boolean }
+  /** Sends bytes that are no HTTP; `after_effect` first does what was asked. */
+  | { kind: "garbage"; after_effect?: boolean }
+  /** Begins a page and goes on with white space until the client has had enough; `after_effect` as above. */
+  | { kind: "endless"; after_effect?: boolean }
   /** Stays silent for `ms`, then closes; `after_effect` first does what was asked. */
   | { kind: "hang"; ms: number; after_effect?: boolean }
+  /** Makes the true answer so many bytes larger for each row in it, by white space that JSON allows. */
+  | { kind: "pad"; bytes_per_row: number }
   /** Gives the true answer `ms` later. */
   | { kind: "slow"; ms: number }
   /** Keeps the true answer back until its rule is taken away, or the emulator closes. */
@@ -126,7 +132,7 @@ export interface FaultSubject {
 }
 
 /** Actions that change the true answer and leave room for others. */
-const ADDING: ReadonlySet<FaultAction["kind"]> = new Set(["slow", "hold", "headers", "report", "short_page"]);
+const ADDING: ReadonlySet<FaultAction["kind"]> = new Set(["slow", "hold", "headers", "report", "short_page", "pad"]);
 
 interface Armed {
   id: string;

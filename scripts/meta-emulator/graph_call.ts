@@ -1,6 +1,6 @@
 /**
- * One request as Graph understands it: version, path, parameters from query, form or JSON body, and the token, kept
- * apart so that it can get neither into the ledger nor into a parameter check.
+ * One request as Graph understands it: version, path, parameters from query, form or JSON body; token and proof are kept
+ * apart so that they can get neither into the ledger nor into a parameter check.
  * @module
  */
 
@@ -26,16 +26,18 @@ export interface GraphCall {
   origin: string;
   /** Path as sent. */
   path: string;
-  /** `v26.0`, or empty. */
+  /** `v27.0`, or empty. */
   version: string;
   /** Path after the version. */
   segments: string[];
-  /** Parameters without the token. */
+  /** Parameters without token and proof. */
   params: JsonRecord;
   /** Headers by lower-case name, without `authorization`. */
   headers: Record<string, string>;
   /** The token's text, or `null`. */
   secret: string | null;
+  /** `appsecret_proof`, or `null`. */
+  proof: string | null;
   /** True when the token came in query or body. */
   secretInUrl: boolean;
   /** True for a sub-request of a batch. */
@@ -75,8 +77,9 @@ export function readCall(request: WireRequest, batched = false): GraphCall {
   takeBody(request, params);
   const { authorization, ...headers } = request.headers;
   const bearer = /^(?:Bearer|OAuth)\s+(.+)$/i.exec(authorization ?? "")?.[1] ?? null;
-  const inParams = params["access_token"];
+  const { access_token: inParams, appsecret_proof: proof } = params;
   delete params["access_token"];
+  delete params["appsecret_proof"];
   const segments = url.pathname.split("/").filter((segment) => segment !== "").map(decodeURIComponent);
   const version = /^v\d+\.\d+$/.test(segments[0] ?? "") ? segments.shift() ?? "" : "";
   return {
@@ -88,6 +91,7 @@ export function readCall(request: WireRequest, batched = false): GraphCall {
     params,
     headers,
     secret: typeof inParams === "string" ? inParams : bearer,
+    proof: typeof proof === "string" ? proof : null,
     secretInUrl: typeof inParams === "string",
     batched,
   };

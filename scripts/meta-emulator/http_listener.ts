@@ -1,12 +1,17 @@
 /**
- * The emulator's listener on loopback. It speaks HTTP/1.1 on bare TCP, because a fault must be able to close the
- * connection before a byte or in the middle of a body, which neither `Deno.serve` nor Deno 2.1's `node:http` lets a
- * handler do.
+ * The emulator's listener on loopback: `node:http`, and its sockets where a fault must break what HTTP promises.
  * @module
  */
 
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { once } from "node:events";
 import type { WireRequest } from "./graph_call.ts";
-import { HttpReader, type RawRequest } from "./http_reader.ts";
+
+/**
+ * How an answer leaves: whole; not at all, the connection reset or closed; half a body, its length promised (`cut`) or in
+ * chunks that never end (`cut_chunks`); bytes that are no HTTP (`garbage`); a body that goes on for ever (`endless`).
+ */
+export type Wire = "send" | "reset" | "close" | "cut" | "cut_chunks" | "garbage" | "endless";
 
 /** An answer as it goes out. */
 export interface WireAnswer {
@@ -14,10 +19,10 @@ export interface WireAnswer {
   status: number;
   /** Headers. */
   headers: [string, string][];
-  /** Body. */
-  body: string;
-  /** `reset` closes before a byte, `cut` in the middle of the body. */
-  wire: "send" | "reset" | "cut";
+  /** Body, as text or as bytes. */
+  body: string | Uint8Array;
+  /** How it leaves. */
+  wire: Wire;
 }
 
 /** A running listener. */
@@ -31,107 +36,113 @@ export interface Listener {
 /** Answers a request off the wire. */
 export type Answer = (request: WireRequest) => Promise<WireAnswer>;
 
-const REASONS: Record<number, string> = {
-  200: "OK",
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  500: "Internal Server Error",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-};
-const encoder = new TextEncoder();
+const ENDLESS_CHUNK = " ".repeat(65_536);
 
-async function asWireRequest(raw: RawRequest, origin: string): Promise<WireRequest> {
-  const { method, headers } = raw;
-  return { method, url: new URL(raw.target, origin).href, headers, body: await bodyAsText(raw) };
+async function readBody(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of request) {
+    const bytes: Uint8Array = part;
+    parts.push(bytes);
+    length += bytes.length;
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
 }
 
-async function bodyAsText({ body, headers }: RawRequest): Promise<string> {
-  const type = headers["content-type"] ?? "";
+/** Writes a form of several parts as the form of one that says the same; every other body is text as it stands. */
+async function bodyAsText(body: Uint8Array<ArrayBuffer>, type: string): Promise<string> {
   if (!type.startsWith("multipart/form-data")) return new TextDecoder().decode(body);
-  const form = await new Response(new Uint8Array(body), { headers: { "content-type": type } }).formData();
+  const form = await new Response(body, { headers: { "content-type": type } }).formData();
   const fields = new URLSearchParams();
   for (const [key, value] of form) if (typeof value === "string") fields.set(key, value);
   return fields.toString();
 }
 
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  let at = 0;
-  while (at < bytes.length) at += await connection.write(bytes.subarray(at));
+async function readRequest(request: IncomingMessage, origin: string): Promise<WireRequest> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  const body = await bodyAsText(await readBody(request), headers["content-type"] ?? "");
+  return { method: request.method ?? "GET", url: new URL(request.url ?? "/", origin).href, headers, body };
 }
 
-/** Sends an answer; returns whether the connection goes on. */
-async function sendAnswer(connection: Deno.Conn, answer: WireAnswer): Promise<boolean> {
-  if (answer.wire === "reset") return false;
-  const body = encoder.encode(answer.body);
-  const lines = [
-    `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? "Status"}`,
-    ...answer.headers.map(([name, value]) => `${name}: ${value}`),
-    `date: ${new Date().toUTCString()}`,
-    `content-length: ${body.length}`,
-  ];
-  const head = encoder.encode(`${lines.join("\r\n")}\r\n\r\n`);
-  const sent = answer.wire === "cut" ? body.subarray(0, Math.floor(body.length / 2)) : body;
-  const bytes = new Uint8Array(head.length + sent.length);
-  bytes.set(head);
-  bytes.set(sent, head.length);
-  await writeAll(connection, bytes);
-  return answer.wire === "send";
-}
-
-/** Answers request after request, until the peer closes or a fault does. */
-async function serveConnection(connection: Deno.Conn, origin: string, answer: Answer): Promise<void> {
-  const reader = new HttpReader(connection);
-  for (;;) {
-    const raw = await reader.next();
-    if (raw === null) return;
-    const goesOn = await sendAnswer(connection, await answer(await asWireRequest(raw, origin)));
-    if (!goesOn || raw.headers["connection"]?.toLowerCase() === "close") return;
+/** Writes until the client has had enough. */
+async function writeForEver(response: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  while (!gone.signal.aborted) {
+    if (!response.write(ENDLESS_CHUNK)) await once(response, "drain", { signal: gone.signal }).catch(() => undefined);
   }
 }
 
-/** A peer that went away, or our own close under a request: the ordinary ends of a connection. */
-function isDisconnect(error: unknown): boolean {
-  return [
-    Deno.errors.ConnectionReset,
-    Deno.errors.BrokenPipe,
-    Deno.errors.BadResource,
-    Deno.errors.Interrupted,
-    Deno.errors.NotConnected,
-  ].some((kind) => error instanceof kind);
+async function sendAnswer(response: ServerResponse, answer: WireAnswer): Promise<void> {
+  const { socket } = response;
+  const body = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : answer.body;
+  const half = body.subarray(0, Math.floor(body.length / 2));
+  const open = (more: Record<string, string>): void => {
+    for (const [name, value] of answer.headers) response.setHeader(name, value);
+    response.writeHead(answer.status, more);
+  };
+  switch (answer.wire) {
+    case "reset":
+      socket?.resetAndDestroy();
+      return;
+    case "close":
+      socket?.destroy();
+      return;
+    case "garbage":
+      socket?.end("\u0016\u0003\u0001 no HTTP at all\r\n\r\n");
+      return;
+    case "cut":
+      open({ "content-length": String(body.length) });
+      response.write(half, () => socket?.destroy());
+      return;
+    case "cut_chunks":
+      open({});
+      response.write(half, () => socket?.destroy());
+      return;
+    case "endless":
+      open({});
+      response.write('{"data":[');
+      await writeForEver(response);
+      return;
+    case "send":
+      open({ "content-length": String(body.length) });
+      response.end(body);
+  }
 }
 
 /** Listens on 127.0.0.1; port 0 takes a free one. */
-export function listen(port: number, answer: Answer): Listener {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port });
-  const bound = listener.addr.transport === "tcp" ? listener.addr.port : port;
-  const origin = `http://127.0.0.1:${bound}`;
-  const open = new Set<Deno.Conn>();
-  const running = new Set<Promise<void>>();
-  const serve = async (connection: Deno.TcpConn): Promise<void> => {
-    open.add(connection);
-    connection.setNoDelay(true);
-    try {
-      await serveConnection(connection, origin, answer);
-    } catch (error) {
-      if (!isDisconnect(error)) console.error("graph emulator:", error);
-    } finally {
-      if (open.delete(connection)) connection.close();
-    }
-  };
-  const accepting = (async () => {
-    for await (const connection of listener) {
-      const served: Promise<void> = serve(connection).finally(() => running.delete(served));
-      running.add(served);
-    }
-  })();
+export async function listen(port: number, answer: Answer): Promise<Listener> {
+  let origin = "";
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+    const serve = async (): Promise<void> => sendAnswer(response, await answer(await readRequest(request, origin)));
+    serve().catch((error: unknown) => {
+      // A client that went away in the middle of its own request is no fault of the emulator's.
+      if (!request.destroyed || request.complete) console.error("graph emulator:", error);
+      response.socket?.destroy();
+    });
+  });
+  // A connection that the server may close while a request is under way would be a fault that nobody scripted.
+  server.keepAliveTimeout = 0;
+  server.headersTimeout = 0;
+  server.on("clientError", (_error, socket) => socket.destroy());
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  origin = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : port}`;
   const close = async (): Promise<void> => {
-    listener.close();
-    for (const connection of open) connection.close();
-    open.clear();
-    await accepting;
-    await Promise.all(running);
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
   };
   return { url: origin, close };
 }

@@ -14,7 +14,7 @@ export interface LedgerEntry {
   method: string;
   /** Path with its version. */
   path: string;
-  /** Version, such as `v26.0`; empty when the path had none. */
+  /** Version, such as `v27.0`; empty when the path had none. */
   version: string;
   /** Name of the route, such as `ads` or `insights.create`. */
   route: string;

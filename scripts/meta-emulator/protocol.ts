@@ -8,12 +8,13 @@ import type { Endpoint } from "./endpoints.ts";
 import { refusal } from "./error_catalogue.ts";
 import type { GraphCall } from "./graph_call.ts";
 import { GraphRefusal, invalidParameter } from "./graph_error.ts";
-import type { Route } from "./route.ts";
-import type { Token } from "./tokens.ts";
+import { refuseRemovedFeatures } from "./removed_features.ts";
+import { type Route, versionClock } from "./route.ts";
+import { requireProof, type Token } from "./tokens.ts";
+import { newestVersion, versionState } from "./versions.ts";
 
 const READ_POINTS = 1;
 const WRITE_POINTS = 3;
-const REMOVED_PARAMETERS = ["pretty", "debug", "date_format"];
 
 /** Finds the endpoint of a call and who calls; refuses what no endpoint ever gets to see, throttled calls among it. */
 export function protocolOf(
@@ -24,6 +25,7 @@ export function protocolOf(
 ): { endpoint: Endpoint; token: Token } {
   requireProtocol(context, call, route);
   const token = context.tokens.authorize(call.secret, context.clock.now());
+  requireProof(call, token);
   context.quota.chargeApp();
   if (route.account && route.useCase) {
     context.quota.charge(route.account, route.useCase, call.method === "GET" ? READ_POINTS : WRITE_POINTS);
@@ -38,28 +40,21 @@ function requireProtocol(context: GraphContext, call: GraphCall, route: Route): 
   if (call.secretInUrl && settings.refuse_token_in_url) {
     throw invalidParameter("This emulator takes the access token in the Authorization header only");
   }
-  if (settings.refuse_removed_parameters) requireNothingRemoved(call, route);
-  const live = route.name === "events" || route.name === "pixel"
-    ? [...settings.live_versions, ...settings.live_graph_versions]
-    : settings.live_versions;
-  if (call.version === "" || live.includes(call.version)) return;
-  const newest = settings.live_versions.at(-1) ?? "";
-  if (Number(call.version.slice(1)) > Number(newest.slice(1))) {
-    throw new GraphRefusal({ status: 400, code: 2500, type: "OAuthException", message: "Unknown API version" });
-  }
-  throw refusal("2635", {
-    message: `(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: ` +
-      `${newest}.`,
-  });
+  if (settings.refuse_removed_features) refuseRemovedFeatures(call);
+  requireLiveVersion(context, call, route);
 }
 
-function requireNothingRemoved(call: GraphCall, route: Route): void {
-  const removed = REMOVED_PARAMETERS.find((name) => call.params[name] !== undefined);
-  if (removed !== undefined) throw invalidParameter(`The parameter ${removed} is no longer supported`);
-  if (route.name === "multi_read" && call.params["ids"] !== undefined) {
-    throw invalidParameter("Reading several objects by the root ids parameter is no longer supported");
+function requireLiveVersion(context: GraphContext, call: GraphCall, route: Route): void {
+  const { versions } = context.settings;
+  const state = versionState(versions, call.version, versionClock(route), context.clock.now());
+  if (state === "unknown") {
+    throw new GraphRefusal({ status: 400, code: 2500, type: "OAuthException", message: "Unknown API version" });
   }
-  if (call.headers["if-none-match"] !== undefined) throw invalidParameter("If-None-Match is no longer supported");
+  if (state !== "dead") return;
+  throw refusal("2635", {
+    message: `(#2635) You are calling a deprecated version of the Ads API. Please update to the latest version: ` +
+      `${newestVersion(versions)}.`,
+  });
 }
 
 /** Words the refusal of a path or a method that is not there. */

@@ -4,23 +4,21 @@
  * @module
  */
 
+import { type GraphVersion, knownVersions } from "./versions.ts";
+
 /** How a header is sent: as computed, not at all, as broken JSON, or as this text. */
 export type HeaderMode = "normal" | "missing" | "malformed" | { value: string };
 
 /** Switches of the emulator. */
 export interface Settings {
-  /** Refuses a token in the query or the body; Meta takes it, this product must not send it. */
+  /** Refuses a token in the query or the body. Meta takes it; a product that must not send it switches this on. */
   refuse_token_in_url: boolean;
-  /** Refuses `pretty`, `debug`, `date_format`, the root `?ids=` and `If-None-Match`, as Meta does since 2026-10-27. */
-  refuse_removed_parameters: boolean;
+  /** Refuses what new apps may not use since 2026-11-04: see `removed_features.ts`. */
+  refuse_removed_features: boolean;
   /** What the cursor of the last page gives: error 2642 or an empty page. */
   past_end: "error" | "empty";
-  /** Versions that answer. */
-  live_versions: string[];
-  /** Live versions that answer with `X-Ad-Api-Version-Warning`. */
-  warned_versions: string[];
-  /** Versions that still take Conversions API events, beside the live ones. */
-  live_graph_versions: string[];
+  /** Versions of the API, oldest first, and until when each answers. */
+  versions: GraphVersion[];
   /** Real milliseconds that each answer takes, drawn between the two by a seed. */
   latency_ms: { min: number; max: number };
   /** Headers by their lower-case name. */
@@ -33,6 +31,8 @@ export interface Settings {
   call_max_rows: number;
   /** Rows of a report above which the run fails with -2/2490547; 0 is never. */
   report_max_rows: number;
+  /** Breakdowns that give no rows until they are switched on, by the digits of the account for which they are. */
+  switched_on_breakdowns: Record<string, string[]>;
   /** How reports advance. */
   reports: {
     /** Polls that it takes until 100 %, when they advance by polls. */
@@ -68,18 +68,17 @@ export interface Settings {
 /** Returns the defaults, fresh. */
 export function defaultSettings(): Settings {
   return {
-    refuse_token_in_url: true,
-    refuse_removed_parameters: true,
+    refuse_token_in_url: false,
+    refuse_removed_features: true,
     past_end: "error",
-    live_versions: ["v25.0", "v26.0"],
-    warned_versions: ["v25.0"],
-    live_graph_versions: ["v21.0", "v22.0", "v23.0", "v24.0"],
+    versions: knownVersions(),
     latency_ms: { min: 0, max: 0 },
     headers: {},
     reduce_above: {},
     sync_max_rows: 0,
     call_max_rows: 0,
     report_max_rows: 0,
+    switched_on_breakdowns: {},
     reports: { polls: 2, polls_at_100: 1, duration_ms: 0, early_read: "2601/1815107" },
     quota: {
       enforced: true,

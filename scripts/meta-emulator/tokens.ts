@@ -4,6 +4,8 @@
  * @module
  */
 
+import { createHmac } from "node:crypto";
+import type { GraphCall } from "./graph_call.ts";
 import { GraphRefusal } from "./graph_error.ts";
 import { catalogueError, refusal } from "./error_catalogue.ts";
 
@@ -23,6 +25,10 @@ export interface Token {
   dead_status: number | null;
   /** Epoch milliseconds of its end, 0 for never; past it the token answers 190/463. */
   expires_at: number;
+  /** Secret of its app: what an `appsecret_proof` is checked against. */
+  app_secret: string;
+  /** True for a token of an app with "Require App Secret": every call must carry the proof. */
+  requires_proof: boolean;
 }
 
 /** Keeps tokens by their secret text. */
@@ -38,6 +44,8 @@ export class TokenBook {
       dead: null,
       dead_status: null,
       expires_at: 0,
+      app_secret: "emulator-app-secret",
+      requires_proof: false,
       ...token,
     };
     this.#tokens.set(secret, entry);
@@ -73,6 +81,15 @@ export class TokenBook {
     }
     return token;
   }
+}
+
+/** Refuses a call whose proof is wrong, and one without any where the token's app requires it. */
+export function requireProof({ secret, proof }: GraphCall, { app_secret, requires_proof }: Token): void {
+  if (proof === null) {
+    if (requires_proof) throw refusal("100/proof_missing");
+    return;
+  }
+  if (proof !== createHmac("sha256", app_secret).update(secret ?? "").digest("hex")) throw refusal("100/proof_wrong");
 }
 
 /** Refuses with 200 and HTTP 403 when the token may not read the account. */

@@ -1,6 +1,7 @@
 /**
  * The cache of prepared server installations and cluster templates. Several processes share it: an entry is built under a
- * lock and a temporary name and appears by one rename, so that nobody ever sees half of one. Old entries go by themselves.
+ * lock and a temporary name and appears by one rename, so that nobody ever sees half of one. Whoever uses an entry holds
+ * it until the process ends, however it ends. Old entries that nobody holds are deleted.
  *
  * @module
  */
@@ -10,8 +11,13 @@ import { exists, PlatformError } from "./project.ts";
 import { serverMayEnter } from "./server_user.ts";
 
 const KEPT_ENTRIES_PER_KIND = 6;
-/** An entry used this recently may be in the middle of being copied by another process. */
-const UNTOUCHABLE_MS = 15 * 60_000;
+/** Whoever waits for longer says what for. */
+const SILENT_WAIT_MS = 2_000;
+/** In every entry; who uses the entry holds a shared lock of it. The system releases it when the process dies. */
+const HOLD_FILE = ".hold";
+
+/** Never closed: a process holds what it has used until it ends. */
+const held = new Map<string, Deno.FsFile>();
 
 /**
  * The cache directory: the one named in `PLATFORM_CACHE`, else the user's cache directory. For root it is below
@@ -46,20 +52,49 @@ export function cacheDirectory(): string {
   throw new PlatformError("No directory for the platform's cache can be written; name one in PLATFORM_CACHE.");
 }
 
-/** Runs `work` while no other process holds the lock of this name. */
+/** Runs `work` while no other process holds the lock of this name; says so when it has to wait. */
 export async function withLock<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
-  const file = await Deno.open(join(cacheDirectory(), `${name}.lock`), { create: true, write: true, read: true });
+  const path = join(cacheDirectory(), `${name}.lock`);
+  const file = await Deno.open(path, { create: true, write: true, read: true });
+  const notice = setTimeout(
+    () => console.error(`Another process is preparing "${name}" in ${cacheDirectory()}; waiting for it …`),
+    SILENT_WAIT_MS,
+  );
   try {
     await file.lock(true);
+    clearTimeout(notice);
     return await work();
   } finally {
+    clearTimeout(notice);
     file.close();
   }
 }
 
+/** Holds an entry until this process ends. False where there is none, or it was deleted at this moment. */
+async function hold(directory: string): Promise<boolean> {
+  const path = join(directory, HOLD_FILE);
+  if (held.has(directory)) return exists(path);
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+  await file.lock(false);
+  // Who deletes an entry moves it away first.
+  if (!exists(path)) {
+    file.close();
+    return false;
+  }
+  held.set(directory, file);
+  return true;
+}
+
 /**
  * The cached directory of this kind and key, built by `build` into the given empty directory when it is not there yet.
- * `guard` is told of the temporary directory, so that a killed build leaves nothing.
+ * `guard` is told of the temporary directory, so that a killed build leaves nothing. The entry stays until this process
+ * ends.
  */
 export async function cached(
   kind: string,
@@ -69,23 +104,27 @@ export async function cached(
 ): Promise<string> {
   const root = cacheDirectory();
   const directory = join(root, `${kind}-${key}`);
-  if (exists(directory)) {
+  if (await hold(directory)) {
     touch(directory);
     return directory;
   }
   return await withLock(kind, async () => {
-    if (exists(directory)) return directory;
+    if (await hold(directory)) return directory;
     const temporary = join(root, `building-${kind}-${crypto.randomUUID()}`);
     await guard(temporary);
     try {
       await Deno.mkdir(temporary, { mode: 0o755 });
       await build(temporary);
+      await Deno.writeTextFile(join(temporary, HOLD_FILE), "");
+      // What nobody can hold is no entry.
+      await removeUnheld(directory, join(root, `deleted-${kind}-`));
       await Deno.rename(temporary, directory);
     } catch (error) {
       await Deno.remove(temporary, { recursive: true }).catch(() => undefined);
       throw error;
     }
-    await prune(root, kind, directory);
+    if (!await hold(directory)) throw new PlatformError(`${directory} vanished as soon as it was built.`);
+    await prune(root, kind);
     return directory;
   });
 }
@@ -98,18 +137,33 @@ function touch(directory: string): void {
   }
 }
 
-async function prune(root: string, kind: string, kept: string): Promise<void> {
+/** Deletes the entries of a kind beyond the newest few, except those that somebody holds. Called under the kind's lock. */
+async function prune(root: string, kind: string): Promise<void> {
   const entries: { path: string; usedAt: number }[] = [];
   for (const entry of Deno.readDirSync(root)) {
-    if (!entry.isDirectory || !(entry.name.startsWith(`${kind}-`) || entry.name.startsWith("building-"))) continue;
+    if (!entry.isDirectory) continue;
     const path = join(root, entry.name);
-    const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
-    if (path !== kept && mtime) entries.push({ path, usedAt: mtime.getTime() });
+    // What a killed build or deletion left behind; nobody else builds this kind now.
+    if (entry.name.startsWith(`building-${kind}-`) || entry.name.startsWith(`deleted-${kind}-`)) {
+      await Deno.remove(path, { recursive: true }).catch(() => undefined);
+    } else if (entry.name.startsWith(`${kind}-`)) {
+      const { mtime } = await Deno.stat(path).catch(() => ({ mtime: null }));
+      if (mtime) entries.push({ path, usedAt: mtime.getTime() });
+    }
   }
   entries.sort((one, other) => other.usedAt - one.usedAt);
-  for (const entry of entries.slice(KEPT_ENTRIES_PER_KIND - 1)) {
-    if (Date.now() - entry.usedAt < UNTOUCHABLE_MS) continue;
-    await Deno.remove(entry.path, { recursive: true }).catch(() => undefined);
+  for (const { path } of entries.slice(KEPT_ENTRIES_PER_KIND)) await removeUnheld(path, join(root, `deleted-${kind}-`));
+}
+
+async function removeUnheld(path: string, prefix: string): Promise<void> {
+  const file = await Deno.open(join(path, HOLD_FILE), { read: true }).catch(() => null);
+  try {
+    if (file !== null && !await file.tryLock(true)) return;
+    const away = `${prefix}${crypto.randomUUID()}`;
+    await Deno.rename(path, away).catch(() => undefined);
+    await Deno.remove(away, { recursive: true }).catch(() => undefined);
+  } finally {
+    file?.close();
   }
 }
 

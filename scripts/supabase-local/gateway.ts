@@ -71,6 +71,7 @@ async function answer(
     return await answerFunction(request, url, decodeURIComponent(first), caller, upstreams);
   }
   if (url.pathname === "/auth/v1/.well-known/jwks.json") return Response.json(upstreams.keys.jwks);
+  if (url.pathname === "/auth/v1/user") return await answerUser(request, upstreams.keys);
   return Response.json({ message: "no Route matched with those values" }, { status: 404 });
 }
 
@@ -114,6 +115,30 @@ async function answerRest(
   return withCors(request, response);
 }
 
+/** Auth's own answer to whoever holds a user's token: https://supabase.com/docs/reference/self-hosting-auth */
+async function answerUser(request: Request, keys: PlatformKeys): Promise<Response> {
+  if (keys.roleOf(request.headers.get("apikey") ?? "") === null) {
+    return Response.json({ message: "No API key found in request" }, { status: 401 });
+  }
+  const token = bearer(request);
+  if (token === null) {
+    return Response.json({ code: 401, error_code: "no_authorization", msg: "This endpoint requires a Bearer token" }, {
+      status: 401,
+    });
+  }
+  const claims = await keys.readUserToken(token);
+  if (claims === null) {
+    return Response.json(
+      { code: 403, error_code: "bad_jwt", msg: "invalid JWT: unable to parse or verify signature" },
+      {
+        status: 403,
+      },
+    );
+  }
+  const { sub: id, email = "" } = claims;
+  return Response.json({ id, email, aud: "authenticated", role: "authenticated", is_anonymous: false });
+}
+
 async function answerFunction(
   request: Request,
   url: URL,
@@ -142,7 +167,9 @@ async function answerFunction(
   }
   const headers = forwardedHeaders(request.headers);
   const forwarded = request.headers.get("x-forwarded-for");
+  // What a caller says of itself stands first; whom the connection really comes from stands in a header of its own.
   headers.set("x-forwarded-for", forwarded ? `${forwarded}, ${caller.hostname}` : caller.hostname);
+  headers.set("cf-connecting-ip", caller.hostname);
   headers.set("x-forwarded-host", url.host);
   headers.set("x-forwarded-proto", "http");
   const response = await functions.fetch(

@@ -24,54 +24,62 @@ export interface Claims extends Record<string, unknown> {
   role: string;
 }
 
-/** Names of the secret keys that every platform has. */
-export const SECRET_KEY_NAMES = ["default", "fb_ads"] as const;
+/**
+ * What Auth signs users' tokens with: a key of its own, whose public half is in the JWKS, or the legacy secret, which no
+ * JWKS ever holds.
+ */
+export type TokenSigning = "ES256" | "HS256";
 
 /** The keys of one platform. */
 export class PlatformKeys {
   /** Publishable keys by name; acts as `anon`. */
   readonly publishable: Readonly<Record<string, string>> = { default: randomKey("sb_publishable_") };
   /** Secret keys by name; each acts as `service_role`. */
-  readonly secret: Readonly<Record<typeof SECRET_KEY_NAMES[number], string>> = {
-    default: randomKey("sb_secret_"),
-    fb_ads: randomKey("sb_secret_"),
-  };
+  readonly secret: Readonly<Record<string, string> & { default: string }> = { default: randomKey("sb_secret_") };
   /** Public keys of the users' tokens, as `SUPABASE_JWKS` holds them. */
   readonly jwks: { keys: Record<string, string | undefined>[] };
   /** The key that PostgREST accepts, in its own form. */
   readonly postgrestSecret: string;
 
+  readonly #signing: TokenSigning;
   readonly #userKeys: CryptoKeyPair;
+  readonly #legacyKey: CryptoKey;
   readonly #roleKey: CryptoKey;
   readonly #keyId: string;
 
-  private constructor(
-    userKeys: CryptoKeyPair,
-    publicJwk: JsonWebKey,
-    roleKey: CryptoKey,
-    roleJwk: JsonWebKey,
-    keyId: string,
-  ) {
-    this.#userKeys = userKeys;
-    this.#roleKey = roleKey;
-    this.#keyId = keyId;
-    const { kty, crv, x, y } = publicJwk;
-    const published = Object.assign({ kty, crv, x, y, alg: "ES256", use: "sig" }, { kid: keyId });
-    this.jwks = { keys: [published] };
-    this.postgrestSecret = JSON.stringify({ keys: [{ kty: roleJwk.kty, k: roleJwk.k, alg: "HS256" }] });
+  private constructor(made: {
+    signing: TokenSigning;
+    user: CryptoKeyPair;
+    publicJwk: JsonWebKey;
+    legacy: CryptoKey;
+    role: CryptoKey;
+    roleJwk: JsonWebKey;
+  }) {
+    this.#signing = made.signing;
+    this.#userKeys = made.user;
+    this.#legacyKey = made.legacy;
+    this.#roleKey = made.role;
+    this.#keyId = crypto.randomUUID();
+    const { kty, crv, x, y } = made.publicJwk;
+    const published = Object.assign({ kty, crv, x, y, alg: "ES256", use: "sig" }, { kid: this.#keyId });
+    this.jwks = { keys: made.signing === "ES256" ? [published] : [] };
+    this.postgrestSecret = JSON.stringify({ keys: [{ kty: made.roleJwk.kty, k: made.roleJwk.k, alg: "HS256" }] });
   }
 
   /** Makes a new set of keys. */
-  static async generate(): Promise<PlatformKeys> {
+  static async generate(signing: TokenSigning = "ES256"): Promise<PlatformKeys> {
     const user = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
-    const role = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256", length: 256 }, true, ["sign"]);
-    return new PlatformKeys(
+    const makeSecret = () =>
+      crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256", length: 256 }, true, ["sign", "verify"]);
+    const [legacy, role] = await Promise.all([makeSecret(), makeSecret()]);
+    return new PlatformKeys({
+      signing,
       user,
-      await crypto.subtle.exportKey("jwk", user.publicKey),
+      publicJwk: await crypto.subtle.exportKey("jwk", user.publicKey),
+      legacy,
       role,
-      await crypto.subtle.exportKey("jwk", role),
-      crypto.randomUUID(),
-    );
+      roleJwk: await crypto.subtle.exportKey("jwk", role),
+    });
   }
 
   /** The role that a key acts as, or null for a key that is none of ours. */
@@ -99,24 +107,23 @@ export class PlatformKeys {
       session_id: crypto.randomUUID(),
       is_anonymous: false,
     };
-    return await sign(
-      { alg: "ES256", typ: "JWT", kid: this.#keyId },
-      claims,
-      (data) => crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, this.#userKeys.privateKey, data),
-    );
+    const [algorithm, key] = this.#signing === "ES256"
+      ? [ES256, this.#userKeys.privateKey] as const
+      : ["HMAC", this.#legacyKey] as const;
+    const header = { alg: this.#signing, typ: "JWT", kid: this.#keyId };
+    return await sign(header, claims, (data) => crypto.subtle.sign(algorithm, key, data));
   }
 
   /** The claims of one of {@linkcode PlatformKeys.userToken} without its times; null when it has expired or is not ours. */
   async readUserToken(token: string): Promise<Claims | null> {
     const [header, payload, signature] = token.split(".");
     if (!header || !payload || !signature) return null;
+    const [algorithm, key] = this.#signing === "ES256"
+      ? [ES256, this.#userKeys.publicKey] as const
+      : ["HMAC", this.#legacyKey] as const;
     try {
-      const genuine = await crypto.subtle.verify(
-        { name: "ECDSA", hash: "SHA-256" },
-        this.#userKeys.publicKey,
-        fromBase64Url(signature),
-        new TextEncoder().encode(`${header}.${payload}`),
-      );
+      const signed = new TextEncoder().encode(`${header}.${payload}`);
+      const genuine = await crypto.subtle.verify(algorithm, key, fromBase64Url(signature), signed);
       const { iat: _iat, exp, ...claims } = JSON.parse(new TextDecoder().decode(fromBase64Url(payload)));
       return genuine && exp > Date.now() / 1000 ? claims : null;
     } catch {
@@ -124,6 +131,8 @@ export class PlatformKeys {
     }
   }
 }
+
+const ES256 = { name: "ECDSA", hash: "SHA-256" } as const;
 
 function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));

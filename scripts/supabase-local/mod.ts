@@ -15,7 +15,7 @@ import { type CronWorker, startCronWorker } from "./cron_worker.ts";
 import { FunctionHost } from "./functions.ts";
 import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
 import { type Installation, prepareInstallation } from "./installation.ts";
-import { PlatformKeys, type UserTokenOptions } from "./keys.ts";
+import { PlatformKeys, type TokenSigning, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";
 import { exists, findDeno, PlatformError, repositoryRoot } from "./project.ts";
@@ -25,9 +25,9 @@ import { serverMayEnter } from "./server_user.ts";
 import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 
 export type { Sql } from "./server.ts";
-export type { UserTokenOptions } from "./keys.ts";
+export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
-export { cpuMilliseconds } from "./function_process.ts";
+export { cpuMilliseconds } from "./cpu_meter.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 
@@ -37,14 +37,20 @@ export interface PlatformOptions {
   graphUrl?: string;
   /** Function secrets (`FB_ADS_*`, `META_*`). */
   functionEnv?: Record<string, string>;
-  /** Vault secrets by name; `fb_ads_project_url` and `fb_ads_function_key` are the platform's own unless named here. */
+  /** Vault secrets by name; `fb_ads_project_url` is the platform's own address unless named here. */
   vault?: Record<string, string>;
   /** Deno that runs the functions. Default: `PLATFORM_DENO`, else the present one. */
   denoPath?: string;
   /** Milliseconds that a worker lives. Default 150,000, as on the free plan. */
   wallClockMs?: number;
-  /** CPU milliseconds of one request, after which the worker is killed. Default: no limit. */
-  cpuMs?: number;
+  /** CPU milliseconds of a worker's life after which it gets no more requests. Default 1,000, as hosted. */
+  cpuSoftMs?: number;
+  /** CPU milliseconds of a worker's life at which it is killed. Default 2,000, as hosted. */
+  cpuHardMs?: number;
+  /** Schemas that the Data API exposes. Default: `public`; without any the Data API is off. */
+  exposedSchemas?: readonly string[];
+  /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
+  tokenSigning?: TokenSigning;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;
   /** Whether a commit waits for the disk, as on a real server. Default false. */
@@ -73,22 +79,20 @@ export interface Platform extends AsyncDisposable {
   hostDbUrl: string;
   /** The publishable key. */
   publishableKey: string;
-  /** The secret key named `fb_ads`. */
+  /** The secret key, named `default`. */
   secretKey: string;
-  /** The secret key named `default`. */
-  defaultSecretKey: string;
   /** A client as the superuser. */
   sql: Sql;
   /** Major version of the server. */
   pgMajor: number;
   /** The extensions that are the real thing here, not stand-ins. */
   realExtensions: ReadonlySet<string>;
-  /** Calls a function with the secret key `fb_ads`. An object is sent as JSON. */
+  /** Calls a function with the secret key. An object is sent as JSON. */
   invoke(slug: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Kills a function's worker with SIGKILL; resolves when it is gone. The next request boots another. */
   killFunction(slug: string): Promise<void>;
-  /** The function's worker, or null when none lives. */
-  functionProcess(slug: string): { pid: number } | null;
+  /** The worker that the next request would reach, with the CPU that its life has used, or null when there is none. */
+  functionProcess(slug: string): { pid: number; cpuMs: number | null } | null;
   /** Lines that the function printed so far. */
   functionLogs(slug: string): string[];
   /** Runs a job's command once, as its user, in one transaction; rejects when the command fails. */
@@ -126,7 +130,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 async function assemble(parts: Parts, options: PlatformOptions): Promise<Platform> {
   const { reaper } = parts;
   const projectRoot = options.projectRoot ?? repositoryRoot;
-  const keys = await PlatformKeys.generate();
+  const keys = await PlatformKeys.generate(options.tokenSigning);
   const installation = await prepareInstallation(reaper, options.pgBin);
   const directory = await makeDirectory(reaper);
   const server = await startDatabase(parts, directory, installation, projectRoot, options);
@@ -139,15 +143,12 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     reaper,
     functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
   );
-  const vault: Record<string, string> = {
-    fb_ads_project_url: apiUrl,
-    fb_ads_function_key: keys.secret.fb_ads,
-    ...options.vault,
-  };
-  for (const [name, value] of Object.entries(vault)) await sql`select vault.create_secret(${value}, ${name})`;
+  await storeSecrets(sql, { fb_ads_project_url: apiUrl, ...options.vault });
   upstreams.postgrestUrl = await startPostgrest(reaper, {
     databaseUrl: server.url("authenticator"),
     jwtSecret: keys.postgrestSecret,
+    // A Data API that is off knows no schema of anybody's.
+    schemas: options.exposedSchemas?.length === 0 ? ["pgrst_no_exposed_schemas"] : options.exposedSchemas ?? ["public"],
     directory,
   });
   if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);
@@ -162,12 +163,11 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     dbUrl: server.url("supabase_admin"),
     hostDbUrl: server.url("postgres"),
     publishableKey: keys.publishable.default ?? "",
-    secretKey: keys.secret.fb_ads,
-    defaultSecretKey: keys.secret.default,
+    secretKey: keys.secret.default,
     sql,
     pgMajor: installation.major,
     realExtensions: installation.real,
-    invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.fb_ads, body, headers),
+    invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.default, body, headers),
     killFunction: (slug) => functions.kill(slug),
     functionProcess: (slug) => functions.process(slug),
     functionLogs: (slug) => functions.logs(slug),
@@ -176,6 +176,15 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Stores Vault secrets by name; what a migration has stored under one of the names gives way. */
+async function storeSecrets(sql: Sql, secrets: Record<string, string>): Promise<void> {
+  for (const [name, value] of Object.entries(secrets)) {
+    const [known] = await sql<{ id: string }[]>`select id from vault.secrets where name = ${name}`;
+    if (known) await sql`select vault.update_secret(${known.id}, ${value})`;
+    else await sql`select vault.create_secret(${value}, ${name})`;
+  }
 }
 
 async function makeDirectory(reaper: Reaper): Promise<string> {
@@ -234,7 +243,11 @@ function functionOptions(
     allowNet: [`127.0.0.1:${port}`, `${graph.hostname}:${graphPort}`, ...(options.allowNet ?? [])],
     workDirectory: directory,
     onLog: options.onFunctionLog,
-    limits: { wallClockMs: options.wallClockMs ?? 150_000, cpuMs: options.cpuMs },
+    limits: {
+      wallClockMs: options.wallClockMs ?? 150_000,
+      cpuSoftMs: options.cpuSoftMs ?? 1_000,
+      cpuHardMs: options.cpuHardMs ?? 2_000,
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * The real PostgREST, configured as on a hosted project: schema `public`, at most 1,000 rows, roles by token.
+ * The real PostgREST, configured as on a hosted project: the exposed schemas, at most 1,000 rows, roles by token.
  *
  * @module
  */
@@ -16,6 +16,8 @@ export interface PostgrestOptions {
   databaseUrl: string;
   /** Keys of the tokens that it accepts, as a JWK set. */
   jwtSecret: string;
+  /** Schemas of the Data API. */
+  schemas: readonly string[];
   /** The platform's directory, in which it runs. */
   directory: string;
 }
@@ -35,7 +37,7 @@ async function startOn(port: number, reaper: Reaper, options: PostgrestOptions):
       PATH: "/usr/local/bin:/usr/bin:/bin",
       LC_ALL: "C.UTF-8",
       PGRST_DB_URI: options.databaseUrl,
-      PGRST_DB_SCHEMAS: "public",
+      PGRST_DB_SCHEMAS: options.schemas.join(","),
       PGRST_DB_EXTRA_SEARCH_PATH: "public,extensions",
       PGRST_DB_ANON_ROLE: "anon",
       PGRST_DB_MAX_ROWS: "1000",

@@ -24,9 +24,15 @@ export interface Server {
   url(role: string): string;
   /** A client as the superuser `supabase_admin`. */
   connect(options?: Record<string, unknown>): Sql;
+  /** The last lines of its log. */
+  lastLines(): string[];
   /** Shuts down in order, so that the data directory needs no recovery. */
   shutDown(): Promise<void>;
 }
+
+const KEPT_LOG_LINES = 20;
+/** A server that has to recover first may take long; one that crashes again and again is given up. */
+const READY_WITHIN_MS = 120_000;
 
 /** A directory of sockets that is not there. */
 const NOWHERE = "/nowhere";
@@ -65,7 +71,7 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
     user: serverUser(),
     gentle: true,
   });
-  await waitUntilReady(child);
+  const lines = await waitUntilReady(child);
   const connect = (more: Record<string, unknown> = {}) =>
     postgres({
       host: "127.0.0.1",
@@ -81,6 +87,7 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
     port,
     url: (role) => `postgresql://${role}:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
     connect,
+    lastLines: () => [...lines],
     async shutDown() {
       child.kill("SIGINT");
       await child.ended;
@@ -117,17 +124,28 @@ function serverSettings(
   };
 }
 
-/** Reads the server's log until it accepts connections, and from then on only keeps the pipe empty. */
-async function waitUntilReady(child: Child): Promise<void> {
+/** Reads the server's log until it accepts connections, and from then on keeps its last lines. */
+async function waitUntilReady(child: Child): Promise<string[]> {
   const lines: string[] = [];
   const reader = child.output.getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) throw new PlatformError(`PostgreSQL did not start:\n${lines.slice(-20).join("\n")}`);
-    lines.push(value);
-    if (value.includes("database system is ready to accept connections")) break;
+  const keep = (line: string) => {
+    lines.push(line);
+    if (lines.length > KEPT_LOG_LINES) lines.shift();
+  };
+  const failed = (what: string) => new PlatformError(`PostgreSQL ${what}:\n${lines.join("\n")}`);
+  const isLate = setTimeout(() => child.kill("SIGKILL"), READY_WITHIN_MS);
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) throw failed("did not start");
+      keep(value);
+      if (value.includes("database system is ready to accept connections")) break;
+    }
+  } finally {
+    clearTimeout(isLate);
   }
   (async () => {
-    while (!(await reader.read()).done);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) keep(next.value);
   })();
+  return lines;
 }

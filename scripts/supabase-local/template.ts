@@ -14,6 +14,9 @@ import type { Reaper } from "./reaper.ts";
 import { type Server, startServer } from "./server.ts";
 import { serverUser } from "./server_user.ts";
 
+/** A server that crashes again and again must not hold the cache's lock for ever. */
+const TEMPLATE_WITHIN_MS = 180_000;
+
 const FILES = { data: "data", password: "password" } as const;
 
 /** A template in the cache. */
@@ -142,9 +145,21 @@ async function withServer(
   work: (server: Server) => Promise<void>,
 ): Promise<void> {
   const server = await startServer(reaper, { installation, dataDirectory, password, schedule: false });
+  let giveUp: ReturnType<typeof setTimeout> | undefined;
+  const isLate = new Promise<never>((_, reject) => {
+    giveUp = setTimeout(
+      () => reject(new PlatformError(`The template was not made in time. The server says:\n${lastWords()}`)),
+      TEMPLATE_WITHIN_MS,
+    );
+  });
+  const lastWords = () => server.lastLines().join("\n");
   try {
-    await work(server);
+    await Promise.race([work(server), isLate]);
+  } catch (error) {
+    if (error instanceof PlatformError) throw error;
+    throw new PlatformError(`The template cannot be made: ${String(error)}\nThe server says:\n${lastWords()}`);
   } finally {
+    clearTimeout(giveUp);
     await server.shutDown();
   }
 }

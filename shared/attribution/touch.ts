@@ -1,6 +1,6 @@
 /**
  * What an event says of an ad click: a landing (the page's address names an ad, or a click id is new), or just whose
- * browser it is, which links earlier landings to later sales. Pure; `fb_ads.store_clicks` keeps it in the
+ * browser it is, which links earlier landings to later sales. Pure; `fb_ads.store_touchpoints` keeps it in the
  * transaction that stores the event, and decides there whether it is a new touch or the same one reloaded.
  *
  * @module
@@ -13,7 +13,7 @@ import { sha256 } from "../user_data/digest.ts";
 import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./object_ids.ts";
 import { isPaymentHost } from "./payment_providers.ts";
 
-/** A row for `fb_ads.store_clicks`. Nothing personal is in clear; the click id is kept, because a sale names it. */
+/** A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it. */
 export interface Touch extends ObjectIds {
   /** `landing`: a touch; `sighting`: no touch, but it tells which person or checkout belongs to a browser or click. */
   readonly kind: "landing" | "sighting";

@@ -1,6 +1,6 @@
 /**
  * Reading objects by id, a slice of ids at a time: what a complete list did not show, and what an insight or a sale
- * speaks of before any list did. `GET /?ids=` is gone since v26.0, so each id is one call.
+ * speaks of before any list did. `GET /?ids=` is gone, so each id is one call.
  *
  * @module
  */

@@ -789,6 +789,7 @@ export type Database = {
       "fb_erase_person": { Args: { "person": string }; Returns: Json };
       "fb_finish_sync_run": { Args: { "request": Json }; Returns: Json };
       "fb_freeze_purchases": { Args: { "request": Json }; Returns: Json };
+      "fb_identify_project": { Args: { "request": Json }; Returns: Json };
       "fb_list_sales_to_attribute": { Args: { "request": Json }; Returns: Json };
       "fb_read_secret": { Args: { "name": string }; Returns: string };
       "fb_record_deliveries": { Args: { "request": Json }; Returns: Json };

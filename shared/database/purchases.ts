@@ -57,8 +57,6 @@ export interface FrozenPurchase extends
   event_time: number | null;
   /** Where it took place, in Meta's words; null when refused. */
   action_source: string | null;
-  /** Row of the checkout event that lent its browser data. */
-  checkout_event_id: number | null;
   /** Since when the consent holds. */
   consent_at: string | null;
   /** Why it cannot be sent; makes it a dead letter. */

@@ -6,8 +6,7 @@
  * @module
  */
 
-import type { AdminClient } from "../edge/auth.ts";
-import { DatabaseError } from "../errors.ts";
+import { type AppError, ConfigError, DatabaseError } from "../errors.ts";
 import type { Database as Schema } from "./database.types.ts";
 
 /** Name of one of the project's SQL functions, as the generated types know them. */
@@ -20,6 +19,7 @@ export interface Database {
    *
    * @throws {DatabaseError} `database_conflict` (a lost lease), `database_unavailable` (no answer, or not now: the
    * outcome is unknown), `database_rejected` (our fault)
+   * @throws {ConfigError} `data_api_closed`: the Data API is off, does not expose `public`, or lacks the function
    */
   call(operation: Operation, request: Record<string, unknown>): Promise<unknown>;
   /** Reads one Vault secret of this suite; null when it is not stored. */
@@ -35,6 +35,11 @@ const STATEMENT_TIMEOUT = "57014";
 // Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
 const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
 
+// The Data API does not know our functions: off, another list of schemas, or the migrations are not there.
+// https://docs.postgrest.org/en/stable/references/errors.html
+const CLOSED = /^PGRST(106|202|205)$/;
+const EXPOSED_SCHEMAS = "dashboard > Project Settings > Data API > Exposed schemas";
+
 // Rolled back as a whole to let another transaction pass: the same call may be made again at once.
 const ROLLED_BACK = /^40(001|P01)$/;
 const TRIES = 4;
@@ -43,8 +48,21 @@ interface RpcFailure {
   code?: string | null;
 }
 
-function databaseError(operation: string, failure: RpcFailure, status: number): DatabaseError {
+/** What of a client of supabase-js is used. */
+export interface RpcClient {
+  /** Posts to `/rest/v1/rpc/<name>`. */
+  rpc(name: string, parameters: Record<string, unknown>): PromiseLike<
+    { data: unknown; error: RpcFailure | null; status: number }
+  >;
+}
+
+function databaseError(operation: string, failure: RpcFailure, status: number): AppError {
   const sqlstate = typeof failure.code === "string" && failure.code !== "" ? failure.code : null;
+  if (sqlstate !== null && CLOSED.test(sqlstate)) {
+    const message = `does not offer public.${operation} (${sqlstate}): it has to be enabled and to expose the schema ` +
+      `public (${EXPOSED_SCHEMAS}), and the migrations have to be applied`;
+    return new ConfigError([{ path: "Data API", message }], { code: "data_api_closed" });
+  }
   if (sqlstate !== null && /^PT409|^23505/.test(sqlstate)) {
     return new DatabaseError("database_conflict", operation, sqlstate, { retryable: false });
   }
@@ -52,14 +70,14 @@ function databaseError(operation: string, failure: RpcFailure, status: number): 
   return new DatabaseError(passes ? "database_unavailable" : "database_rejected", operation, sqlstate);
 }
 
-/** Binds the door to the client of one request. */
-export function createDatabase(admin: AdminClient): Database {
+/** Binds the door to a client with the rights of `service_role`. */
+export function createDatabase(client: RpcClient): Database {
   async function invoke(operation: Operation, parameters: Record<string, unknown>): Promise<unknown> {
     // Told the names of the arguments, PostgREST hands the body on unread; otherwise it parses the whole of it to find them.
     // https://docs.postgrest.org/en/stable/references/api/tables_views.html#specifying-columns
     const names = Object.keys(parameters).join(",");
     for (let attempt = 1;; attempt += 1) {
-      const { data, error, status } = await admin.rpc(`${operation}?columns=${names}`, parameters);
+      const { data, error, status } = await client.rpc(`${operation}?columns=${names}`, parameters);
       if (error === null) return data;
       if (attempt < TRIES && typeof error.code === "string" && ROLLED_BACK.test(error.code)) continue;
       // Postgres's own message may quote a row, so only codes are kept.

@@ -30,7 +30,7 @@ export interface ErrorContext {
   log: Log;
   /** Headers that every answer to this request carries. */
   headers: Record<string, string>;
-  /** The caller has shown the secret key, so it may read which setting is wrong. */
+  /** The caller has shown a key that is no web app's, so it may read which setting is wrong. */
   trusted: boolean;
 }
 
@@ -46,8 +46,8 @@ export function answerError(error: unknown, context: ErrorContext): Response {
   if (error.status >= 500) log.error("request failed", { error });
   else log.info("request refused", { code: error.code, status: error.status, details: error.details });
   if (error.retry_after_seconds !== undefined) headers["Retry-After"] = String(Math.ceil(error.retry_after_seconds));
-  if (error.code === "method_not_allowed") headers["Allow"] = "POST";
-  const hidden = error instanceof ConfigError && !trusted;
+  if (error.code === "method_not_allowed") headers["Allow"] = "GET, POST";
+  const hidden = error instanceof ConfigError && !trusted && !error.is_public;
   const message = hidden ? "The function is not configured; its log says what is wrong." : error.message;
   const details = hidden || error.details === undefined ? {} : { details: error.details };
   return Response.json({ error: { code: error.code, message, ...details, request_id } }, {

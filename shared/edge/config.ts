@@ -1,6 +1,7 @@
 /**
  * The configuration of the functions: environment variables in, one checked object out. An empty string counts as
- * unset, because that is what a cleared secret looks like. A mistake stops the function with all wrong names at once.
+ * unset, because that is what a cleared secret looks like. A function reads the settings that it needs: a mistake stops
+ * those functions alone, with all wrong names at once. Which web apps may call is in `origins.ts`.
  *
  * @module
  */
@@ -20,7 +21,7 @@ export interface AccountSelection {
 export interface Config {
   /** `META_PIXEL_ID`: where server events go (Meta now also says dataset); empty: nowhere. */
   pixel_ids: string[];
-  /** `META_API_VERSION`, e.g. `v26.0`. */
+  /** `META_API_VERSION`; {@link DEFAULT_API_VERSION} where it is not set. */
   api_version: string;
   /** `META_GRAPH_URL` without a trailing slash: Meta's, or one on loopback. */
   graph_url: string;
@@ -28,24 +29,30 @@ export interface Config {
   test_event_code: string | null;
   /** `FB_ADS_ACCOUNT_IDS`. */
   account_ids: AccountSelection;
-  /** `FB_ADS_ALLOWED_ORIGINS`: origins whose browsers may send events; empty: none. */
-  allowed_origins: string[];
   /** `FB_ADS_DEFAULT_COUNTRY`: ISO 3166-1 alpha-2, upper case; for phone numbers without a country code. */
   default_country: string | null;
   /** `FB_ADS_REQUIRE_CONSENT`: send nothing of a person who has not agreed. */
   require_consent: boolean;
 }
 
+/** Name of a setting. */
+export type Setting = keyof Config;
+
+/** Looks an environment variable up by name. */
+export type GetVariable = (name: string) => string | undefined;
+
 /** Meta's own Graph API. */
 export const META_GRAPH_URL = "https://graph.facebook.com";
-const DEFAULT_API_VERSION = "v26.0";
+/** Version of the Graph API that the suite is written for; the only place that names it. */
+export const DEFAULT_API_VERSION = "v27.0";
 
 /** Whether a URL's host is this very machine, which nobody on the network can pose as. */
 export function isLoopbackHost(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-function listOf(text: string | undefined): string[] {
+/** The entries of a list, separated by commas or white space. */
+export function listOf(text: string | undefined): string[] {
   return [...new Set((text ?? "").split(/[\s,]+/).filter((entry) => entry !== ""))];
 }
 
@@ -63,7 +70,7 @@ const pixelIds = setting.transform(listOf).refine(
 
 const apiVersion = setting.transform((text) => text ?? DEFAULT_API_VERSION).refine(
   (text) => /^v\d{1,3}\.0$/.test(text),
-  "must look like v26.0",
+  `must look like ${DEFAULT_API_VERSION}`,
 );
 
 const graphUrl = setting.transform((text, context) => {
@@ -87,18 +94,6 @@ const accountIds = setting.transform((text, context): AccountSelection => {
   return z.NEVER;
 });
 
-const allowedOrigins = setting.transform((text, context) => {
-  const origins: string[] = [];
-  for (const entry of listOf(text)) {
-    const url = parseUrl(entry);
-    const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.pathname === "/" && url.search === "" &&
-      url.hash === "" && url.username === "";
-    if (isOrigin) origins.push(url.origin);
-    else context.addIssue({ code: "custom", message: "must be origins such as https://shop.example, comma-separated" });
-  }
-  return [...new Set(origins)];
-});
-
 const defaultCountry = setting.transform((text) => text?.toUpperCase() ?? null).refine(
   (text) => text === null || /^[A-Z]{2}$/.test(text),
   "must be a two-letter country code such as ID",
@@ -111,43 +106,33 @@ const requireConsent = setting.transform((text, context) => {
   return z.NEVER;
 });
 
-const environment = z.object({
-  META_PIXEL_ID: pixelIds,
-  META_API_VERSION: apiVersion,
-  META_GRAPH_URL: graphUrl,
-  META_TEST_EVENT_CODE: setting,
-  FB_ADS_ACCOUNT_IDS: accountIds,
-  FB_ADS_ALLOWED_ORIGINS: allowedOrigins,
-  FB_ADS_DEFAULT_COUNTRY: defaultCountry,
-  FB_ADS_REQUIRE_CONSENT: requireConsent,
-});
+const testEventCode = setting.transform((text) => text ?? null);
+
+/** The variable behind each setting, and what it may hold. */
+const SETTINGS: { [Name in Setting]: [variable: string, schema: z.ZodType<Config[Name], string | undefined>] } = {
+  pixel_ids: ["META_PIXEL_ID", pixelIds],
+  api_version: ["META_API_VERSION", apiVersion],
+  graph_url: ["META_GRAPH_URL", graphUrl],
+  test_event_code: ["META_TEST_EVENT_CODE", testEventCode],
+  account_ids: ["FB_ADS_ACCOUNT_IDS", accountIds],
+  default_country: ["FB_ADS_DEFAULT_COUNTRY", defaultCountry],
+  require_consent: ["FB_ADS_REQUIRE_CONSENT", requireConsent],
+};
 
 /**
- * Reads and checks the configuration.
+ * Reads and checks the settings of these names.
  *
- * @param get Looks a variable up by name.
- * @throws {ConfigError} Naming every wrong variable.
+ * @throws {ConfigError} Naming every wrong variable, never its value.
  */
-export function loadConfig(get: (name: string) => string | undefined): Config {
-  const raw = Object.fromEntries(Object.keys(environment.shape).map((name) => [name, get(name)]));
-  const parsed = environment.safeParse(raw);
-  if (!parsed.success) {
-    const problems = new Map<string, FieldProblem>();
-    for (const issue of parsed.error.issues) {
-      const path = issue.path.join(".");
-      problems.set(path, { path, message: issue.message });
-    }
-    throw new ConfigError([...problems.values()]);
+export function loadConfig<Name extends Setting>(get: GetVariable, names: readonly Name[]): Pick<Config, Name> {
+  const problems: FieldProblem[] = [];
+  const config: Partial<Record<Name, unknown>> = {};
+  for (const name of names) {
+    const [variable, schema] = SETTINGS[name];
+    const parsed = schema.safeParse(get(variable));
+    if (parsed.success) config[name] = parsed.data;
+    else problems.push({ path: variable, message: parsed.error.issues[0]?.message ?? "is not usable" });
   }
-  const env = parsed.data;
-  return {
-    pixel_ids: env.META_PIXEL_ID,
-    api_version: env.META_API_VERSION,
-    graph_url: env.META_GRAPH_URL,
-    test_event_code: env.META_TEST_EVENT_CODE ?? null,
-    account_ids: env.FB_ADS_ACCOUNT_IDS,
-    allowed_origins: env.FB_ADS_ALLOWED_ORIGINS,
-    default_country: env.FB_ADS_DEFAULT_COUNTRY,
-    require_consent: env.FB_ADS_REQUIRE_CONSENT,
-  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config as Pick<Config, Name>;
 }

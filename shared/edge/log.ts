@@ -44,6 +44,8 @@ const SECRET_TEXTS: [RegExp, string][] = [
   // Meta's user and system-user tokens.
   [/\bEAA[A-Za-z0-9]{8,}/g, "[redacted]"],
   [/\bsb_(?:secret|publishable)_[A-Za-z0-9_-]+/g, "[redacted]"],
+  // The key of the schedule.
+  [/\bfb_ads_[0-9a-f]{64}\b/g, "[redacted]"],
   // JSON web tokens.
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/g, "[redacted]"],
 ];

@@ -1,30 +1,45 @@
 /**
- * The door of every function: method, caller, origin, size, JSON, schema, and then the function's own work, in this
+ * The door of every function: method, caller, origin, copy, size, JSON, schema, and then the function's own work, in this
  * order, so that a stranger costs nothing. Nothing happens at import; configuration is read at the first request.
+ *
+ * GET with a secret key or the key of the schedule does no work: it tells whether the function is configured and reaches
+ * its database.
  *
  * @module
  */
 
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
-import { RequestError } from "../errors.ts";
+import type { Database } from "../database/rpc.ts";
+import type { Project, ProjectAccess, ProjectIdentity } from "../database/project.ts";
+import { AuthError, ConfigError, RequestError } from "../errors.ts";
 import { type Answer, answerError, answerJson } from "./answer.ts";
-import { authenticate, type AuthEnvironment, type Callers, type Identity, loadAuthEnvironment } from "./auth.ts";
+import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody } from "./auth.ts";
 import { waitUntil } from "./background.ts";
-import { type Budget, type BudgetOptions, createBudget } from "./budget.ts";
+import { type AccountOptions, type Budget, createIsolateAccount } from "./budget.ts";
 import { systemClock } from "./clock.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, type GetVariable, loadConfig, type Setting } from "./config.ts";
 import { answerPreflight, corsHeaders, requireAllowedOrigin } from "./cors.ts";
 import { readEnvironment } from "./environment.ts";
 import { createLog, type Log, type LogSink } from "./log.ts";
+import { type AllowedOrigins, loadAllowedOrigins } from "./origins.ts";
+import { createKnownIdentity, type KnownIdentity } from "./project_identity.ts";
+import { type Callers, loadProjectKeys } from "./project_keys.ts";
 import { checkBody, DEFAULT_MAX_BODY_BYTES, readJsonBody } from "./request_body.ts";
+import { createUserFinder, type FindUser } from "./user_token.ts";
 
 /** One authenticated request with a checked body, and everything that the function needs of the runtime. */
-export interface Call<Body> extends Identity {
+export interface Call<Body, Name extends Setting = never> {
+  /** Who calls. */
+  caller: Caller;
+  /** The user whose valid token came along; null without one. */
+  user_id: string | null;
+  /** The database of this project. */
+  database: Database;
   /** The checked body. */
   body: Body;
-  /** The functions' configuration. */
-  config: Config;
+  /** The settings that the function reads. */
+  config: Pick<Config, Name>;
   /** Tells the time. */
   clock: Clock;
   /** How much longer this request may work. */
@@ -48,19 +63,19 @@ export interface Call<Body> extends Identity {
 /** What the runtime supplies; tests supply their own. */
 export interface Runtime {
   /** Looks a variable up by name. */
-  get: (name: string) => string | undefined;
+  get: GetVariable;
   /** Tells the time. */
   clock: Clock;
   /** Carries requests to Meta and to the database. */
   fetch: typeof fetch;
   /** Where finished lines go; the console without it. */
   log_sink?: LogSink;
-  /** Numbers of the work budget. */
-  budget: Omit<BudgetOptions, "clock">;
+  /** Numbers of the isolate's account. */
+  budget: AccountOptions;
 }
 
 /** What makes one function. */
-export interface FunctionOptions<Body> {
+export interface FunctionOptions<Body, Name extends Setting> {
   /** Name of the function's folder. */
   slug: string;
   /** Who may call. */
@@ -69,10 +84,14 @@ export interface FunctionOptions<Body> {
   browsers?: boolean;
   /** Largest body. @default 1_048_576 */
   maxBodyBytes?: number;
+  /** The settings that it reads: a mistake in another one does not stop it. */
+  settings: readonly Name[];
   /** Checks the body before `run` sees it. */
   bodySchema: z.ZodType<Body>;
+  /** Connects to the project, once an isolate. */
+  connect: (access: ProjectAccess) => Project;
   /** The function's work. What it throws is answered in the project's form. */
-  run: (call: Call<Body>) => Promise<Answer>;
+  run: (call: Call<Body, Name>) => Promise<Answer>;
 }
 
 /** A function as the platform serves it: `fetch` is an own property and takes the request alone. */
@@ -87,36 +106,93 @@ export function prefersAsync(headers: Headers): boolean {
   return preferences.some((preference) => preference.trim().toLowerCase() === "respond-async");
 }
 
-/** First address of `x-forwarded-for`: the platform's gateway hands the function nothing else of the connection. */
+/**
+ * The address of the caller's connection, without a port: `cf-connecting-ip`, which the hosted gateway writes and no
+ * caller can. Elsewhere the first of `x-forwarded-for`, which is the caller's to choose.
+ */
 export function clientAddress(headers: Headers): string | null {
-  const first = (headers.get("x-forwarded-for") ?? "").split(",")[0]?.trim() ?? "";
-  return first === "" ? null : first;
+  const told = headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for")?.split(",")[0] ?? "";
+  const address = told.trim().replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^(\d+(?:\.\d+){3}):\d+$/, "$1");
+  return address === "" ? null : address;
 }
 
 function refuseMethod(method: string): never {
   throw new RequestError("method_not_allowed", `Only POST is answered here, not ${method.slice(0, 20)}.`);
 }
 
+/** A copy does nothing: what it would read and send is the other project's. */
+function refuseCopy({ copy_of }: ProjectIdentity): void {
+  if (copy_of === null) return;
+  const message =
+    `names project ${copy_of}: this project is a copy of project ${copy_of}, and neither syncs nor sends; ` +
+    "select fb_ads.adopt_project('<url of this project>') makes it work by itself";
+  throw new ConfigError([{ path: "fb_ads_project_url", message }], { code: "project_copy" });
+}
+
+/** What an isolate makes once: nothing of it belongs to a request. */
+interface Isolate {
+  findCaller: FindCaller;
+  findUser: FindUser;
+  identity: KnownIdentity;
+  database: Database;
+}
+
 /** Makes a function out of its options. */
-export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Partial<Runtime> = {}): EdgeFunction {
+export function createFunction<Body, Name extends Setting = never>(
+  options: FunctionOptions<Body, Name>,
+  runtime: Partial<Runtime> = {},
+): EdgeFunction {
   const { slug, callers, browsers = false, maxBodyBytes = DEFAULT_MAX_BODY_BYTES, bodySchema, run } = options;
   const get = runtime.get ?? readEnvironment;
   const clock = runtime.clock ?? systemClock;
-  let config: Config | null = null;
-  let keys: AuthEnvironment | null = null;
+  let config: Pick<Config, Name> | null = null;
+  let origins: AllowedOrigins | null = null;
+  let isolate: Isolate | null = null;
+  const account = createIsolateAccount(runtime.budget);
+
+  function setUp(): Isolate {
+    const keys = loadProjectKeys(get, callers);
+    const { url } = keys;
+    const send = runtime.fetch ?? fetch;
+    const project = options.connect({ url, secret_key: keys.database_key, fetch: send });
+    const identity = createKnownIdentity(project.identify, clock);
+    const findCaller = createCallerFinder(keys, identity);
+    const findUser = createUserFinder({
+      url,
+      publishable_key: Object.values(keys.publishable)[0] ?? "",
+      jwks: get("SUPABASE_JWKS"),
+      fetch: send,
+      clock,
+      log: createLog(clock, { function: slug }, runtime.log_sink),
+    });
+    return { findCaller, findUser, identity, database: project.database };
+  }
 
   async function open(request: Request, request_id: string, budget: Budget, log: Log, trust: () => void) {
-    if (request.method !== "POST") refuseMethod(request.method);
-    keys ??= loadAuthEnvironment(get, callers);
-    const own_fetch = runtime.fetch === undefined ? {} : { fetch: runtime.fetch };
-    const identity = await authenticate(request, { callers, env: keys, get, ...own_fetch });
-    if (identity.caller === "secret") trust();
-    config ??= loadConfig(get);
-    if (identity.caller === "publishable") requireAllowedOrigin(request, config.allowed_origins);
+    if (request.method !== "POST" && request.method !== "GET") refuseMethod(request.method);
+    const { findCaller, findUser, identity, database } = isolate ??= setUp();
+    const caller = await findCaller(request.headers.get("apikey"));
+    if (caller === null || (caller === "publishable" && callers === "secret")) throw new AuthError();
+    if (caller === "publishable") {
+      if (request.method === "GET") refuseMethod(request.method);
+      requireAllowedOrigin(request, origins ??= loadAllowedOrigins(get));
+    } else {
+      trust();
+    }
+    config ??= loadConfig(get, options.settings);
+    if (request.method === "GET") {
+      if (origins !== null && origins.problem !== null) throw origins.problem;
+      refuseCopy(await identity.fresh());
+      return { status: 200, body: { function: slug, status: "ok" } };
+    }
+    refuseCopy(await identity.current());
     const raw = await readJsonBody(request, maxBodyBytes);
+    if (caller === "schedule") requireScheduleBody(raw);
     const body = budget.measure(() => checkBody(bodySchema, raw));
-    const call: Call<Body> = {
-      ...identity,
+    const call: Call<Body, Name> = {
+      caller,
+      user_id: callers === "secret" ? null : await findUser(request),
+      database,
       body,
       config,
       clock,
@@ -138,11 +214,11 @@ export function createFunction<Body>(options: FunctionOptions<Body>, runtime: Pa
     let headers: Record<string, string> = {};
     let trusted = false;
     try {
-      const budget = createBudget({ ...runtime.budget, clock });
+      const budget = account.openBudget();
       if (browsers) {
-        config ??= loadConfig(get);
-        if (request.method === "OPTIONS") return answerPreflight(request, config.allowed_origins);
-        headers = corsHeaders(request, config.allowed_origins);
+        origins ??= loadAllowedOrigins(get);
+        if (request.method === "OPTIONS") return answerPreflight(request, origins);
+        headers = corsHeaders(request, origins);
       }
       const answer = await open(request, request_id, budget, log, () => trusted = true);
       return answerJson(answer, headers);

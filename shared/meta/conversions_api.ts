@@ -1,6 +1,6 @@
 /**
  * The Conversions API: sends server events and tells what a refusal means for them. One bad event makes Meta refuse the
- * whole request, and only (code, subcode) says whether an event, the pixel, the token or nobody is to blame.
+ * whole request, and (code, subcode) says whether an event, the pixel, the token or nobody is to blame, or leaves it open.
  * https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api
  *
  * @module
@@ -50,14 +50,19 @@ export type RefusalKind =
   | "unknown"
   /** The pixel must wait; Meta has nothing. */
   | "throttled"
-  /** The token or its permission is dead; Meta has nothing. */
+  /** The app, the token, its permission or the pixel is to blame, and no event; Meta has nothing. */
   | "blocked"
-  /** One of the events is bad; Meta has nothing. */
+  /** One of the events is bad, and Meta says what is wrong with it or which it is; Meta has nothing. */
   | "event"
   /** One of the events is too old; Meta has nothing. */
   | "too_old"
+  /** A parameter is bad: an event's, or one that all requests share; Meta has nothing. */
+  | "parameter"
   /** A refusal that this version does not know; Meta has nothing. */
   | "unclear";
+
+/** Kinds that say neither that an event is to blame nor that none is: only other events of the pixel can tell. */
+export const DOUBTFUL: ReadonlySet<RefusalKind> = new Set<RefusalKind>(["parameter", "unclear"]);
 
 /** What a refusal means. */
 export interface Refusal {
@@ -97,7 +102,7 @@ function secondsOf(error: GraphApiError): number {
   return Math.max(error.min_park_seconds, ...blocks.map((reading) => reading.regain_seconds), 0);
 }
 
-/** Tells what a refusal is about, from codes alone. */
+/** Tells what a refusal is about, from codes and Meta's type of error; of its words only the place of an event is read. */
 export function classifyRefusal(error: GraphApiError): Refusal {
   const { meta_code: code, error_subcode: subcode } = error;
   const refusal = (kind: RefusalKind, reason: string): Refusal => ({ kind, reason, seconds: secondsOf(error) });
@@ -106,11 +111,15 @@ export function classifyRefusal(error: GraphApiError): Refusal {
     return refusal(subcode === 2804003 ? "too_old" : "event", EVENT_SUBCODES[subcode] ?? "event_refused");
   }
   if (code === POLICY_BLOCK || error.code === "meta_rate_limited") return refusal("throttled", "throttled");
-  if (error.code === "meta_token_invalid") return refusal("blocked", "token_dead");
+  if (error.code === "meta_token_invalid") {
+    return refusal("blocked", error.reason.startsWith("app_") ? error.reason : "token_dead");
+  }
   if (code === 100 && subcode === 33) return refusal("blocked", "pixel_missing_or_forbidden");
   if (error.code === "meta_permission") return refusal("blocked", "permission_missing");
   if (CONFIGURATION_CODES.has(code)) return refusal("blocked", "configuration");
-  if (code === 100) return refusal("event", "parameter_invalid");
+  // Said of the method, the path or the app, never of what a request carries.
+  if (code === 100 && error.type === "GraphMethodException") return refusal("blocked", "configuration");
+  if (code === 100) return refusal(error.data_index === null ? "parameter" : "event", "parameter_invalid");
   if (error.code === "meta_unavailable") return refusal("unknown", "outcome_unknown");
   return refusal("unclear", "unknown_code");
 }

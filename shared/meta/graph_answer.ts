@@ -5,8 +5,16 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { GraphApiError, type GraphFailure, type UsageReading } from "../errors.ts";
-import { findGraphError, findNamedField, findNamedIndex, type GraphTarget, TRANSPORT } from "./graph_errors.ts";
+import {
+  findGraphError,
+  findNamedField,
+  findNamedIndex,
+  type GraphTarget,
+  OVERSIZED,
+  TRANSPORT,
+} from "./graph_errors.ts";
 
 /** Circumstances of an answer. */
 export interface AnswerFacts {
@@ -28,6 +36,7 @@ export type TransportReason =
   | "redirect"
   | "empty_body"
   | "malformed_body"
+  | "answer_too_large"
   | "http_error";
 
 /** Makes the error of a call that brought no answer of Meta's; the platform's own text may hold the URL and is left out. */
@@ -35,6 +44,7 @@ export function transportError(
   reason: TransportReason,
   facts: Pick<AnswerFacts, "http_status" | "usage">,
 ): GraphApiError {
+  const row = reason === "answer_too_large" ? OVERSIZED : TRANSPORT;
   const failure: GraphFailure = {
     meta_code: null,
     error_subcode: null,
@@ -42,17 +52,16 @@ export function transportError(
     fbtrace_id: null,
     http_status: facts.http_status,
     reason,
-    action: TRANSPORT.action,
-    use_case: TRANSPORT.use_case,
+    action: row.action,
+    use_case: row.use_case,
     min_park_seconds: 0,
     field: null,
     data_index: null,
+    words_digest: null,
     usage: facts.usage,
   };
   const status = facts.http_status === null ? "no answer" : `HTTP ${facts.http_status}`;
-  return new GraphApiError(TRANSPORT.code, `${TRANSPORT.meaning} (${reason}, ${status})`, failure, {
-    retryable: TRANSPORT.retryable,
-  });
+  return new GraphApiError(row.code, `${row.meaning} (${reason}, ${status})`, failure, { retryable: row.retryable });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -67,6 +76,10 @@ function integerOf(value: unknown): number | null {
 /** A short word of Meta's own vocabulary; anything else is not passed on. */
 function wordOf(value: unknown): string | null {
   return typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : null;
+}
+
+function digestWords(message: string): string {
+  return createHash("sha256").update(message.replace(/\d+/g, "")).digest("hex").slice(0, 16);
 }
 
 /** Makes the error that an `error` object of Meta's stands for. */
@@ -93,6 +106,7 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
     min_park_seconds: row.min_park_seconds,
     field: row.action === "drop_field" ? findNamedField(message, facts.fields) : null,
     data_index: findNamedIndex(message),
+    words_digest: digestWords(message),
     usage: facts.usage,
   };
   const regain = Math.max(row.min_park_seconds, 0);
@@ -119,12 +133,15 @@ function parseJson(text: string): unknown {
 }
 
 /** A decoded answer: the body, or the error that it is. */
-export type DecodedAnswer =
-  | { body: Record<string, unknown>; error: null }
+export type DecodedAnswer<Body = Record<string, unknown>> =
+  | { body: Body; error: null }
   | { body: null; error: GraphApiError };
 
-/** Decodes the text of an answer. */
-export function decodeGraphAnswer(text: string, facts: AnswerFacts): DecodedAnswer {
+function decodeAnswer<Body>(
+  text: string,
+  facts: AnswerFacts,
+  isBody: (value: unknown) => value is Body,
+): DecodedAnswer<Body> {
   const status = facts.http_status ?? 0;
   let parsed: unknown;
   try {
@@ -139,11 +156,31 @@ export function decodeGraphAnswer(text: string, facts: AnswerFacts): DecodedAnsw
       : "malformed_body";
     return { body: null, error: transportError(reason, facts) };
   }
-  if (!isObject(parsed)) return { body: null, error: transportError("malformed_body", facts) };
-  if (parsed.error !== undefined && parsed.error !== null) {
+  if (isObject(parsed) && parsed.error !== undefined && parsed.error !== null) {
     const error = isObject(parsed.error) ? parsed.error : {};
     return { body: null, error: buildGraphError(error, facts) };
   }
+  if (!isBody(parsed)) return { body: null, error: transportError("malformed_body", facts) };
   if (status < 200 || status >= 300) return { body: null, error: transportError("http_error", facts) };
   return { body: parsed, error: null };
+}
+
+/** Decodes the text of an answer, which is a JSON object. */
+export function decodeGraphAnswer(text: string, facts: AnswerFacts): DecodedAnswer {
+  return decodeAnswer(text, facts, isObject);
+}
+
+/**
+ * Decodes the text of the answer to a batch: a list of answers with their bodies as text, in the order of the requests.
+ * An entry is null where Meta did not come to its request.
+ */
+export function decodeBatchAnswer(text: string, facts: AnswerFacts): DecodedAnswer<(DecodedAnswer | null)[]> {
+  const { body, error } = decodeAnswer(text, facts, (value) => Array.isArray(value));
+  if (body === null) return { body, error };
+  const answers = body.map((entry) =>
+    isObject(entry) && typeof entry.body === "string"
+      ? decodeGraphAnswer(entry.body, { ...facts, http_status: integerOf(entry.code) })
+      : null
+  );
+  return { body: answers, error: null };
 }

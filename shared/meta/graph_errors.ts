@@ -113,6 +113,9 @@ const INSIGHTS_OVERLOADED = limit(
 /** A call that never reached Meta, or an answer that is not Meta's: reset, time-out, HTML, empty or cut-off JSON. */
 export const TRANSPORT: GraphErrorRow = temporary("transport", "no complete answer came from Meta");
 
+/** An answer that is larger than the client reads. As an endless one it is Meta's fault; as a page it may be asked for in halves. */
+export const OVERSIZED: GraphErrorRow = temporary("answer_too_large", "the answer is larger than 8 MiB", "shrink");
+
 /** Exact pairs and bare codes; `"17"` also stands for subcodes of 17 that have no row of their own. */
 export const GRAPH_ERRORS: Readonly<Record<string, GraphErrorRow>> = {
   "80000": INSIGHTS_LIMIT,
@@ -177,6 +180,7 @@ export const GRAPH_ERRORS: Readonly<Record<string, GraphErrorRow>> = {
   "190/467": token("token_revoked", "the token was invalidated"),
   "190/492": token("token_session_invalid", "the session of the token is not valid"),
   "102": token("token_session_invalid", "the session of the token is not valid"),
+  "101": token("app_invalid", "Meta does not take the app of the token any more"),
   "10": PERMISSION,
   "294": PERMISSION,
 
@@ -222,6 +226,18 @@ const TEXT_RULES: readonly { code: number; pattern: RegExp; row: GraphErrorRow }
     pattern: /reduce the amount of data/i,
     row: temporary("too_much_data", "the page is too heavy", "shrink"),
   },
+  // Parameters keep their names in every language; Meta gives these refusals no subcode.
+  {
+    code: 100,
+    pattern: /\brequires? an appsecret_proof\b/i,
+    row: token("app_secret_missing", "the token's app requires its app secret with every call"),
+  },
+  {
+    code: 100,
+    pattern: /\bappsecret_proof\b/i,
+    row: token("app_secret_wrong", "the app secret is not that of the token's app"),
+  },
+  { code: 200, pattern: /api access blocked/i, row: token("app_blocked", "Meta has blocked the app of the token") },
   { code: 100, pattern: /missing permissions?/i, row: PERMISSION },
   {
     code: 100,

@@ -58,32 +58,33 @@ export async function fetchGrantedPermissions(client: GraphClient): Promise<stri
 export interface TokenInfo {
   /** Whether Meta takes the token. */
   is_valid: boolean;
-  /** Null for a token that does not expire. */
-  expires_at: Date | null;
+  /** When it ends; `unknown` where Meta does not say, as of a token that is dead already. */
+  expires_at: Date | "never" | "unknown";
   /** Permissions, e.g. `ads_read`. */
   scopes: string[];
   /** What the usage headers of the answer say. */
   usage: UsageReading[];
 }
 
+/** Meta's word for "never" is 0. */
+function readExpiry(expires_at: unknown): TokenInfo["expires_at"] {
+  if (typeof expires_at !== "number" || !Number.isSafeInteger(expires_at) || expires_at < 0) return "unknown";
+  return expires_at === 0 ? "never" : new Date(expires_at * 1000);
+}
+
 /**
- * Reads what Meta says of the client's token, its end above all. The token goes in the body of a form with `method=get`,
- * Graph's way of reading with a body: as a parameter of the URL, which is how Meta's own page shows it, it would stand in
- * every log on the way. Where Graph refuses that form, permissions are still to be had by `fetchGrantedPermissions`.
+ * Reads what Meta says of the client's token, its end above all. Meta takes the token to inspect as a parameter only; the
+ * request is therefore one of a batch, whose parameters travel in the body: in a URL it would stand in every log on the way.
  * https://developers.facebook.com/docs/graph-api/reference/debug_token
  *
  * @throws {GraphApiError}
  */
 export async function fetchTokenInfo(client: GraphClient, token: string): Promise<TokenInfo> {
-  const { body, usage } = await client.post("debug_token", { input_token: token, method: "get" });
-  const { data } = body;
+  const { body: [answer], usage } = await client.batch([{ path: "debug_token", params: { input_token: token } }]);
+  if (answer === undefined || answer === null) throw transportError("empty_body", { http_status: 200, usage });
+  if (answer.error !== null) throw answer.error;
+  const { data } = answer.body;
   if (!isObject(data)) throw transportError("malformed_body", { http_status: 200, usage });
-  const expires = typeof data.expires_at === "number" ? data.expires_at : 0;
   const scopes = Array.isArray(data.scopes) ? data.scopes.filter((scope) => typeof scope === "string") : [];
-  return {
-    is_valid: data.is_valid === true,
-    expires_at: expires > 0 ? new Date(expires * 1000) : null,
-    scopes,
-    usage,
-  };
+  return { is_valid: data.is_valid === true, expires_at: readExpiry(data.expires_at), scopes, usage };
 }

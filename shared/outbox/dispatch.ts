@@ -16,6 +16,7 @@ import {
 import type { Database } from "../database/rpc.ts";
 import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
+import { type GraphCredentials, isToken } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { freezeWaitingPurchases, PURCHASES_PER_CLAIM, rebuildEvent } from "./freeze_purchases.ts";
 import { type BatchResult, sendBatch } from "./send_batch.ts";
@@ -42,9 +43,9 @@ export interface DispatchPorts {
   clock: Clock;
   /** Says what an operator should know. */
   warn: Warn;
-  /** Sends to a pixel with a token. @throws {GraphApiError} */
+  /** Sends to a pixel. @throws {GraphApiError} */
   send: (
-    token: string,
+    credentials: GraphCredentials,
     pixel_id: string,
     events: ServerEvent[],
     test_event_code: string | null,
@@ -72,18 +73,19 @@ export interface DispatchConfig {
 /** A lease lasts 90 s; a batch that is halved again and again renews it well before. */
 const RENEW_AFTER_MS = 30_000;
 
-/** The tokens in Vault, a pixel's own first. */
-async function readTokens(database: Database, pixel_ids: string[]): Promise<Map<string, string>> {
-  const tokens = new Map<string, string>();
+/** What Vault has for each pixel: its own token first, and the secret of the tokens' app where that app requires it. */
+async function readCredentials(database: Database, pixel_ids: string[]): Promise<Map<string, GraphCredentials>> {
+  const credentials = new Map<string, GraphCredentials>();
+  const app_secret = (await database.readSecret("meta_capi_app_secret"))?.trim() || undefined;
   let shared: string | null | undefined;
   for (const pixel_id of pixel_ids) {
     const own = await database.readSecret(`meta_capi_access_token_${pixel_id}`);
     if (own === null && shared === undefined) shared = await database.readSecret("meta_capi_access_token");
     // A token that no header can carry is as good as none.
     const token = (own ?? shared)?.trim() ?? "";
-    if (/^[\x21-\x7e]+$/.test(token)) tokens.set(pixel_id, token);
+    if (isToken(token)) credentials.set(pixel_id, { token, app_secret });
   }
-  return tokens;
+  return credentials;
 }
 
 /** Purchases travel apart from everything else, probes alone, and each test code in requests of its own. */
@@ -110,6 +112,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     return summary;
   }
   let halted = new Set<string>();
+  const taking = new Set<string>();
   let is_released = false;
   while (!ports.exhausted()) {
     is_released = false;
@@ -125,14 +128,14 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     }
     const open = pixel_ids.filter((pixel_id) => !halted.has(pixel_id));
     if (open.length === 0) break;
-    const tokens = await readTokens(database, open);
+    const credentials = await readCredentials(database, open);
     const pixels: PixelToken[] = open.map((pixel_id) => {
-      const token = tokens.get(pixel_id);
+      const token = credentials.get(pixel_id)?.token;
       return { pixel_id, token_fingerprint: token === undefined ? null : fingerprintToken(token) };
     });
     const claim = await claimDeliveries(database, { pixels, limit: MAX_EVENTS_PER_REQUEST });
-    count({ calls: 3, rows: claim.deliveries.length });
-    halted = new Set([...halted, ...await sendClaim(claim.lease_id, claim.deliveries, tokens)]);
+    count({ calls: 4, rows: claim.deliveries.length });
+    halted = new Set([...halted, ...await sendClaim(claim.lease_id, claim.deliveries, credentials)]);
     // What came in meanwhile brings a dispatch of its own, which gathers: claiming it piece by piece here would not.
     const due = claim.deliveries.length + claim.settled;
     const isFull = due >= MAX_EVENTS_PER_REQUEST || claim.is_cut || frozen >= PURCHASES_PER_CLAIM;
@@ -161,7 +164,11 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     }
   }
 
-  async function sendClaim(lease_id: string, deliveries: Delivery[], tokens: Map<string, string>): Promise<string[]> {
+  async function sendClaim(
+    lease_id: string,
+    deliveries: Delivery[],
+    credentials: Map<string, GraphCredentials>,
+  ): Promise<string[]> {
     const stopped = new Set<string>();
     let renewed_ms = clock.now().getTime();
     const byPixel = new Map<string, Delivery[][]>();
@@ -177,22 +184,24 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
       return is_held;
     };
     await Promise.all([...byPixel].map(async ([pixel_id, groups]) => {
-      const token = tokens.get(pixel_id) ?? "";
+      const known = credentials.get(pixel_id) ?? { token: "" };
       for (const group of groups) {
         if (!await hold()) return void stopped.add(pixel_id);
         const result = await sendBatch(group, {
           hold,
           // A pixel that was halted gives back, untried, what else was leased for it.
           exhausted: () => stopped.has(pixel_id) || ports.exhausted(),
+          is_open: taking.has(pixel_id),
           send: (part) => {
             const events = ports.measure(() => part.map(rebuildEvent));
             count({ calls: 1, rows: part.length });
             const test_event_code = config.test_event_code ?? part[0]?.test_event_code ?? null;
-            return ports.send(token, pixel_id, events, test_event_code);
+            return ports.send(known, pixel_id, events, test_event_code);
           },
         });
         if (result.is_halted) stopped.add(pixel_id);
-        await record(lease_id, result, token);
+        if (result.outcomes.some(({ outcome }) => outcome === "sent")) taking.add(pixel_id);
+        await record(lease_id, result, known.token);
       }
     }));
     return [...stopped];

@@ -1,13 +1,15 @@
 /**
  * Sends a batch of leased deliveries of one pixel. One bad event makes Meta refuse all of a request, so a refused batch is
- * halved until the bad one stands alone and the rest is sent; what concerns the pixel or the token ends the batch.
+ * halved until the bad one stands alone and the rest is sent; what concerns the pixel or the token ends the batch. Where a
+ * refusal does not say which of the two it is, single events find out (`suspicion.ts`).
  *
  * @module
  */
 
 import type { Delivery, Outcome, PixelChange, RecordedOutcome } from "../database/deliveries.ts";
 import { GraphApiError } from "../errors.ts";
-import { classifyRefusal, type EventsAnswer, FBC_MALFORMED, type Refusal } from "../meta/conversions_api.ts";
+import { classifyRefusal, DOUBTFUL, type EventsAnswer, FBC_MALFORMED, type Refusal } from "../meta/conversions_api.ts";
+import { Suspicion } from "./suspicion.ts";
 
 /** One request to Meta. @throws {GraphApiError} */
 export type SendPart = (part: readonly Delivery[]) => Promise<EventsAnswer>;
@@ -20,6 +22,8 @@ export interface BatchPorts {
   hold: () => Promise<boolean>;
   /** Whether to stop for want of time. */
   exhausted: () => boolean;
+  /** Whether Meta took other events of this pixel a moment ago: a refusal that says nothing is then the event's. */
+  is_open: boolean;
 }
 
 /** What came of a batch. */
@@ -46,8 +50,10 @@ const AFTER_REFUSAL: Readonly<Record<Refusal["kind"], Outcome>> = {
   blocked: "blocked",
   event: "dead",
   too_old: "expired",
+  parameter: "dead",
   unclear: "later",
 };
+const ABOUT_EVENTS: ReadonlySet<Refusal["kind"]> = new Set<Refusal["kind"]>(["event", "too_old", ...DOUBTFUL]);
 
 /** A piece of the batch that is still to be sent. */
 interface Piece {
@@ -56,18 +62,8 @@ interface Piece {
   is_in_doubt: boolean;
 }
 
-class Recorder {
-  readonly outcomes: RecordedOutcome[] = [];
-
-  constructor(private readonly pixel_id: string) {}
-
-  add(piece: Piece, outcome: Outcome, more: Partial<RecordedOutcome> = {}): void {
-    const event_row_ids = piece.events.map((delivery) => delivery.event_row_id);
-    const nothing = { code: null, subcode: null, fbtrace_id: null, reason: null };
-    const { pixel_id } = this;
-    this.outcomes.push({ pixel_id, event_row_ids, outcome, ...nothing, is_in_doubt: piece.is_in_doubt, ...more });
-  }
-}
+/** What is kept of a refusal. */
+type Said = Pick<RecordedOutcome, "code" | "subcode" | "fbtrace_id"> & { reason: string };
 
 /** Splits a refused part; where Meta names the place of the bad event, that one alone and what lies around it. */
 export function splitPart(part: readonly Delivery[], data_index: number | null): Delivery[][] {
@@ -79,56 +75,9 @@ export function splitPart(part: readonly Delivery[], data_index: number | null):
   return parts.filter((piece) => piece.length > 0);
 }
 
-/** Sends a batch; never throws for what Meta does. */
-export async function sendBatch(batch: readonly Delivery[], ports: BatchPorts): Promise<BatchResult> {
-  const pixel_id = batch[0]?.pixel_id ?? "";
-  const recorder = new Recorder(pixel_id);
-  const result: BatchResult = {
-    outcomes: recorder.outcomes,
-    pixel: null,
-    is_halted: false,
-    requests: 0,
-    missing: 0,
-  };
-  const waiting: Piece[] = batch.length === 0 ? [] : [{ events: [...batch], is_in_doubt: false }];
-  for (let piece = waiting.pop(); piece !== undefined; piece = waiting.pop()) {
-    const { events } = piece;
-    if (result.is_halted || ports.exhausted() || result.requests >= MAX_REQUESTS) {
-      recorder.add(piece, "released");
-      continue;
-    }
-    if (result.requests > 0 && !await ports.hold()) return { ...result, is_halted: true };
-    result.requests += 1;
-    try {
-      const answer = await ports.send(events);
-      result.pixel ??= { pixel_id, change: "open" };
-      const missing = events.length - answer.events_received;
-      if (missing <= 0) {
-        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id });
-      } else if (answer.events_received === 0 && events.every((event) => event.is_repeat)) {
-        // Sent before: what Meta has already it need not count again.
-        recorder.add(piece, "sent", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
-      } else if (events.length > 1) {
-        // Sent again in halves: Meta recognises what it has, and the one it has not stands alone in the end.
-        result.missing += missing;
-        waiting.push(...splitPart(events, null).reverse().map((half) => ({ events: half, is_in_doubt: true })));
-      } else {
-        result.missing += 1;
-        recorder.add(piece, "unknown", { fbtrace_id: answer.fbtrace_id, reason: "not_confirmed" });
-      }
-    } catch (error) {
-      if (!(error instanceof GraphApiError)) throw error;
-      refuse(piece, error, { waiting, recorder, result, pixel_id });
-    }
-  }
-  return result;
-}
-
-interface RefuseContext {
-  waiting: Piece[];
-  recorder: Recorder;
-  result: BatchResult;
-  pixel_id: string;
+/** The first and the last event alone, and what lies between: neighbours have more in common than these two. */
+function singleOutTwo(part: readonly Delivery[]): Delivery[][] {
+  return [part.slice(0, 1), part.slice(-1), part.slice(1, -1)].filter((piece) => piece.length > 0);
 }
 
 /** The same event without its click id; null where it has none. */
@@ -137,26 +86,119 @@ function withoutFbc(delivery: Delivery): Delivery | null {
   return fbc === undefined ? null : { ...delivery, user_data };
 }
 
-function refuse(piece: Piece, error: GraphApiError, context: RefuseContext): void {
-  const { waiting, recorder, result, pixel_id } = context;
-  const { events, is_in_doubt } = piece;
-  const refusal = classifyRefusal(error);
-  const { reason, seconds } = refusal;
-  const said = { code: error.meta_code, subcode: error.error_subcode, fbtrace_id: error.fbtrace_id, reason };
-  const isAboutEvents = refusal.kind === "event" || refusal.kind === "too_old" || refusal.kind === "unclear";
-  if (isAboutEvents && events.length > 1) {
-    waiting.push(...splitPart(events, error.data_index).reverse().map((part) => ({ events: part, is_in_doubt })));
-    return;
+/** One batch on its way. */
+class Batch {
+  readonly result: BatchResult = { outcomes: [], pixel: null, is_halted: false, requests: 0, missing: 0 };
+  readonly #waiting: Piece[];
+  readonly #suspicion = new Suspicion<Piece & { said: Said; kind: Refusal["kind"] }>();
+  readonly #pixel_id: string;
+  #is_open: boolean;
+
+  constructor(batch: readonly Delivery[], is_open: boolean) {
+    this.#pixel_id = batch[0]?.pixel_id ?? "";
+    this.#waiting = batch.length === 0 ? [] : [{ events: [...batch], is_in_doubt: false }];
+    this.#is_open = is_open;
   }
-  const [event] = events;
-  const mended = event !== undefined && said.subcode === FBC_MALFORMED ? withoutFbc(event) : null;
-  if (mended !== null) {
-    waiting.push({ events: [mended], is_in_doubt });
-    return;
+
+  /** The piece that is to be sent next. */
+  next(): Piece | undefined {
+    return this.#waiting.pop();
   }
-  recorder.add(piece, AFTER_REFUSAL[refusal.kind], said);
-  if (isAboutEvents) return;
-  result.is_halted = true;
-  if (refusal.kind === "throttled") result.pixel = { pixel_id, change: "park", seconds, ...said };
-  if (refusal.kind === "blocked") result.pixel = { pixel_id, change: "block", ...said };
+
+  record(piece: Piece, outcome: Outcome, more: Partial<RecordedOutcome> = {}): void {
+    const nothing = { code: null, subcode: null, fbtrace_id: null, reason: null };
+    this.result.outcomes.push({
+      pixel_id: this.#pixel_id,
+      event_row_ids: piece.events.map((delivery) => delivery.event_row_id),
+      outcome,
+      is_in_doubt: piece.is_in_doubt,
+      ...nothing,
+      ...more,
+    });
+  }
+
+  #send(parts: Delivery[][], is_in_doubt: boolean): void {
+    this.#waiting.push(...parts.reverse().map((events) => ({ events, is_in_doubt })));
+  }
+
+  take(piece: Piece, answer: EventsAnswer): void {
+    const { result } = this;
+    const { events } = piece;
+    result.pixel ??= { pixel_id: this.#pixel_id, change: "open" };
+    this.#is_open = true;
+    for (const suspect of this.#suspicion.lift()) this.record(suspect, AFTER_REFUSAL[suspect.kind], suspect.said);
+    const missing = events.length - answer.events_received;
+    const { fbtrace_id } = answer;
+    if (missing <= 0) {
+      this.record(piece, "sent", { fbtrace_id });
+    } else if (answer.events_received === 0 && events.every((event) => event.is_repeat)) {
+      // Sent before: what Meta has already it need not count again.
+      this.record(piece, "sent", { fbtrace_id, reason: "not_confirmed" });
+    } else if (events.length > 1) {
+      // Sent again in halves: Meta recognises what it has, and the one it has not stands alone in the end.
+      result.missing += missing;
+      this.#send(splitPart(events, null), true);
+    } else {
+      result.missing += 1;
+      this.record(piece, "unknown", { fbtrace_id, reason: "not_confirmed" });
+    }
+  }
+
+  refuse(piece: Piece, error: GraphApiError): void {
+    const { events, is_in_doubt } = piece;
+    const { kind, reason, seconds } = classifyRefusal(error);
+    const { meta_code: code, error_subcode: subcode, fbtrace_id } = error;
+    const said: Said = { code, subcode, fbtrace_id, reason };
+    const isDoubtful = DOUBTFUL.has(kind) && !this.#is_open;
+    if (ABOUT_EVENTS.has(kind) && events.length > 1) {
+      return this.#send(isDoubtful ? singleOutTwo(events) : splitPart(events, error.data_index), is_in_doubt);
+    }
+    const [event] = events;
+    const mended = event !== undefined && subcode === FBC_MALFORMED ? withoutFbc(event) : null;
+    if (mended !== null) return this.#send([[mended]], is_in_doubt);
+    if (isDoubtful) {
+      const alike = this.#suspicion.add({ ...piece, said, kind }, `${code}/${subcode}/${error.words_digest}`);
+      if (alike || event?.is_probe === true) this.#blockBySuspicion(said);
+      return;
+    }
+    this.record(piece, AFTER_REFUSAL[kind], said);
+    if (ABOUT_EVENTS.has(kind)) return;
+    this.result.is_halted = true;
+    const pixel_id = this.#pixel_id;
+    if (kind === "throttled") this.result.pixel = { pixel_id, change: "park", seconds, ...said };
+    if (kind === "blocked") this.result.pixel = { pixel_id, change: "block", ...said };
+  }
+
+  #blockBySuspicion(said: Said): void {
+    for (const suspect of this.#suspicion.lift()) this.record(suspect, "blocked", suspect.said);
+    this.result.is_halted = true;
+    this.result.pixel = { pixel_id: this.#pixel_id, change: "block", ...said };
+  }
+
+  /** What nothing was found out about is tried again later. */
+  end(): BatchResult {
+    for (const suspect of this.#suspicion.lift()) this.record(suspect, "later", suspect.said);
+    return this.result;
+  }
+}
+
+/** Sends a batch; never throws for what Meta does. */
+export async function sendBatch(batch: readonly Delivery[], ports: BatchPorts): Promise<BatchResult> {
+  const sending = new Batch(batch, ports.is_open);
+  const { result } = sending;
+  for (let piece = sending.next(); piece !== undefined; piece = sending.next()) {
+    if (result.is_halted || ports.exhausted() || result.requests >= MAX_REQUESTS) {
+      sending.record(piece, "released");
+      continue;
+    }
+    if (result.requests > 0 && !await ports.hold()) return { ...result, is_halted: true };
+    result.requests += 1;
+    try {
+      sending.take(piece, await ports.send(piece.events));
+    } catch (error) {
+      if (!(error instanceof GraphApiError)) throw error;
+      sending.refuse(piece, error);
+    }
+  }
+  return sending.end();
 }

@@ -60,7 +60,7 @@ function halve(state: PageState): PageState | null {
 }
 
 /** Whose quota a job's calls spend. */
-function useCaseOf(job: SyncJob): "insights" | "management" {
+function businessUseCaseOf(job: SyncJob): "insights" | "management" {
   return job.kind === "insights" || job.kind === "reconciliation" ? "insights" : "management";
 }
 
@@ -70,7 +70,7 @@ function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext):
   const stored = buildJobError(error);
   const is_account = error.action === "park_account" && job.fb_account_id !== null;
   // A call that is refused for another use case's quota is refused all the same: then every use case waits.
-  const own = useCaseOf(job);
+  const own = businessUseCaseOf(job);
   const use_case = error.action === "park_insights_app" ? "ads_insights" : error.use_case === own ? `ads_${own}` : "";
   return {
     outcome: "park",
@@ -121,7 +121,7 @@ function decideByAction(
 export function parkOfRefusal(failure: GraphApiError, job: SyncJob, now: Date): Park | null {
   const spent = decidePark(failure.usage, {
     fb_account_id: job.fb_account_id,
-    use_case: `ads_${useCaseOf(job)}`,
+    use_case: `ads_${businessUseCaseOf(job)}`,
     now,
     threshold: 100,
   });

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { createDatabase, type Database } from "../database/rpc.ts";
+import type { Database } from "../database/rpc.ts";
 import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncSlot } from "../database/sync_runs.ts";
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
 import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
-import { createGraphClient, isToken } from "../meta/graph_client.ts";
+import { createGraphClient, type GraphCredentials, isToken } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { buildJobError } from "./failure.ts";
 import { runLanes, type WorkOnJob } from "./lanes.ts";
@@ -32,6 +32,12 @@ export interface SyncBody {
   until?: string | undefined;
 }
 
+/** The settings that a sync reads. */
+export const SYNC_SETTINGS = ["account_ids", "api_version", "graph_url"] as const;
+
+/** The request of a sync. */
+export type SyncCall = Call<SyncBody, typeof SYNC_SETTINGS[number]>;
+
 /** What makes a sync. */
 export interface SyncDefinition {
   /** The function's name, as runs and logs carry it. */
@@ -44,6 +50,8 @@ export interface SyncDefinition {
 
 /** Name of the Vault secret with the Marketing API token. */
 const TOKEN_SECRET = "meta_marketing_api_token";
+/** Name of the one with the secret of that token's app, for apps with "Require App Secret". */
+const APP_SECRET = "meta_marketing_app_secret";
 
 function refuseAccounts(started: StartedRun, account_ids: string[]): never {
   const reasons = new Map(started.refused.map((refused) => [refused.fb_account_id, refused.reason]));
@@ -58,8 +66,8 @@ function refuseAccounts(started: StartedRun, account_ids: string[]): never {
   throw new RequestError("unknown_account", "Some ad accounts cannot be synced; nothing was started.", { details });
 }
 
-async function readToken(database: Database): Promise<string> {
-  const token = await database.readSecret(TOKEN_SECRET);
+async function readCredentials(database: Database): Promise<GraphCredentials> {
+  const [token, app_secret] = await Promise.all([database.readSecret(TOKEN_SECRET), database.readSecret(APP_SECRET)]);
   if (token === null) throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
   if (!isToken(token)) {
     throw new ConfigError([{
@@ -67,7 +75,7 @@ async function readToken(database: Database): Promise<string> {
       message: "holds a space, a line break or another character that no token has",
     }]);
   }
-  return token;
+  return { token, app_secret: app_secret?.trim() || undefined };
 }
 
 /** How long a caller who waits is kept for a slot: a killed worker's is free after five seconds. */
@@ -96,12 +104,12 @@ async function awaitSlot(
  * @throws {ConfigError} without a token in Vault
  * @throws {GraphApiError} when Meta refused the token and nothing at all could be done
  */
-export async function answerSync(call: Call<SyncBody>, definition: SyncDefinition): Promise<Answer> {
+export async function answerSync(call: SyncCall, definition: SyncDefinition): Promise<Answer> {
   const arrived_at = call.clock.now().toISOString();
-  const database = createDatabase(call.admin);
-  const token = await readToken(database);
+  const { database } = call;
+  const credentials = await readCredentials(database);
   const { function_slug } = definition;
-  const token_fingerprint = fingerprintToken(token);
+  const token_fingerprint = fingerprintToken(credentials.token);
   const account_ids = call.body.account_ids;
   const scope = account_ids === undefined ? {} : { account_ids };
 
@@ -129,8 +137,8 @@ export async function answerSync(call: Call<SyncBody>, definition: SyncDefinitio
   let graph_calls = 0;
   let refusal: GraphApiError | null = null;
   const graph = createGraphClient({
+    ...credentials,
     fetch: call.fetch,
-    token,
     api_version: call.config.api_version,
     graph_url: call.config.graph_url,
     clock: call.clock,

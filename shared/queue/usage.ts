@@ -9,10 +9,10 @@ import type { Park, UsageRow } from "../database/sync_jobs.ts";
 import type { UsageReading } from "../errors.ts";
 import { decideBrakes } from "../meta/usage_headers.ts";
 
-/** Key of the one app whose tokens we use, in `fb_ads.rate_limits`. */
+/** Key of the one app whose tokens we use, in `fb_ads.quotas`. */
 const APP_KEY = "default";
 
-/** Turns readings into rows of `fb_ads.rate_limits`; readings without an owner are left out. */
+/** Turns readings into rows of `fb_ads.quotas`; readings without an owner are left out. */
 export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
   return readings.flatMap((reading): UsageRow[] => {
     const isApp = reading.scope === "app" || reading.scope === "insights_app";
@@ -21,7 +21,7 @@ export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
     return [{
       scope: isApp ? "app" : "account",
       key,
-      use_case: useCaseOf(reading),
+      use_case: businessUseCaseOf(reading),
       usage_percent: reading.pct,
       regain_seconds: reading.regain_seconds,
       access_tier: reading.tier ?? null,
@@ -29,7 +29,7 @@ export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
   });
 }
 
-function useCaseOf(reading: UsageReading): string {
+function businessUseCaseOf(reading: UsageReading): string {
   if (reading.scope === "business_use_case") return reading.type ?? "";
   return reading.scope === "insights_app" || reading.scope === "insights_account" ? "ads_insights" : "";
 }
@@ -53,7 +53,7 @@ export interface BrakeScope {
 export function decidePark(readings: readonly UsageReading[], scope: BrakeScope): Park | null {
   const names_account = readings.some((reading) => reading.key !== null && reading.key === scope.fb_account_id);
   const relevant = readings.filter((reading) => {
-    const use_case = useCaseOf(reading);
+    const use_case = businessUseCaseOf(reading);
     if (use_case !== "" && use_case !== scope.use_case) return false;
     if (reading.scope === "app" || reading.scope === "insights_app") return true;
     if (scope.fb_account_id === null) return false;
@@ -61,7 +61,7 @@ export function decidePark(readings: readonly UsageReading[], scope: BrakeScope)
   });
   const parks = decideBrakes(relevant, scope.now, { threshold: scope.threshold }).map((brake): Park => ({
     scope: brake.reading.scope === "app" || brake.reading.scope === "insights_app" ? "app" : "account",
-    use_case: useCaseOf(brake.reading),
+    use_case: businessUseCaseOf(brake.reading),
     seconds: Math.ceil((brake.until.getTime() - scope.now.getTime()) / 1000),
     error: null,
   }));

@@ -93,7 +93,7 @@ Deno.test("attribution by browser", async (t) => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 590, url: page(`ad_id=${AD}`), fbp: fbp(1), em: SITI_EM, event_name: "Lead" });
     assertEquals(await judged({ at: now, user: SITI }), credited(AD, "em"));
-    const [row] = await platform.sql`select count(*)::int as touches from fb_ads.ad_clicks`;
+    const [row] = await platform.sql`select count(*)::int as touches from fb_ads.touchpoints`;
     assertEquals(row?.touches, 1);
   });
 
@@ -135,7 +135,8 @@ Deno.test("attribution by browser", async (t) => {
     assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     assertEquals(await judged({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     assertEquals(await judged({ at: now }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
-    const rows = await platform.sql`select cardinality(rival_click_ids) as rivals from fb_ads.attribution_results`;
+    const rows = await platform
+      .sql`select cardinality(conflicting_click_ids) as rivals from fb_ads.attribution_results`;
     assertEquals(rows.map((row) => row.rivals), [1, 1, 1]);
   });
 

@@ -143,7 +143,7 @@ Deno.test("results of attribution are kept once", async (t) => {
       assertEquals(await outcomeOf(platform, ref), credited(OTHER_AD, "user_id"));
       const [second] = await sql`select id::text, fb_click_id from public.ad_attributions`;
       assertEquals({ ...second }, { id: first?.id, fb_click_id: "IwAR0x" });
-      await sql`delete from fb_ads.ad_clicks`;
+      await sql`delete from fb_ads.touchpoints`;
       await attribute(platform, ref);
       assertEquals(await outcomeOf(platform, ref), uncredited("no_touch"));
       assertEquals(await moneyOf(platform, ref), null);
@@ -278,7 +278,7 @@ Deno.test("results of attribution are kept once", async (t) => {
     await attribute(platform, ref);
     assertEquals(await outcomeOf(platform, ref), uncredited("no_consent"));
     const [row] = await sql`
-      select (select count(*)::int from fb_ads.ad_clicks) as touches, (select count(*)::int from fb_ads.browser_people) as people,
+      select (select count(*)::int from fb_ads.touchpoints) as touches, (select count(*)::int from fb_ads.browser_people) as people,
         (select count(*)::int from fb_ads.attribution_results where match_keys is not null) as keys`;
     assertEquals({ ...row }, { touches: 1, people: 1, keys: 0 });
   });

@@ -109,7 +109,7 @@ Deno.test("attribution follows its rule", async (t) => {
     assertEquals(await outcomeOf(platform, ref), credited(AD, "user_id"));
     const [row] = await platform.sql`
       select attribution.fb_click_id, extract(epoch from attribution.clicked_at)::bigint::text as clicked_at,
-        (select array_agg(click.fbclid) from fb_ads.ad_clicks as click where click.id = any (result.assist_click_ids)) as assists
+        (select array_agg(click.fbclid) from fb_ads.touchpoints as click where click.id = any (result.assist_click_ids)) as assists
       from public.ad_attributions as attribution join fb_ads.attribution_results as result using (transaction_ref)`;
     assertEquals({ ...row }, { fb_click_id: "IwAR0first", clicked_at: String(now - 600), assists: ["IwAR0second"] });
   });
@@ -178,7 +178,8 @@ Deno.test("attribution follows its rule", async (t) => {
       { at: now - 300, url: page(`ad_id=${OTHER_AD}`), user: SITI_DIGEST, fbp: fbp(2) },
     );
     assertEquals(await judged({ at: now, user: SITI }), uncredited("ambiguous"));
-    const [row] = await platform.sql`select cardinality(rival_click_ids) as rivals from fb_ads.attribution_results`;
+    const [row] = await platform
+      .sql`select cardinality(conflicting_click_ids) as rivals from fb_ads.attribution_results`;
     assertEquals(row?.rivals, 2);
     await forget(platform);
     await visit(

@@ -112,7 +112,7 @@ export function touchOf(visit: Visit): Touch | null {
 /** Stores visits in one call, as `fb_store_events` does; returns how many touches were new or knew more. */
 export async function visit({ sql }: Platform, ...visits: Visit[]): Promise<number> {
   const touches = visits.map(touchOf).filter((touch) => touch !== null);
-  const [row] = await sql`select fb_ads.store_clicks(${sql.json(decodeJson(touches))})::int as kept`;
+  const [row] = await sql`select fb_ads.store_touchpoints(${sql.json(decodeJson(touches))})::int as kept`;
   return Number(row?.kept);
 }
 
@@ -198,7 +198,7 @@ export const uncredited = (reason: string): Outcome => ({
 /** Forgets visitors, sales and results, so that steps of one test do not see each other. */
 export async function forget({ sql }: Platform): Promise<void> {
   await emptyTables(sql, [
-    "fb_ads.ad_clicks",
+    "fb_ads.touchpoints",
     "fb_ads.browser_people",
     "fb_ads.checkout_clicks",
     "fb_ads.attribution_results",

@@ -34,7 +34,7 @@ Deno.test("touches are kept once", async (t) => {
   const touches = async () =>
     (await sql`
       select extract(epoch from clicked_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
-      from fb_ads.ad_clicks order by id`).map((row) => ({ ...row }));
+      from fb_ads.touchpoints order by id`).map((row) => ({ ...row }));
 
   await step("a click id in one browser is one touch for ever, at its earliest time", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
@@ -168,9 +168,9 @@ Deno.test("touches are kept once", async (t) => {
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(2) });
     await visit(platform, { at: now - 89 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(3) });
-    const [first] = await sql`select fb_ads.delete_old_clicks(1)::int as gone`;
-    const [second] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
-    const [third] = await sql`select fb_ads.delete_old_clicks()::int as gone`;
+    const [first] = await sql`select fb_ads.delete_old_touchpoints(1)::int as gone`;
+    const [second] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
+    const [third] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
     assertEquals([first?.gone, second?.gone, third?.gone], [2, 1, 0]);
     assertEquals((await touches()).length, 1);
   });
@@ -180,7 +180,7 @@ Deno.test("touches are kept once", async (t) => {
       insert into fb_ads.attribution_results (transaction_ref, outcome, reason, completed_at, checkout_at, match_keys)
       values ('old', 'unattributed', 'no_touch', now() - interval '31 days', now() - interval '31 days', array['x']),
         ('new', 'unattributed', 'no_touch', now() - interval '29 days', now() - interval '29 days', array['x'])`;
-    await sql`select fb_ads.delete_old_clicks()`;
+    await sql`select fb_ads.delete_old_touchpoints()`;
     const rows = await sql`select transaction_ref from fb_ads.attribution_results where match_keys is not null`;
     assertEquals(rows.map((row) => row.transaction_ref), ["new"]);
   });

@@ -63,7 +63,7 @@ export async function clearEvents({ platform }: Suite): Promise<void> {
     "fb_ads.conversion_events",
     "fb_ads.event_deliveries",
     "fb_ads.consents",
-    "fb_ads.ad_clicks",
+    "fb_ads.touchpoints",
     "fb_ads.event_counts",
   ]);
 }

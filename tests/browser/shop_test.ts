@@ -6,9 +6,9 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import { sync } from "../../scripts/dev/testing/suite.ts";
 import { browserTest, startChromium } from "../../scripts/dev/testing/chromium.ts";
+import { metaAds } from "../cli/meta_ads.ts";
 import { clearEvents, startShopSuite, storedEvents } from "./shop_suite.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";
 
@@ -21,17 +21,6 @@ function readTraces(): string[] {
     ...document.cookie.split("; ").filter((pair) => pair !== ""),
     ...Object.keys(localStorage).filter((key) => key !== "shop_consent"),
   ];
-}
-
-/** Runs `npm run report` and returns what it printed. */
-async function runReport(...args: string[]): Promise<string> {
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${repositoryRoot}/scripts/cli/report.ts`, ...args],
-    stderr: "inherit",
-  });
-  const { code, stdout } = await command.output();
-  assertEquals(code, 0);
-  return new TextDecoder().decode(stdout);
 }
 
 browserTest("the demo shop: a click on an ad becomes a sale of that ad", async () => {
@@ -82,7 +71,8 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
   assertEquals(complaints, []);
 
   const out = await Deno.makeTempFile({ suffix: ".html" });
-  assertMatch(await runReport("--db-url", platform.dbUrl, "--out", out), /^.*\.html: .* kB\n$/);
+  const reported = await metaAds(["report", "--out", out], { DB_URL: platform.dbUrl });
+  assertMatch(reported.stdout, /^.*\.html: .* kB\n$/);
   const report = await browser.open();
   await report.page.goto(`file://${out}`);
   await Deno.remove(out);

@@ -6,8 +6,13 @@
 
 import { assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
-import type { AdAccount, GraphEmulator, World } from "../../scripts/meta-emulator/mod.ts";
-import { type AdTreeNode, effectiveStatus } from "../../scripts/meta-emulator/world/objects.ts";
+import {
+  type AdAccount,
+  type AdTreeNode,
+  effectiveStatus,
+  type GraphEmulator,
+  type World,
+} from "../../scripts/meta-emulator/mod.ts";
 import type { Suite } from "../../scripts/dev/testing/suite.ts";
 import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
 
@@ -18,7 +23,7 @@ export async function startOver({ platform, graph }: Suite, world: World): Promi
     "fb_ads.sync_runs",
     "fb_ads.sync_jobs",
     "fb_ads.sync_seen_pages",
-    "fb_ads.rate_limits",
+    "fb_ads.quotas",
   ]);
   graph.world = world;
   graph.faults.clear();

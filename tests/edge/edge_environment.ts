@@ -7,10 +7,14 @@
 import { createHmac } from "node:crypto";
 import { Buffer } from "node:buffer";
 
-/** Secret key named `fb_ads`. */
-export const SECRET = "sb_secret_fbads_0123456789abcdef";
-/** Secret key of another component. */
+/** Secret key named `default`. */
+export const SECRET = "sb_secret_default_0123456789abcdef";
+/** Secret key named `server`. */
 export const OTHER_SECRET = "sb_secret_other_0123456789abcdef";
+/** Key of the schedule, which only the database knows. */
+export const SCHEDULE_KEY = "fb_ads_0123456789abcdef0123456789abcdef";
+/** `printf '<the key of the schedule>' | sha256sum` */
+export const SCHEDULE_DIGEST = "7204eb290e9f92a8a60c51a3caedec0ab741ec833746a421023306545f3f85ca";
 /** Publishable key of a web app. */
 export const PUBLISHABLE = "sb_publishable_web_0123456789abcdef";
 
@@ -38,7 +42,7 @@ export function signUserToken(claims: Record<string, unknown>, expires_in = 3600
 export function environment(more: Record<string, string | null> = {}): (name: string) => string | undefined {
   const variables: Record<string, string | null> = {
     SUPABASE_URL: "http://127.0.0.1:54321",
-    SUPABASE_SECRET_KEYS: JSON.stringify({ default: OTHER_SECRET, fb_ads: SECRET }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: SECRET, server: OTHER_SECRET }),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ web: PUBLISHABLE }),
     SUPABASE_JWKS: JSON.stringify({
       keys: [{ kty: "oct", alg: "HS256", kid: "k1", k: Buffer.from(SIGNING_KEY).toString("base64url") }],

@@ -70,6 +70,7 @@ const SECRETS: [string, string][] = [
   ["token EAAGm0PX4ZCpsBA failed", "token [redacted] failed"],
   ["key sb_secret_abc-DEF_123!", "key [redacted]!"],
   ["key sb_publishable_abc", "key [redacted]"],
+  [`key fb_ads_${"0a".repeat(32)} of fb_ads_function_key`, "key [redacted] of fb_ads_function_key"],
   ["jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln end", "jwt [redacted] end"],
   ["nothing to hide", "nothing to hide"],
 ];

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { settleBackground } from "../../shared/edge/background.ts";
 import { type Call, clientAddress, prefersAsync } from "../../shared/edge/serve.ts";
 import { type Body, errorOf, post, setUp } from "./served_function.ts";
-import { OTHER_SECRET, PUBLISHABLE, SECRET, signUserToken } from "./edge_environment.ts";
+import { PUBLISHABLE, SCHEDULE_KEY, SECRET, signUserToken } from "./edge_environment.ts";
 
 const USER = "7d9f7a64-1111-4222-8333-444455556666";
 const ORIGIN = { origin: "https://shop.example" };
@@ -40,12 +40,16 @@ Deno.test("a user's token alone, or beside a wrong key, lets nobody in", async (
   const authorization = `Bearer ${signUserToken({ sub: USER })}`;
   assertEquals((await fn.fetch(post({ authorization, ...ORIGIN }))).status, 401);
   assertEquals((await fn.fetch(post({ authorization, apikey: "wrong", ...ORIGIN }))).status, 401);
-  assertEquals((await fn.fetch(post({ apikey: OTHER_SECRET, ...ORIGIN }))).status, 401);
   assertEquals(calls.length, 0);
 });
 
 Deno.test("signing keys that cannot be had cost the user id, not the event", async () => {
-  const { fn, calls } = setUp({ callers: "publishable_or_secret", variables: { SUPABASE_JWKS: "{" } });
+  const refused = () => Promise.reject(new TypeError("connection refused"));
+  const { fn, calls } = setUp({
+    callers: "publishable_or_secret",
+    variables: { SUPABASE_JWKS: "{" },
+    fetch: refused,
+  });
   const authorization = `Bearer ${signUserToken({ sub: USER })}`;
   assertEquals((await fn.fetch(post({ apikey: PUBLISHABLE, authorization, ...ORIGIN }))).status, 200);
   assertEquals(calls[0]?.user_id, null);
@@ -69,7 +73,7 @@ Deno.test("preflights and answers carry CORS headers for allowed origins alone, 
   assertEquals([good.status, good.headers.get("access-control-allow-origin")], [204, "https://shop.example"]);
   assertEquals(
     good.headers.get("access-control-allow-headers"),
-    "authorization, apikey, content-type, prefer, x-client-info, x-retry-count, traceparent, tracestate, baggage",
+    "authorization, apikey, content-type, prefer, x-client-info, x-region, x-retry-count, traceparent, tracestate, baggage",
   );
   const bad = await preflight("https://evil.example");
   assertEquals([bad.status, bad.headers.get("access-control-allow-origin")], [403, null]);
@@ -107,11 +111,46 @@ Deno.test("prefersAsync() finds its preference among others, in any case", () =>
   assertEquals(["", "respond-asynchronously", "return=minimal"].map(prefers), [false, false, false]);
 });
 
-Deno.test("clientAddress() is the first address that the gateway names", () => {
-  const address = (value: string) => clientAddress(new Headers({ "x-forwarded-for": value }));
-  assertEquals([address("203.0.113.7, 10.0.0.1"), address(" 2001:db8::1 "), address("")], [
-    "203.0.113.7",
-    "2001:db8::1",
-    null,
-  ]);
+const ADDRESSES: [headers: Record<string, string>, address: string | null][] = [
+  [{ "cf-connecting-ip": "203.0.113.7", "x-forwarded-for": "8.8.8.8, 203.0.113.7" }, "203.0.113.7"],
+  [{ "cf-connecting-ip": "2001:db8::1", "x-forwarded-for": "8.8.8.8" }, "2001:db8::1"],
+  [{ "x-forwarded-for": "203.0.113.7, 10.0.0.1" }, "203.0.113.7"],
+  [{ "x-forwarded-for": " 2001:db8::1 " }, "2001:db8::1"],
+  [{ "x-forwarded-for": "203.0.113.7:51234" }, "203.0.113.7"],
+  [{ "x-forwarded-for": "[2001:db8::1]:51234, 10.0.0.1" }, "2001:db8::1"],
+  [{ "x-forwarded-for": "[2001:db8::1]" }, "2001:db8::1"],
+  [{ "x-forwarded-for": "" }, null],
+  [{}, null],
+];
+for (const [headers, address] of ADDRESSES) {
+  Deno.test(`clientAddress() of ${JSON.stringify(headers)} is ${address}`, () => {
+    assertEquals(clientAddress(new Headers(headers)), address);
+  });
+}
+
+for (const list of ["*", "https://shop.example,*", "https://*.com", "https://shop.example/path"]) {
+  Deno.test(`FB_ADS_ALLOWED_ORIGINS=${list} is named to browsers, and stops no server and no schedule`, async () => {
+    const variables = { FB_ADS_ALLOWED_ORIGINS: list };
+    const { fn, calls } = setUp({ callers: "publishable_or_secret", variables });
+    const preflight = await fn.fetch(new Request("http://x/", { method: "OPTIONS", headers: ORIGIN }));
+    assertEquals([preflight.status, preflight.headers.get("access-control-max-age")], [204, "0"]);
+    const response = await fn.fetch(post({ apikey: PUBLISHABLE, ...ORIGIN }));
+    const error = await errorOf(response);
+    assertEquals([response.status, error.code, calls.length], [500, "config_invalid", 0]);
+    assertEquals(error.details.map(({ path }: { path: string }) => path), ["FB_ADS_ALLOWED_ORIGINS"]);
+    assertEquals(response.headers.get("access-control-allow-origin"), ORIGIN.origin);
+
+    for (const apikey of [SECRET, SCHEDULE_KEY]) assertEquals((await fn.fetch(post({ apikey }))).status, 200);
+    const health = await fn.fetch(new Request("http://x/", { headers: { apikey: SECRET } }));
+    assertEquals([health.status, (await errorOf(health)).code], [500, "config_invalid"]);
+    const sync = setUp({ callers: "secret", variables });
+    assertEquals((await sync.fn.fetch(new Request("http://x/", { headers: { apikey: SECRET } }))).status, 200);
+  });
+}
+
+Deno.test("a mistake in a setting stops the functions that read it, and no other", async () => {
+  const reads = setUp({ variables: { META_API_VERSION: "26" } });
+  assertEquals((await reads.fn.fetch(post({ apikey: SECRET }))).status, 500);
+  const other = setUp({ variables: { META_PIXEL_ID: "none", FB_ADS_DEFAULT_COUNTRY: "Indonesia" } });
+  assertEquals((await other.fn.fetch(post({ apikey: SECRET }))).status, 200);
 });

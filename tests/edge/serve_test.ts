@@ -5,17 +5,26 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { AppError, GraphApiError, RequestError } from "../../shared/errors.ts";
+import { connectProject } from "../../shared/database/project.ts";
 import { type Call, createFunction } from "../../shared/edge/serve.ts";
 import { type Body, bodySchema, errorOf, post, setUp, UNAUTHORIZED } from "./served_function.ts";
 import { environment, OTHER_SECRET, PUBLISHABLE, SECRET, signUserToken } from "./edge_environment.ts";
+
+const unreachable = () => Promise.reject(new Error("no database here"));
 
 Deno.test("createFunction() gives `fetch` as an own property and reads nothing before the first request", async () => {
   const read: string[] = [];
   const fn = createFunction({
     slug: "x",
     callers: "secret",
+    settings: [],
     bodySchema,
+    connect: () => ({
+      database: { call: unreachable, readSecret: unreachable },
+      identify: () => Promise.resolve({ key_sha256: null, copy_of: null }),
+    }),
     run: () => Promise.resolve({ status: 200, body: {} }),
   }, {
     get: (name) => {
@@ -33,9 +42,7 @@ const STRANGERS: [who: string, headers: Record<string, string>][] = [
   ["nobody", {}],
   ["an empty key", { apikey: "" }],
   ["a wrong key", { apikey: "sb_secret_wrong" }],
-  ["another component's key", { apikey: OTHER_SECRET }],
   ["a publishable key", { apikey: PUBLISHABLE }],
-  ["the placeholder of the library's client", { apikey: "unused" }],
   ["the key as a bearer only", { authorization: `Bearer ${SECRET}` }],
   ["a user", { authorization: `Bearer ${signUserToken({ sub: "u1" })}` }],
 ];
@@ -55,48 +62,39 @@ for (const [who, headers] of STRANGERS) {
   });
 }
 
-Deno.test("createFunction() lets the named secret key in, also without any publishable key configured", async () => {
+Deno.test("createFunction() lets a secret key in, also without any publishable key configured", async () => {
   const { fn, calls } = setUp({ variables: { SUPABASE_PUBLISHABLE_KEYS: null } });
   const response = await fn.fetch(post({ apikey: SECRET, prefer: "return=minimal, Respond-Async" }, '{"full":true}'));
   assertEquals(response.status, 200);
   const [call] = calls;
   assertEquals([call?.caller, call?.user_id, call?.respond_async, call?.body], ["secret", null, true, { full: true }]);
-  assertEquals(call?.config.api_version, "v26.0");
+  assertEquals(call?.config.api_version, DEFAULT_API_VERSION);
 });
 
-Deno.test("the admin client sends the fb_ads key, whoever called", async () => {
-  const sent: (string | null)[] = [];
+Deno.test("the database sees the default secret key, whoever called, and is asked about the project once", async () => {
+  const sent: (string | null)[][] = [];
   const own: typeof fetch = (input, init) => {
-    sent.push(new Request(input, init).headers.get("apikey"));
-    return Promise.resolve(Response.json([]));
+    const { url, headers } = new Request(input, init);
+    sent.push([new URL(url).pathname, headers.get("apikey")]);
+    return Promise.resolve(Response.json({ key_sha256: null, copy_of: null }));
   };
   const run = async (call: Call<Body>) => {
-    await call.admin.rpc("fb_anything");
+    await call.database.call("fb_finish_sync_run", {});
     return { status: 200, body: {} };
   };
-  const { fn } = setUp({ callers: "publishable_or_secret", run, fetch: own });
+  const { fn } = setUp({ callers: "publishable_or_secret", run, fetch: own, connect: connectProject });
   await fn.fetch(post({ apikey: PUBLISHABLE, origin: "https://shop.example" }));
-  await fn.fetch(post({ apikey: SECRET }));
-  assertEquals(sent, [SECRET, SECRET]);
-});
-
-Deno.test("legacy keys stand in only where a project has none of the new form", async () => {
-  const legacy = { SUPABASE_SERVICE_ROLE_KEY: "legacy-service", SUPABASE_ANON_KEY: "legacy-anon" };
-  const old = setUp({ variables: { SUPABASE_SECRET_KEYS: null, SUPABASE_PUBLISHABLE_KEYS: null, ...legacy } });
-  assertEquals((await old.fn.fetch(post({ apikey: "legacy-service" }))).status, 200);
-  assertEquals((await old.fn.fetch(post({ apikey: "legacy-anon" }))).status, 401);
-  const renewed = setUp({ variables: legacy });
-  assertEquals((await renewed.fn.fetch(post({ apikey: "legacy-service" }))).status, 401);
+  await fn.fetch(post({ apikey: OTHER_SECRET }));
+  assertEquals(sent, [
+    ["/rest/v1/rpc/fb_identify_project", SECRET],
+    ["/rest/v1/rpc/fb_finish_sync_run", SECRET],
+    ["/rest/v1/rpc/fb_finish_sync_run", SECRET],
+  ]);
 });
 
 const UNUSABLE: [what: string, variables: Record<string, string | null>, names: string[]][] = [
-  [
-    "no key named fb_ads",
-    { SUPABASE_SECRET_KEYS: '{"default":"x"}', SUPABASE_URL: "https://abcdefghijklmnopqrst.supabase.co" },
-    ["SUPABASE_SECRET_KEYS"],
-  ],
+  ["no secret key", { SUPABASE_SECRET_KEYS: null }, ["SUPABASE_SECRET_KEYS"]],
   ["broken JSON of keys", { SUPABASE_SECRET_KEYS: "{", SUPABASE_URL: null }, ["SUPABASE_SECRET_KEYS", "SUPABASE_URL"]],
-  ["an empty fb_ads key", { SUPABASE_SECRET_KEYS: '{"fb_ads":""}' }, ["SUPABASE_SECRET_KEYS"]],
 ];
 for (const [what, variables, names] of UNUSABLE) {
   Deno.test(`createFunction() answers 500 and logs the names when it has ${what}`, async () => {
@@ -121,11 +119,11 @@ Deno.test("createFunction() tells the holder of the secret key every wrong setti
   ]);
 });
 
-for (const method of ["GET", "PUT", "DELETE", "OPTIONS"]) {
+for (const method of ["PUT", "DELETE", "OPTIONS"]) {
   Deno.test(`createFunction() answers ${method} with 405`, async () => {
     const { fn } = setUp();
     const response = await fn.fetch(new Request("http://127.0.0.1/fb-test", { method, headers: { apikey: SECRET } }));
-    assertEquals([response.status, response.headers.get("allow")], [405, "POST"]);
+    assertEquals([response.status, response.headers.get("allow")], [405, "GET, POST"]);
     assertEquals((await errorOf(response)).code, "method_not_allowed");
   });
 }
@@ -218,5 +216,13 @@ Deno.test("createFunction() turns thrown errors into the project's form, with Re
 
 function emptyFailure() {
   const nothing = { meta_code: 1, error_subcode: null, type: null, fbtrace_id: null, http_status: 400, field: null };
-  return { ...nothing, reason: "x", use_case: "any" as const, min_park_seconds: 0, data_index: null, usage: [] };
+  return {
+    ...nothing,
+    reason: "x",
+    use_case: "any" as const,
+    min_park_seconds: 0,
+    data_index: null,
+    words_digest: null,
+    usage: [],
+  };
 }

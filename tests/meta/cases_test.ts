@@ -70,7 +70,7 @@ for (const { name, class: wanted, exchanges } of caseFile.parse(errors).cases) {
     for (const { request, response } of exchanges) {
       if (response === undefined) continue;
       const text = response.text ?? JSON.stringify(response.body);
-      const target = request.path?.startsWith("/v26.0/act_") ? "account" : "object";
+      const target = /^\/v\d+\.0\/act_/.test(request.path ?? "") ? "account" : "object";
       const { error } = decodeGraphAnswer(text, { http_status: response.status, usage: [], fields: "id", target });
       assertEquals(error?.action, ACTIONS[wanted ?? ""] ?? "an action");
     }

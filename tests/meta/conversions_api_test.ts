@@ -40,7 +40,8 @@ Deno.test("classifyRefusal() tells from (code, subcode) alone what is to blame",
     [100, 2804019, "event"],
     [100, 2804050, "event"],
     [100, 2804007, "event"],
-    [100, undefined, "event"],
+    [101, undefined, "blocked"],
+    [100, undefined, "parameter"],
     [987654, undefined, "unclear"],
   ];
   for (const [code, error_subcode, kind] of cases) {
@@ -48,6 +49,15 @@ Deno.test("classifyRefusal() tells from (code, subcode) alone what is to blame",
     const error = buildGraphError({ code, error_subcode, message: "Irgendein Text" }, facts);
     assertEquals([code, error_subcode, classifyRefusal(error).kind], [code, error_subcode, kind]);
   }
+});
+
+Deno.test("classifyRefusal() takes code 100 for the event's where Meta names its place, and for nobody's event by its type", () => {
+  const facts = { http_status: 400, usage: [], fields: "", target: "object" as const };
+  const kindOf = (message: string, type: string) =>
+    classifyRefusal(buildGraphError({ code: 100, message, type }, facts)).kind;
+  assertEquals(kindOf("Param $['data'][3]['custom_data'] is invalid", "OAuthException"), "event");
+  assertEquals(kindOf("Unsupported post request - method type: post", "GraphMethodException"), "blocked");
+  assertEquals(kindOf("(#100) Invalid parameter", "OAuthException"), "parameter");
 });
 
 Deno.test("classifyRefusal() knows nothing of an attempt that brought no answer of Meta's", () => {

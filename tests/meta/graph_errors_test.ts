@@ -139,6 +139,18 @@ const CASES: Case[] = [
   { code: 190, subcode: 459, expect: ["token_checkpoint", ...DEAD] },
   { code: 190, subcode: 458, expect: ["token_app_removed", ...DEAD] },
   { code: 190, subcode: 492, expect: ["token_session_invalid", ...DEAD] },
+  { code: 101, expect: ["app_invalid", ...DEAD] },
+  {
+    code: 100,
+    message: "API calls from the server require an appsecret_proof argument",
+    expect: ["app_secret_missing", ...DEAD],
+  },
+  {
+    code: 100,
+    message: "Invalid appsecret_proof provided in the API argument",
+    expect: ["app_secret_wrong", ...DEAD],
+  },
+  { code: 200, message: "API access blocked.", expect: ["app_blocked", ...DEAD] },
   { code: 102, expect: ["token_session_invalid", ...DEAD] },
   {
     code: 190,
@@ -192,7 +204,7 @@ Deno.test("GRAPH_ERRORS names every pair and code that is documented, each in a 
     "80000 80000/2446079 80004 80004/2446079 80003 80003/2446079 80001 80002 80005 80006 80008 80009 " +
     "80014 17 17/2446079 613/1487742 613 613/1996 4 4/1504022 4/1504039 32 341 368 1 1/99 1/2853001 2 2/1504038 " +
     "100/1504018 2/1504041 2/1504042 2/1504043 2/1504044 100 100/1487534 -3/1504045 -2/2490547 100/3191001 100/33 " +
-    "100/2446289 2601 2601/1815107 2642 2635 3018 190 190/463 190/467 190/460 190/464 190/459 190/458 190/492 102 10 " +
+    "100/2446289 2601 2601/1815107 2642 2635 3018 190 190/463 190/467 190/460 190/464 190/459 190/458 190/492 101 102 10 " +
     "294 960 104 5000 21009";
   assertEquals(Object.keys(GRAPH_ERRORS).sort(), documented.split(" ").sort());
 });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createGraphClient, type GraphCall, type GraphClient } from "../../shared/meta/graph_client.ts";
 
 /** A request as it arrived. */
@@ -24,13 +25,16 @@ export interface GraphServer extends AsyncDisposable {
   client: GraphClient;
 }
 
+/** The version that the client asks for. */
+export const API_VERSION = DEFAULT_API_VERSION;
+
 /** The token of all tests. */
 export const TOKEN = "EAAtesttoken0123456789";
 
 /** Starts a server; `answer` gets the number of the request, from 0. */
 export function serveGraph(
   answer: (index: number, request: SeenRequest) => Response | Promise<Response>,
-  options: { timeout_ms?: number } = {},
+  options: { timeout_ms?: number; app_secret?: string } = {},
 ): GraphServer {
   const seen: SeenRequest[] = [];
   const calls: GraphCall[] = [];
@@ -50,7 +54,7 @@ export function serveGraph(
   const client = createGraphClient({
     fetch,
     token: TOKEN,
-    api_version: "v26.0",
+    api_version: API_VERSION,
     graph_url: url,
     clock: { now: () => new Date() },
     on_call: (call) => calls.push(call),
@@ -61,7 +65,7 @@ export function serveGraph(
 
 /** A list's answer as Meta writes it. */
 export function listAnswer(data: unknown[], after: string | null = null): Response {
-  const next = `https://graph.facebook.com/v26.0/act_1001/ads?access_token=${TOKEN}&limit=2&after=${after}`;
+  const next = `https://graph.facebook.com/${API_VERSION}/act_1001/ads?access_token=${TOKEN}&limit=2&after=${after}`;
   const cursors = { before: "QVFIbefore", after: after ?? "QVFIlast" };
   return Response.json({ data, paging: after === null ? { cursors } : { cursors, next } });
 }

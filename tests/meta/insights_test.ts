@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { ACCOUNT_DAYS, AD_DAYS, decodeInsight, fetchInsightsPage } from "../../shared/meta/insights.ts";
-import { listAnswer, serveGraph } from "./graph_server.ts";
+import { API_VERSION, listAnswer, serveGraph } from "./graph_server.ts";
 
 const ACTIONS = [
   { action_type: "link_click", value: "12", "7d_click": "11", "1d_view": "1" },
@@ -48,7 +48,7 @@ Deno.test("fetchInsightsPage() asks for every status, deleted ones too, and keep
   const range = { fb_account_id: "1001", since: "2026-11-01", until: "2026-11-03" };
   const page = await fetchInsightsPage(server.client, AD_DAYS, { ...range, limit: 500 });
   assertEquals([page.rows, page.skipped, page.after], [[ROW], [], "NDk5"]);
-  assertEquals(server.seen[0]?.path, "/v26.0/act_1001/insights");
+  assertEquals(server.seen[0]?.path, `/${API_VERSION}/act_1001/insights`);
   assertEquals(server.seen[0]?.query, {
     level: "ad",
     time_increment: "1",

@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../shared/errors.ts";
 import { fetchAdsPage } from "../../shared/meta/ads.ts";
-import { listAnswer, serveGraph } from "./graph_server.ts";
+import { API_VERSION, listAnswer, serveGraph } from "./graph_server.ts";
 
 Deno.test("fetchAdsPage() ends only where `next` is absent, although the last page still has a cursor", async () => {
   const last = {
@@ -24,7 +24,7 @@ Deno.test("fetchAdsPage() ends only where `next` is absent, although the last pa
 });
 
 Deno.test("fetchAdsPage() takes the cursor, and nothing else, from `next` where no other names it", async () => {
-  const next = "https://graph.facebook.com/v26.0/act_1001/ads?access_token=EAAxyz12345678&after=MjQZD";
+  const next = `https://graph.facebook.com/${API_VERSION}/act_1001/ads?access_token=EAAxyz12345678&after=MjQZD`;
   await using server = serveGraph(() => Response.json({ data: [], paging: { next } }));
   const page = await fetchAdsPage(server.client, { fb_account_id: "1001", limit: 100 });
   assertEquals(page.after, "MjQZD");
@@ -35,9 +35,12 @@ for (
     [null, null],
     [{ cursors: null, next: null }, null],
     [{ cursors: { before: "a", after: "b" }, next: null }, null],
-    [{ cursors: { after: null }, next: "https://graph.facebook.com/v26.0/act_1001/ads?limit=1&after=MjQZD" }, "MjQZD"],
-    [{ cursors: { after: "" }, next: "/v26.0/act_1001/ads?after=MjQ%3D" }, "MjQ="],
-    [{ previous: "https://graph.facebook.com/v26.0/act_1001/ads?before=x", cursors: {} }, null],
+    [
+      { cursors: { after: null }, next: `https://graph.facebook.com/${API_VERSION}/act_1001/ads?limit=1&after=MjQZD` },
+      "MjQZD",
+    ],
+    [{ cursors: { after: "" }, next: `/${API_VERSION}/act_1001/ads?after=MjQ%3D` }, "MjQ="],
+    [{ previous: `https://graph.facebook.com/${API_VERSION}/act_1001/ads?before=x`, cursors: {} }, null],
   ]
 ) {
   Deno.test(`fetchAdsPage() reads the paging ${JSON.stringify(paging)}`, async () => {

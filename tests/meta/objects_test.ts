@@ -10,7 +10,7 @@ import { fetchAdAccount, fetchAdAccountsPage } from "../../shared/meta/ad_accoun
 import { fetchAd, fetchAdsPage } from "../../shared/meta/ads.ts";
 import { decodeAdset, fetchAdset, fetchAdsetsPage } from "../../shared/meta/adsets.ts";
 import { decodeCampaign, fetchCampaign, fetchCampaignsPage } from "../../shared/meta/campaigns.ts";
-import { listAnswer, serveGraph } from "./graph_server.ts";
+import { API_VERSION, listAnswer, serveGraph } from "./graph_server.ts";
 
 const CAMPAIGN = {
   id: "120210000000000001",
@@ -34,7 +34,7 @@ Deno.test("fetchCampaignsPage() asks for every listable status by name and reads
   await using server = serveGraph(() => listAnswer([CAMPAIGN], "QVFJnext"));
   const page = await fetchCampaignsPage(server.client, { fb_account_id: "1001", limit: 2, after: "QVFHhere" });
   assertEquals([page.rows, page.skipped, page.after], [[CAMPAIGN_ROW], [], "QVFJnext"]);
-  assertEquals(server.seen[0]?.path, "/v26.0/act_1001/campaigns");
+  assertEquals(server.seen[0]?.path, `/${API_VERSION}/act_1001/campaigns`);
   assertEquals(server.seen[0]?.query, {
     fields: "id,name,status,effective_status,objective,start_time,stop_time",
     filtering:
@@ -215,7 +215,7 @@ Deno.test("fetchAdAccountsPage() reads the accounts that the token can read, pag
   ];
   await using server = serveGraph(() => listAnswer(accounts, "next"));
   const page = await fetchAdAccountsPage(server.client, { limit: 25 });
-  assertEquals(server.seen[0]?.path, "/v26.0/me/adaccounts");
+  assertEquals(server.seen[0]?.path, `/${API_VERSION}/me/adaccounts`);
   assertEquals(server.seen[0]?.query, {
     fields: "id,account_id,name,currency,timezone_name,account_status",
     limit: "25",
@@ -245,10 +245,10 @@ Deno.test("single objects are read by their id, deleted ones too", async () => {
   const ad = await fetchAd(client, "99");
   assertEquals([ad.row, ad.skipped], [null, { id: "99", reason: "campaign_id is missing or no id" }]);
   assertEquals(server.seen.map((request) => request.path), [
-    "/v26.0/act_1001",
-    "/v26.0/120210000000000001",
-    "/v26.0/50",
-    "/v26.0/99",
+    `/${API_VERSION}/act_1001`,
+    `/${API_VERSION}/120210000000000001`,
+    `/${API_VERSION}/50`,
+    `/${API_VERSION}/99`,
   ]);
 });
 

@@ -253,7 +253,7 @@ Deno.test("the reporting views", async (t) => {
         "select * from public.ad_attributions",
         "select match_keys from fb_ads.attribution_results",
         "select transaction_ref from fb_ads.attribution_results",
-        "select * from fb_ads.ad_clicks",
+        "select * from fb_ads.touchpoints",
         "select * from fb_ads.browser_people",
         "select * from fb_ads.checkout_clicks",
         "select * from fb_ads.conversion_events",

@@ -148,7 +148,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     const touch = touchOf({ ...landing, user: SITI_DIGEST });
     await overlap(
       platform,
-      `select fb_ads.store_clicks(${literal([touch])})`,
+      `select fb_ads.store_touchpoints(${literal([touch])})`,
       `select public.fb_attribute_purchases(${literal({ transaction_refs: [ref] })})`,
     );
     await attributeDue(platform);

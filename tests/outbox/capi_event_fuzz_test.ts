@@ -7,9 +7,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
+import { connectProject } from "../../shared/database/project.ts";
 import { settleBackground } from "../../shared/edge/background.ts";
 import { createFunction } from "../../shared/edge/serve.ts";
-import { BodySchema, handleCapiEvent } from "../../supabase/functions/capi-event/handler.ts";
+import { BodySchema, handleCapiEvent, SETTINGS } from "../../supabase/functions/capi-event/handler.ts";
 import type { Suite } from "../../scripts/dev/testing/suite.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { nowSeconds, ORIGIN, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
@@ -167,7 +168,7 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
   const environment: Record<string, string> = {
     SUPABASE_URL: platform.apiUrl,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: platform.publishableKey }),
-    SUPABASE_SECRET_KEYS: JSON.stringify({ fb_ads: platform.secretKey }),
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: platform.secretKey }),
     SUPABASE_JWKS: JSON.stringify({ keys: [] }),
     META_PIXEL_ID: PIXEL,
     META_GRAPH_URL: graph.url,
@@ -179,13 +180,15 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
       slug: "capi-event",
       callers: "publishable_or_secret",
       browsers: true,
+      settings: SETTINGS,
       bodySchema: BodySchema,
+      connect: connectProject,
       run: handleCapiEvent,
     },
     {
       get: (name) => environment[name],
       log_sink: (_level, line) => logs.push(line),
-      budget: { wall_stop_ms: 3_600_000, wall_limit_ms: 3_600_000, cpu_stop_ms: 1e9 },
+      budget: { wall_request_ms: 3_600_000, wall_limit_ms: 7_200_000, cpu_stop_ms: 1e9 },
     },
   );
 }

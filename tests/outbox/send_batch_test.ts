@@ -32,6 +32,7 @@ const ports = (send: BatchPorts["send"], more: Partial<BatchPorts> = {}): BatchP
   send,
   hold: () => Promise.resolve(true),
   exhausted: () => false,
+  is_open: false,
   ...more,
 });
 

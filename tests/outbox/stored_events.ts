@@ -16,11 +16,16 @@ export interface EventPlan {
   browser_digest?: string;
   person_digests?: string[];
   browser_data?: Record<string, string>;
-  order_id?: string;
+  order_id?: string | null;
 }
 
 /** Stores them and returns their statuses. */
-export async function storeEvents(platform: Platform, plans: EventPlan[], pixel_ids = ["1"]): Promise<string[]> {
+export async function storeEvents(
+  platform: Platform,
+  plans: EventPlan[],
+  pixel_ids = ["1"],
+  origin: "browser" | "server" = "server",
+): Promise<string[]> {
   const { sql } = platform;
   const events = plans.map((plan) => ({
     event_name: "Lead",
@@ -33,7 +38,13 @@ export async function storeEvents(platform: Platform, plans: EventPlan[], pixel_
     consent: "granted",
     ...plan,
   }));
-  const request = sql.json({ origin: "server", visitor: null, pixel_ids, require_consent: true, events });
+  const request = sql.json({
+    origin,
+    visitor: origin === "browser" ? "198.51.100.7" : null,
+    pixel_ids,
+    require_consent: true,
+    events,
+  });
   const [row] = await sql`select public.fb_store_events(${request}) as stored`;
   return decodeStatuses(row?.stored);
 }

@@ -6,7 +6,8 @@
 
 import { assertEquals } from "@std/assert";
 import type { SyncJob } from "../../shared/database/sync_jobs.ts";
-import { createBudget } from "../../shared/edge/budget.ts";
+import { createIsolateAccount } from "../../shared/edge/budget.ts";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createLog } from "../../shared/edge/log.ts";
 import { createGraphClient } from "../../shared/meta/graph_client.ts";
 import { type LoopPage, readPages } from "../../shared/queue/page_loop.ts";
@@ -58,12 +59,12 @@ async function read(atFirstPage: (session: SyncSession) => "running" | "parked")
     graph: createGraphClient({
       fetch: () => Promise.reject(new TypeError("no network")),
       token: "token",
-      api_version: "v26.0",
+      api_version: DEFAULT_API_VERSION,
       graph_url: "http://127.0.0.1:1",
       clock,
     }),
     clock,
-    budget: createBudget({ clock, isolate_started_ms: NOW.getTime() }),
+    budget: createIsolateAccount({ now_ms: () => clock.now().getTime(), born_ms: NOW.getTime() }).openBudget(),
     log: createLog(clock, {}, () => undefined),
     random: () => 0.5,
     sleep: () => Promise.resolve(),

@@ -17,7 +17,10 @@ Deno.test("every command of package.json is a program that installs first, and n
     Deno.readTextFileSync(`${repositoryRoot}/package.json`),
   );
   for (const [name, command] of Object.entries(scripts)) {
-    const [, program] = /^exec node scripts\/deno\.mjs run -A (scripts\/(?:cli|dev)\/[a-z_]+\.ts)$/.exec(command) ?? [];
+    // It mends what an installation needs, so it stands on Node alone.
+    if (command === "node scripts/dev/lock.mjs") continue;
+    const [, program] =
+      /^exec node scripts\/deno\.mjs run -A (scripts\/(?:cli|dev)\/[a-z_]+\.ts)( [a-z-]+)?$/.exec(command) ?? [];
     assert(program !== undefined && exists(`${repositoryRoot}/${program}`), `${name}: ${command}`);
   }
 });

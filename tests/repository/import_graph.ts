@@ -49,14 +49,14 @@ export function reachedFrom(file: string, reached: Set<string> = new Set()): Set
   return reached;
 }
 
-/** The TypeScript files below a directory of the repository, relative to it. */
-export function sourcesBelow(directory: string): string[] {
+/** The TypeScript files below a directory of the repository, relative to it; without tests unless they are asked for. */
+export function sourcesBelow(directory: string, with_tests = false): string[] {
   const found: string[] = [];
   const root = resolve(repositoryRoot, directory);
   for (const entry of Deno.readDirSync(root)) {
     const path = `${directory}/${entry.name}`;
-    if (entry.isDirectory) found.push(...sourcesBelow(path));
-    else if (/\.ts$/.test(entry.name) && !/_test\.ts$/.test(entry.name)) found.push(path);
+    if (entry.isDirectory) found.push(...sourcesBelow(path, with_tests));
+    else if (/\.ts$/.test(entry.name) && (with_tests || !/_test\.ts$/.test(entry.name))) found.push(path);
   }
   return found.sort();
 }

@@ -1,6 +1,6 @@
 /**
  * One version of every dependency: the functions' import maps, the repository's and package.json agree, and each function
- * names what it reaches, for nothing but its own import map is deployed with it.
+ * names what it reaches, for nothing but its own import map is deployed with it. One version of the Graph API too.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import { listFunctions } from "../../scripts/supabase-local/functions.ts";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { importsOf, reachedFrom } from "./import_graph.ts";
 
 function importsIn(path: string): Record<string, string> {
@@ -22,8 +23,10 @@ function pinsIn(imports: Record<string, string>): [string, string][] {
   });
 }
 
-const wanted: Record<string, string> =
-  JSON.parse(Deno.readTextFileSync(`${repositoryRoot}/package.json`)).devDependencies;
+const described: Record<"dependencies" | "devDependencies", Record<string, string>> = JSON.parse(
+  Deno.readTextFileSync(`${repositoryRoot}/package.json`),
+);
+const wanted: Record<string, string> = { ...described.dependencies, ...described.devDependencies };
 
 Deno.test("every pin of every deno.json is exact and is the version of package.json", () => {
   const files = ["deno.json", ...listFunctions(repositoryRoot).map((slug) => `supabase/functions/${slug}/deno.json`)];
@@ -57,4 +60,29 @@ Deno.test("each function's deno.json names every package that the function reach
       }
     }
   }
+});
+
+function* textsBelow(directory: string): Generator<string> {
+  for (const entry of Deno.readDirSync(`${repositoryRoot}/${directory}`)) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory) yield* textsBelow(path);
+    else if (/\.(ts|mjs|sql|md|toml)$/.test(entry.name)) yield path;
+  }
+}
+
+Deno.test("one constant names the version of the Graph API, and the README gives its value", () => {
+  const texts = [
+    "README.md",
+    ...["docs", "shared", "supabase", "scripts"].flatMap((folder) => [...textsBelow(folder)]),
+  ];
+  const named = texts.filter((path) => !path.startsWith("scripts/meta-emulator/")).flatMap((path) =>
+    [...Deno.readTextFileSync(`${repositoryRoot}/${path}`).matchAll(/\bv\d{2}\.0\b/g)].map((
+      [version],
+    ) => [path, version])
+  );
+  assertEquals(named, [
+    ["README.md", DEFAULT_API_VERSION],
+    ["README.md", DEFAULT_API_VERSION],
+    ["shared/edge/config.ts", DEFAULT_API_VERSION],
+  ]);
 });

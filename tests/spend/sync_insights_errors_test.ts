@@ -6,8 +6,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { currenciesWorld, type FaultAction, type FaultMatch, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import {
+  currenciesWorld,
+  dayText,
+  type FaultAction,
+  type FaultMatch,
+  smallWorld,
+} from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
@@ -232,7 +237,7 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     assertEquals(adCalls(graph).filter((call) => call.account === FIRST).length, 1);
     assert(adCalls(graph).filter((call) => call.account === SECOND).length > 1);
     const [stop] =
-      await sql`select stop_error ->> 'reason' as reason from fb_ads.rate_limits where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
+      await sql`select stop_error ->> 'reason' as reason from fb_ads.quotas where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
     assertEquals(stop?.reason, "permission_missing");
   });
 
@@ -242,10 +247,10 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     await platform.invoke(SLUG, {}).then((response) => response.text());
     const calls = graph.ledger.calls.length;
     assert(calls <= 8, `${calls} calls with a dead token`);
-    await sql`update fb_ads.rate_limits set probe_after = now() where scope = 'token'`;
+    await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
-    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
   });
 
   await t.step("the token is in no URL, no table and no log line", async () => {
@@ -259,13 +264,14 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
 });
 
 Deno.test("fb-sync-insights and versions of the API", async (t) => {
-  for (const [version, outcome] of [["v24.0", "refused"], ["v25.0", "warned"]] as const) {
-    await t.step(`${version} is ${outcome}`, async () => {
+  for (const [outcome, marketing_until] of [["refused", "2000-01-01"], ["warned", "9999-12-31"]] as const) {
+    await t.step(`one that ends on ${marketing_until} is ${outcome}`, async () => {
       await using suite = await startSuite({
         graph: { world: atNoon(currenciesWorld) },
-        functionEnv: { META_API_VERSION: version, FB_ADS_ACCOUNT_IDS: FIRST },
+        functionEnv: { META_API_VERSION: "v97.0", FB_ADS_ACCOUNT_IDS: FIRST },
       });
       const { platform, graph } = suite;
+      graph.settings.versions = [{ name: "v97.0", marketing_until, graph_until: null }];
       const answer = await sync(platform, SLUG);
       if (outcome === "warned") {
         assertEquals(answer.jobs.failed, 0);

@@ -6,10 +6,15 @@
 
 import { assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
-import { dayText, localDay } from "../../scripts/meta-emulator/calendar.ts";
-import { majorText } from "../../scripts/meta-emulator/decimal.ts";
-import type { AdAccount, GraphEmulator, LedgerEntry } from "../../scripts/meta-emulator/mod.ts";
-import { dailyMetrics } from "../../scripts/meta-emulator/world/metrics.ts";
+import {
+  type AdAccount,
+  dailyMetrics,
+  dayText,
+  type GraphEmulator,
+  type LedgerEntry,
+  localDay,
+  majorText,
+} from "../../scripts/meta-emulator/mod.ts";
 
 /** The function's slug. */
 export const SLUG = "fb-sync-insights";

@@ -7,8 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
@@ -200,7 +200,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       await sql`select distinct state from fb_ads.reconciliations r join public.ad_accounts a on a.id = r.account_id
       where a.fb_account_id = ${FIRST} and state not in ('equal', 'young')`;
     assertEquals(off.map((day) => day.state), ["off"]);
-    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
   });
 
   await t.step("a database that does not take a report's id costs that report and nothing else", async () => {
@@ -231,7 +231,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       date_stop: kept?.date,
       spend: "n/a",
     };
-    const next = `${graph.url}/v26.0/1/insights?after=MAZDZD`;
+    const next = `${graph.url}/${DEFAULT_API_VERSION}/1/insights?after=MAZDZD`;
     const readings = { route: "insights.read", account: FIRST };
     graph.faults.add({
       match: readings,

@@ -7,8 +7,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { planAccount, type ReportOutcome, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, planAccount, type ReportOutcome, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";

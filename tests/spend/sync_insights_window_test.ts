@@ -6,8 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dayText } from "../../scripts/meta-emulator/calendar.ts";
-import { currenciesWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { currenciesWorld, dayText, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";

@@ -18,7 +18,7 @@ export interface Progress {
   jobs_failed: number;
   /** Rows received from Meta. */
   rows: number;
-  /** Requests sent to Meta by runs since the backfill was asked for, those for the present days included. */
+  /** Requests sent to Meta by runs that ended since the backfill was asked for, those for the present days included. */
   graph_calls: number;
   /** The worst percentage of an insights quota that Meta last told; null before it did. */
   quota_percent: number | null;
@@ -40,7 +40,7 @@ export async function readProgress(database: OperatorDatabase, plan_ids: readonl
       coalesce(sum(asked.jobs_left), 0) as jobs_left, coalesce(sum(asked.jobs_failed), 0) as jobs_failed, coalesce(sum(asked.rows), 0) as rows,
       (select coalesce(sum(run.graph_calls), 0) from fb_ads.sync_runs as run
         where run.function_slug = 'fb-sync-insights' and run.started_at >= min(asked.requested_at) - interval '5 seconds') as graph_calls,
-      (select max(quota.usage_percent) from fb_ads.rate_limits as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
+      (select max(quota.usage_percent) from fb_ads.quotas as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
       (select waiting.earliest from waiting where waiting.earliest > now() + interval '5 seconds') as parked_until,
       exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-insights' and fb_ads.is_live_run(run)) as is_running
     from asked`);
@@ -85,7 +85,8 @@ export function formatProgress(progress: Progress, since: { days_done: number; s
     `[${"#".repeat(filled)}${"-".repeat(width - filled)}] ${Math.floor(share * 100)} %`,
     `${days_done}/${days} days`,
     `${progress.rows} rows`,
-    `${progress.graph_calls} calls`,
+    // A run counts its calls when it ends.
+    ...(progress.graph_calls === 0 ? [] : [`${progress.graph_calls} calls`]),
     ...(progress.quota_percent === null ? [] : [`quota ${Math.round(progress.quota_percent)} %`]),
     ...(progress.jobs_failed === 0 ? [] : [`${progress.jobs_failed} given up`]),
     left,

@@ -5,7 +5,7 @@
  */
 
 import { buildSync } from "esbuild";
-import { repositoryRoot } from "../../supabase-local/mod.ts";
+import { readSuiteFile, suiteRoot } from "../suite.ts";
 
 /** The built client. */
 export interface BrowserClient {
@@ -18,7 +18,7 @@ export interface BrowserClient {
 /** Builds `shared/browser/mod.ts`; it takes some hundredths of a second. */
 export function bundleBrowserClient(): BrowserClient {
   const { outputFiles } = buildSync({
-    entryPoints: [`${repositoryRoot}/shared/browser/mod.ts`],
+    entryPoints: [`${suiteRoot}/shared/browser/mod.ts`],
     bundle: true,
     minify: true,
     format: "esm",
@@ -27,7 +27,7 @@ export function bundleBrowserClient(): BrowserClient {
     write: false,
   });
   const script = outputFiles[0]?.text.trimEnd() ?? "";
-  const options = Deno.readTextFileSync(`${repositoryRoot}/shared/browser/options.ts`);
+  const options = readSuiteFile("shared/browser/options.ts");
   return {
     script,
     declarations: `${options}

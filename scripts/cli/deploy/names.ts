@@ -19,5 +19,7 @@ export const FUNCTION_SECRETS = [
 export const VAULT_SECRETS: readonly { name: string; is: string; required: boolean }[] = [
   { name: "meta_marketing_api_token", is: "the system user's token with ads_read", required: true },
   { name: "meta_capi_access_token", is: "the pixel's Conversions API token", required: true },
+  { name: "meta_marketing_app_secret", is: "the app's secret, if it requires one (optional)", required: false },
+  { name: "meta_capi_app_secret", is: "the same of the pixel token's app (optional)", required: false },
   { name: "fb_ads_alert_webhook", is: "a Slack-compatible webhook for alerts (optional)", required: false },
 ];

@@ -4,10 +4,13 @@
  * @module
  */
 
-import { PlatformError } from "../../supabase-local/project.ts";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CommandError } from "../errors.ts";
 import type { OperatorDatabase } from "../operator/database.ts";
 import { runHostedCli } from "../operator/supabase_cli.ts";
-import { askHidden, canAsk } from "./ask.ts";
+import { askHidden, canAsk } from "../terminal.ts";
 import { FUNCTION_SECRETS, VAULT_SECRETS } from "./names.ts";
 
 /** What a deployment works on. */
@@ -16,8 +19,12 @@ export interface Deployment {
   ref: string;
   /** Directory that holds `supabase/`. */
   workdir: string;
-  /** Connection string; null: through the CLI's own access. */
+  /** Connection string without password; null: through the CLI's own access. */
   db_url: string | null;
+  /** The database's password; undefined where none is set. */
+  password: string | undefined;
+  /** Push migrations too that are older than the newest one pushed. */
+  include_all: boolean;
   /** Slugs to deploy. */
   slugs: string[];
   /** Where values come from. */
@@ -47,9 +54,12 @@ export async function linkProject({ ref, workdir, dry_run }: Deployment): Promis
 }
 
 /** Pushes the migrations that the database does not have. */
-export async function pushMigrations({ ref, workdir, db_url, dry_run }: Deployment): Promise<string> {
-  const target = `--remote=${db_url ?? ref}`;
-  await runHostedCli(["db", "push", "--yes", target, ...(dry_run ? ["--dry-run"] : [])], { workdir });
+export async function pushMigrations(deployment: Deployment): Promise<string> {
+  const { ref, workdir, db_url, password, include_all, dry_run } = deployment;
+  const args = ["db", "push", "--yes", `--remote=${db_url ?? ref}`];
+  if (include_all) args.push("--include-all");
+  if (dry_run) args.push("--dry-run");
+  await runHostedCli(args, { workdir, password });
   return dry_run ? "nothing was pushed" : "migrations are up to date";
 }
 
@@ -60,46 +70,29 @@ export async function setFunctionSecrets({ ref, env, dry_run, workdir }: Deploym
   const note = missing.length === 0 ? "" : `; left as they are, for the environment has none: ${missing.join(", ")}`;
   if (set.length === 0) return `none in the environment${note}`;
   if (dry_run) return `would set ${set.join(", ")}${note}`;
-  const file = await Deno.makeTempFile({ suffix: ".env" });
+  const directory = await mkdtemp(join(tmpdir(), "meta-ads-"));
+  const file = join(directory, "secrets.env");
   try {
-    await Deno.writeTextFile(file, set.map((name) => `${name}=${JSON.stringify(env[name])}\n`).join(""), {
-      mode: 0o600,
-    });
+    await writeFile(file, set.map((name) => `${name}=${JSON.stringify(env[name])}\n`).join(""), { mode: 0o600 });
     await runHostedCli(["secrets", "set", "--env-file", file, `--remote=${ref}`, "--yes"], { workdir, quiet: true });
   } finally {
-    await Deno.remove(file);
+    await rm(directory, { recursive: true });
   }
   return `set ${set.join(", ")}${note}`;
 }
 
-/** Reads the project's secret key named `fb_ads`; says how to make it when there is none. */
-async function readFunctionKey(ref: string, env: Deployment["env"]): Promise<string> {
-  const given = secretInEnvironment(env, "fb_ads_function_key");
-  if (given !== undefined) return given;
-  const args = ["projects", "api-keys", "--reveal", "--output-format", "json", `--remote=${ref}`];
-  const listed: unknown = JSON.parse(await runHostedCli(args, { quiet: true }));
-  const keys = (listed as { keys?: { name?: string; type?: string; api_key?: string }[] }).keys ?? [];
-  const key = keys.find(({ name, type }) => name === "fb_ads" && type === "secret")?.api_key;
-  if (key?.startsWith("sb_secret_") && !key.includes("·") && !key.includes("*")) return key;
-  throw new PlatformError(
-    `The project has no secret key named fb_ads. Make one (dashboard > Project Settings > API Keys > Secret keys > New, ` +
-      `name: fb_ads) and run this again; a key of its own can be revoked without touching anything else.`,
-  );
-}
-
-/** Stores Vault secrets: the two that the project gives, and those that a person brings. */
+/** Stores Vault secrets: the project's address, and those that a person brings. The migrations made the schedule's key. */
 export async function storeVaultSecrets(deployment: Deployment, database: OperatorDatabase): Promise<string> {
   const { ref, env, dry_run } = deployment;
   if (dry_run) {
     const given = VAULT_SECRETS.filter(({ name }) => secretInEnvironment(env, name)).map(({ name }) => name);
-    return `would store fb_ads_project_url, fb_ads_function_key${given.map((name) => `, ${name}`).join("")}`;
+    return `would store fb_ads_project_url${given.map((name) => `, ${name}`).join("")}`;
   }
   const present = new Set(
     (await database.query("select name from vault.secrets where name is not null")).map((row) => row.name),
   );
   const values = new Map([
     ["fb_ads_project_url", secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`],
-    ["fb_ads_function_key", await readFunctionKey(ref, env)],
   ]);
   const missing: string[] = [];
   const kept: string[] = [];
@@ -115,7 +108,7 @@ export async function storeVaultSecrets(deployment: Deployment, database: Operat
   }
   for (const [name, value] of values) await database.storeSecret(name, value);
   if (missing.length > 0) {
-    throw new PlatformError(
+    throw new CommandError(
       `Vault has no ${missing.join(" and no ").toLowerCase()}. Set ${
         missing.join(" and ")
       } in the environment, or run ` +

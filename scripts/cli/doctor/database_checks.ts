@@ -7,6 +7,10 @@
 
 import type { Row } from "../operator/database.ts";
 import type { Finding, Patient } from "./finding.ts";
+import { describeSchedule } from "./schedule_words.ts";
+
+/** How long a sale may wait: the tick looks every minute. */
+const LATE = "10 minutes";
 
 const text = (row: Row | undefined, column: string) => String(row?.[column] ?? "");
 
@@ -94,7 +98,8 @@ export async function checkGrants({ database }: Patient): Promise<Finding[]> {
   return [{
     check: "grants",
     severity: "error",
-    found: rows.map((row) => text(row, "problem")).join("; "),
+    found: "They are not as the migrations made them",
+    items: rows.map((row) => text(row, "problem")),
     cost: "Functions fail, or somebody reads what is not theirs.",
     remedy:
       "Grant or revoke as the migrations do; look for a later migration of yours that grants on all tables or functions.",
@@ -104,7 +109,8 @@ export async function checkGrants({ database }: Patient): Promise<Finding[]> {
 /** The last run of each scheduled job. */
 export async function checkSchedule({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
-    select job.jobname, job.schedule, run.status, run.return_message, run.start_time,
+    select job.jobname, job.schedule, run.status, run.return_message,
+      to_char(run.start_time at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC' as start_time,
       run.start_time < now() - interval '10 minutes' and job.jobname = 'fb-ads-tick' as late
     from fb_ads.scheduled_jobs as wanted
     join cron.job as job on job.jobname = wanted.jobname
@@ -136,7 +142,7 @@ export async function checkSchedule({ database }: Patient): Promise<Finding[]> {
     const last = row.start_time === null
       ? "has not run yet"
       : `last run ${text(row, "start_time")}, ${text(row, "status")}`;
-    return { check, severity: "ok", found: `${text(row, "schedule")} UTC, ${last}` };
+    return { check, severity: "ok", found: `${describeSchedule(text(row, "schedule"))}, ${last}` };
   });
 }
 
@@ -178,15 +184,27 @@ export async function checkHost({ database }: Patient): Promise<Finding[]> {
 export async function checkQueues({ database }: Patient): Promise<Finding[]> {
   const [row] = await database.query(`
     select (select count(*) from fb_ads.sync_jobs where state in ('pending', 'running')) as jobs,
+      (select count(*) from fb_ads.conversion_events where state = 'waiting') as waiting,
+      (select to_char(min(received_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') from fb_ads.conversion_events
+        where state = 'waiting' and received_at < now() - interval '${LATE}') as late_since,
       (select count(*) from fb_ads.event_deliveries where state = 'pending') as pending,
       (select count(*) from fb_ads.event_deliveries where state = 'blocked') as blocked,
       (select count(*) from fb_ads.event_deliveries where state = 'dead') as dead,
-      (select count(*) from fb_ads.rate_limits where parked_until > now()) as parked,
+      (select count(*) from fb_ads.quotas where throttled_until > now()) as parked,
       (select count(*) from fb_ads.reconciliations where state = 'off') as days_off`);
-  return [{
+  const queues: Finding = {
     check: "queues",
     severity: "ok",
-    found: `${row?.jobs} jobs of the syncs (${row?.parked} quotas parked), ${row?.pending} events waiting, ` +
-      `${row?.blocked} blocked, ${row?.dead} refused; ${row?.days_off} days whose spend is not Meta's`,
+    found: `${row?.jobs} jobs of the syncs (${row?.parked} quotas parked), ${row?.waiting} sales to be taken up, ` +
+      `${row?.pending} events to be sent, ${row?.blocked} blocked, ${row?.dead} refused; ` +
+      `${row?.days_off} days whose spend is not Meta's`,
+  };
+  if (typeof row?.late_since !== "string") return [queues];
+  return [queues, {
+    check: "queues:sales",
+    severity: "error",
+    found: `Sales wait for capi-event since ${row.late_since} UTC, of ${row.waiting} in all.`,
+    cost: "Meta does not learn of them. After 7 days it takes them no more.",
+    remedy: "See the findings about pg_net, the cron job fb-ads-tick and the function capi-event.",
   }];
 }

@@ -18,12 +18,14 @@ import {
 import { attempt, type Finding, type Patient } from "./finding.ts";
 import { checkFunctions } from "./function_checks.ts";
 import { checkMeta } from "./meta_checks.ts";
+import { checkPgNet } from "./pg_net_checks.ts";
 
 const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
   ["secrets", checkSecrets],
   ["grants", checkGrants],
   ["cron", checkSchedule],
   ["host", checkHost],
+  ["pg_net", checkPgNet],
   ["functions", checkFunctions],
   ["meta", checkMeta],
   ["url_tags", checkUrlTags],
@@ -31,7 +33,7 @@ const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
   ["alerts", checkAlerts],
 ];
 
-/** Examines everything; changes nothing. */
+/** Examines everything; starts nothing that the tick does not start every minute. */
 export async function examine(patient: Patient): Promise<Finding[]> {
   try {
     await patient.database.query("select 1 as one");

@@ -14,6 +14,8 @@ export interface Finding {
   severity: "ok" | "warning" | "error";
   /** What is wrong, or what is well. */
   found: string;
+  /** What `found` counts, one by one; a long list is folded where people read it. */
+  items?: string[];
   /** What it costs; only where something is wrong. */
   cost?: string;
   /** How to mend it; only where something is wrong. */

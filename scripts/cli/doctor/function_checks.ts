@@ -1,21 +1,22 @@
 /**
- * Whether the functions are deployed, boot, and take the key that the database sends. The requests carry a body that each
- * function refuses, so nothing is started by looking.
+ * Whether the functions are deployed, boot, take the key that the database sends, and reach the database: GET asks for no
+ * work, and is answered after one round trip.
  *
  * @module
  */
 
 import { z } from "zod";
+import { networkCause } from "../operator/network.ts";
 import type { Finding, Patient } from "./finding.ts";
 
-const SLUGS = ["fb-sync-metadata", "fb-sync-insights", "capi-event", "attribute-purchase"];
 const TIMEOUT_MS = 20_000;
+const SLUGS = ["fb-sync-metadata", "fb-sync-insights", "capi-event", "attribute-purchase"];
 
 /** Where the functions are, and the key they are called with. */
 export interface FunctionAccess {
   /** The project's URL and `/functions/v1`. */
   url: string;
-  /** The secret key named `fb_ads`. */
+  /** The key of the schedule. */
   key: string;
 }
 
@@ -24,9 +25,10 @@ const ErrorSchema = z.object({
   error: z.object({
     code: z.string(),
     message: z.string().optional(),
-    details: z.array(z.object({ path: z.string() })).optional(),
+    details: z.array(z.object({ path: z.string(), message: z.string().optional() })).optional(),
   }),
 });
+type FunctionError = z.infer<typeof ErrorSchema>["error"];
 
 /** Reads address and key as the database has them; null when one is missing or the address is not of this project. */
 export async function readAccess({ database }: Patient): Promise<FunctionAccess | null> {
@@ -40,49 +42,72 @@ export async function readAccess({ database }: Patient): Promise<FunctionAccess 
   return url && key ? { url: `${url.replace(/\/$/, "")}/functions/v1`, key } : null;
 }
 
+function fault(slug: string, found: string, remedy: string): Finding {
+  return { check: `function:${slug}`, severity: "error", found, cost: "What it does is not done.", remedy };
+}
+
+/** A setting is an environment variable of the functions; names in small letters are of Vault secrets. */
+function judgeConfiguration(slug: string, { details = [], message }: FunctionError): Finding {
+  const names = details.map(({ path, message: what = "" }) => `${path} ${what}`.trim());
+  const ofVault = details.some(({ path }) => /^[a-z]/.test(path));
+  return fault(
+    slug,
+    `Its configuration is wrong: ${names.join("; ") || message || "see its log"}.`,
+    ofVault ? "Store it in Vault (meta-ads deploy does)." : "supabase secrets set <NAME>=<value>",
+  );
+}
+
+function judgeFailure(slug: string, status: number, error: FunctionError | undefined): Finding {
+  const own = error === undefined ? "" : `: ${error.message ?? error.code}`;
+  const log = "See its log (dashboard > Edge Functions > Logs).";
+  if (!error?.code.startsWith("database_")) return fault(slug, `It answers HTTP ${status}${own}.`, log);
+  return fault(
+    slug,
+    `It boots, but its call of the database fails${own}.`,
+    "See whether the migrations are pushed; then its log (dashboard > Edge Functions > Logs).",
+  );
+}
+
 function judge(slug: string, status: number, body: unknown): Finding {
-  const check = `function:${slug}`;
   const error = ErrorSchema.safeParse(body).data?.error;
-  if (error !== undefined && status === 400) {
-    return { check, severity: "ok", found: "deployed, boots, and takes the key" };
+  const check = `function:${slug}`;
+  if (status === 200) {
+    return { check, severity: "ok", found: "deployed, boots, takes the key and reaches the database" };
   }
-  const cost = "What it does is not done.";
   if (status === 401 || status === 403) {
+    return fault(
+      slug,
+      "It does not take the key in the Vault secret fb_ads_function_key.",
+      "select fb_ads.renew_function_key(); and deploy with verify_jwt = false.",
+    );
+  }
+  if (status === 404) return fault(slug, "It is not deployed.", `supabase functions deploy ${slug} --use-api`);
+  if (error?.code === "data_api_closed") {
+    return fault(
+      slug,
+      "It cannot reach the database: the Data API is off, or does not expose the schema public.",
+      "Enable it, and expose public (dashboard > Project Settings > Data API > Exposed schemas).",
+    );
+  }
+  if (error?.code === "config_invalid") return judgeConfiguration(slug, error);
+  return judgeFailure(slug, status, error);
+}
+
+function judgeSilence(slug: string, host: string, error: unknown): Finding {
+  if (error instanceof Error && error.name === "TimeoutError") {
     return {
-      check,
-      severity: "error",
-      found: "It does not take the key in the Vault secret fb_ads_function_key.",
-      cost,
-      remedy:
-        `Store the project's secret key named fb_ads there (npm run deploy does), and deploy with verify_jwt = false.`,
+      check: `function:${slug}`,
+      severity: "warning",
+      found: `It did not answer within ${TIMEOUT_MS / 1_000} s.`,
+      cost: "Nothing is known: it may be at work on much that waited, or hang.",
+      remedy: "Run the doctor again in some minutes; then see its log (dashboard > Edge Functions > Logs).",
     };
   }
-  if (status === 404) {
-    return {
-      check,
-      severity: "error",
-      found: "It is not deployed.",
-      cost,
-      remedy: `supabase functions deploy ${slug} --use-api`,
-    };
-  }
-  if (error?.code === "config_invalid") {
-    const names = (error.details ?? []).map(({ path }) => path).join(", ");
-    return {
-      check,
-      severity: "error",
-      found: `Its configuration is wrong: ${names || error.message || "see its log"}.`,
-      cost,
-      remedy: "supabase secrets set <NAME>=<value>",
-    };
-  }
-  return {
-    check,
-    severity: "error",
-    found: `It answers HTTP ${status}.`,
-    cost,
-    remedy: "See its log (dashboard > Edge Functions > Logs).",
-  };
+  return fault(
+    slug,
+    `${host} cannot be reached: ${networkCause(error) ?? "unknown reason"}.`,
+    "See whether the project is paused, and whether the Vault secret fb_ads_project_url is right.",
+  );
 }
 
 /** Calls each function once. */
@@ -92,22 +117,13 @@ export async function checkFunctions(patient: Patient): Promise<Finding[]> {
   return await Promise.all(SLUGS.map(async (slug): Promise<Finding> => {
     try {
       const response = await patient.fetch(`${access.url}/${slug}`, {
-        method: "POST",
-        headers: { apikey: access.key, "content-type": "application/json" },
-        body: `["not an object"]`,
+        headers: { apikey: access.key },
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      const answer = await response.text();
-      return judge(slug, response.status, parse(answer));
-    } catch {
-      return {
-        check: `function:${slug}`,
-        severity: "error",
-        found: "It cannot be reached at the address in the Vault secret fb_ads_project_url.",
-        cost: "What it does is not done.",
-        remedy: "See whether the project is paused, and whether that address is right.",
-      };
+      return judge(slug, response.status, parse(await response.text()));
+    } catch (error) {
+      return judgeSilence(slug, new URL(access.url).host, error);
     }
   }));
 }

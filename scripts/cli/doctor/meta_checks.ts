@@ -6,11 +6,12 @@
  */
 
 import { z } from "zod";
-import { META_GRAPH_URL } from "../../../shared/edge/config.ts";
+import { DEFAULT_API_VERSION, META_GRAPH_URL } from "../../../shared/edge/config.ts";
 import { systemClock } from "../../../shared/edge/clock.ts";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { createGraphClient, type GraphClient } from "../../../shared/meta/graph_client.ts";
 import { fetchGrantedPermissions, fetchTokenInfo, probeToken } from "../../../shared/meta/tokens.ts";
+import { networkCause } from "../operator/network.ts";
 import type { Finding, Patient } from "./finding.ts";
 
 const TIMEOUT_MS = 20_000;
@@ -25,27 +26,66 @@ interface Token {
   name: string;
   client: GraphClient;
   secret: string;
+  /** Why Meta could not be reached by the last call, in words; null where it was. */
+  unreached: () => string | null;
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof GraphApiError) {
-    return `${error.reason}${error.meta_code === null ? "" : ` (code ${error.meta_code})`}`;
+/** Name of the Vault secret that proves the app of a token. */
+const appSecretOf = (name: string) =>
+  name === "meta_marketing_api_token" ? "meta_marketing_app_secret" : "meta_capi_app_secret";
+
+function remedyOf(name: string, reason: string | null): string {
+  if (reason !== "app_secret_missing" && reason !== "app_secret_wrong") {
+    return `Make a new one and store it in Vault as ${name}; it is taken up within a minute.`;
   }
-  return error instanceof Error ? error.message : "unknown reason";
+  return `Store the secret of the token's app (App dashboard > Settings > Basic) in Vault as ${appSecretOf(name)}, ` +
+    "or switch Require App Secret off (App dashboard > Settings > Advanced).";
+}
+
+function reasonOf(error: unknown, { unreached }: Token): string {
+  if (!(error instanceof GraphApiError)) return error instanceof Error ? error.message : "unknown reason";
+  if (error.meta_code === null) return unreached() ?? error.reason;
+  return `${error.reason} (code ${error.meta_code})`;
+}
+
+/** Remembers why a request came to nothing: the client leaves it out, for the platform's words may hold the URL. */
+function watchNetwork(carry: typeof fetch): { fetch: typeof fetch; unreached: () => string | null } {
+  let unreached: string | null = null;
+  return {
+    unreached: () => unreached,
+    fetch: async (input, init) => {
+      try {
+        const response = await carry(input, init);
+        unreached = null;
+        return response;
+      } catch (error) {
+        const { host } = new URL(input instanceof Request ? input.url : input);
+        unreached = `${host} cannot be reached: ${networkCause(error) ?? "unknown reason"}`;
+        throw error;
+      }
+    },
+  };
 }
 
 async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   const rows = SecretsSchema.parse(
     await database.query(`select name, decrypted_secret from vault.decrypted_secrets
-      where decrypted_secret <> '' and (name = 'meta_marketing_api_token' or name like 'meta\\_capi\\_access\\_token%') order by name`),
+      where decrypted_secret <> ''
+        and name ~ '^meta_(marketing_api_token|capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$'
+      order by name`),
   );
-  return rows.map(({ name, decrypted_secret: secret }) => ({
+  const isAppSecret = ({ name }: { name: string }) => name.endsWith("_app_secret");
+  const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.decrypted_secret.trim()]));
+  const network = watchNetwork(fetch);
+  return rows.filter((row) => !isAppSecret(row)).map(({ name, decrypted_secret: secret }) => ({
     name,
     secret,
+    unreached: network.unreached,
     client: createGraphClient({
-      fetch,
+      fetch: network.fetch,
       token: secret,
-      api_version: env.META_API_VERSION || "v26.0",
+      app_secret: appSecrets.get(appSecretOf(name)),
+      api_version: env.META_API_VERSION || DEFAULT_API_VERSION,
       graph_url: (env.META_GRAPH_URL || env.GRAPH_URL || META_GRAPH_URL).replace(/\/+$/, ""),
       clock: systemClock,
       timeout_ms: TIMEOUT_MS,
@@ -53,7 +93,19 @@ async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   }));
 }
 
-async function checkScopes({ name, client }: Token): Promise<Finding> {
+/** Found at an ad account: the rest of Graph outlives the Marketing API's part of a version by a year and more. */
+const DEAD_VERSION: Finding = {
+  check: "api_version",
+  severity: "error",
+  found: "The API version is dead: Meta refuses it.",
+  cost: "Nothing is read from Meta.",
+  remedy: "supabase secrets set META_API_VERSION=v<n>.0 with a living version",
+};
+
+const isDeadVersion = (error: unknown) => error instanceof GraphApiError && error.reason === "version_dead";
+
+async function checkScopes(token: Token): Promise<Finding> {
+  const { name, client } = token;
   const check = `scopes:${name}`;
   try {
     const scopes = await fetchGrantedPermissions(client);
@@ -79,18 +131,27 @@ async function checkScopes({ name, client }: Token): Promise<Finding> {
     return {
       check,
       severity: "warning",
-      found: `Meta does not say which permissions it has: ${reasonOf(error)}.`,
+      found: `Meta does not say which permissions it has: ${reasonOf(error, token)}.`,
       cost: "Nothing is known about it.",
       remedy: `See Business settings > System users; ${LEAST_SCOPE} is the least that is needed.`,
     };
   }
 }
 
-async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> {
+async function checkExpiry(token: Token): Promise<Finding[]> {
+  const { name, client, secret } = token;
   const check = `expiry:${name}`;
+  const unknown = (found: string): Finding[] => [{
+    check,
+    severity: "warning",
+    found,
+    cost: "It may end without notice, and then nothing is read or sent with it.",
+    remedy: "See Business settings > System users whether an end was chosen for it; a token without end is best.",
+  }];
   try {
     const { expires_at } = await fetchTokenInfo(client, secret);
-    if (expires_at === null) return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "never") return [{ check, severity: "ok", found: "it does not expire" }];
+    if (expires_at === "unknown") return unknown("Meta does not say when it ends.");
     const days = Math.floor((expires_at.getTime() - Date.now()) / DAY_MS);
     const until = expires_at.toISOString().slice(0, 10);
     if (days > 14) return [{ check, severity: "ok", found: `until ${until}` }];
@@ -102,11 +163,7 @@ async function checkExpiry({ name, client, secret }: Token): Promise<Finding[]> 
       remedy: "Make a token without end for the system user, and store it in Vault under the same name.",
     }];
   } catch (error) {
-    return [{
-      check,
-      severity: "ok",
-      found: `Meta does not say (${reasonOf(error)}); a system user's token has no end unless one was chosen`,
-    }];
+    return unknown(`Meta does not say when it ends: ${reasonOf(error, token)}.`);
   }
 }
 
@@ -120,7 +177,7 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
         severity: "error",
         found: `Meta refuses it: ${reason}.`,
         cost: token.name === "meta_marketing_api_token" ? "Nothing is read from Meta." : "Meta gets no events.",
-        remedy: `Make a new one and store it in Vault as ${token.name}; it is taken up within a minute.`,
+        remedy: remedyOf(token.name, reason),
       };
       return { findings: [finding], lives: false };
     }
@@ -128,19 +185,18 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
     if (token.name === "meta_marketing_api_token") findings.push(await checkScopes(token));
     return { findings: [...findings, ...await checkExpiry(token)], lives: true };
   } catch (error) {
-    const dead = error instanceof GraphApiError && error.reason === "version_dead";
-    const finding: Finding = {
-      check: dead ? "api_version" : check,
-      severity: dead ? "error" : "warning",
-      found: dead ? "The API version is dead: Meta refuses it." : `Meta could not be asked: ${reasonOf(error)}.`,
-      cost: dead ? "Nothing is read from Meta." : "Nothing is known about it.",
-      remedy: dead ? "supabase secrets set META_API_VERSION=v<n>.0 with a living version" : "Try again later.",
+    const finding: Finding = isDeadVersion(error) ? DEAD_VERSION : {
+      check,
+      severity: "warning",
+      found: `Meta could not be asked: ${reasonOf(error, token)}.`,
+      cost: "Nothing is known about it.",
+      remedy: "Run the doctor again where Meta can be reached.",
     };
     return { findings: [finding], lives: false };
   }
 }
 
-async function checkAccounts({ database, env }: Patient, { client }: Token): Promise<Finding[]> {
+async function checkAccounts({ database, env }: Patient, token: Token): Promise<Finding[]> {
   const rows = await database.query(
     `select fb_account_id from public.ad_accounts where enabled order by fb_account_id limit ${ACCOUNTS}`,
   );
@@ -149,13 +205,14 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   for (const row of rows) {
     const fb_account_id = String(row.fb_account_id);
     try {
-      const answer = await client.get(`act_${fb_account_id}`, { fields: "id" });
+      const answer = await token.client.get(`act_${fb_account_id}`, { fields: "id" });
       warned ??= answer.api_version_warning;
     } catch (error) {
+      if (isDeadVersion(error)) return [DEAD_VERSION];
       findings.push({
         check: `account:${fb_account_id}`,
         severity: "error",
-        found: `It cannot be read: ${reasonOf(error)}.`,
+        found: `It cannot be read: ${reasonOf(error, token)}.`,
         cost: "Its campaigns and spend are not read.",
         remedy:
           "Assign the account to the token's system user (Business settings > Ad accounts), or take it out of FB_ADS_ACCOUNT_IDS.",
@@ -166,7 +223,7 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   if (readable > 0) {
     findings.push({ check: "accounts", severity: "ok", found: `${readable} of ${rows.length} can be read` });
   }
-  const version = env.META_API_VERSION || "v26.0";
+  const version = env.META_API_VERSION || DEFAULT_API_VERSION;
   return [
     ...findings,
     warned === undefined ? { check: "api_version", severity: "ok", found: `${version} lives` } : {
@@ -179,7 +236,8 @@ async function checkAccounts({ database, env }: Patient, { client }: Token): Pro
   ];
 }
 
-async function checkPixels({ database, env }: Patient, tokens: Token[]): Promise<Finding[]> {
+/** Looks at the pixels. Of one whose token does not live, or could not be asked about, the token's finding says it all. */
+async function checkPixels({ database, env }: Patient, tokens: Token[], living: Token[]): Promise<Finding[]> {
   const stored = await database.query("select pixel_id from fb_ads.pixels order by pixel_id");
   const configured = (env.META_PIXEL_ID ?? "").split(/[\s,]+/).filter((id) => /^\d+$/.test(id));
   const ids = [...new Set([...configured, ...stored.map((row) => String(row.pixel_id))])];
@@ -190,34 +248,36 @@ async function checkPixels({ database, env }: Patient, tokens: Token[]): Promise
       found: "none is known here yet; META_PIXEL_ID in the environment has one looked at",
     }];
   }
-  return await Promise.all(ids.map(async (id): Promise<Finding> => {
+  const findings = await Promise.all(ids.map(async (id): Promise<Finding[]> => {
     const check = `pixel:${id}`;
     const token = tokens.find(({ name }) => name === `meta_capi_access_token_${id}`) ??
       tokens.find(({ name }) => name === "meta_capi_access_token");
     const remedy =
       "See Events Manager > Data sources whether the id is right, and give the token's system user the pixel.";
     if (token === undefined) {
-      return {
+      return [{
         check,
         severity: "error",
         found: "Vault has no token for it.",
         cost: "It gets no events.",
         remedy: `Store meta_capi_access_token_${id}.`,
-      };
+      }];
     }
+    if (!living.includes(token)) return [];
     try {
       await token.client.get(id, { fields: "id" });
-      return { check, severity: "ok", found: "it can be reached" };
+      return [{ check, severity: "ok", found: "it can be reached" }];
     } catch (error) {
-      return {
+      return [{
         check,
         severity: "error",
-        found: `It cannot be reached with ${token.name}: ${reasonOf(error)}.`,
+        found: `It cannot be reached with ${token.name}: ${reasonOf(error, token)}.`,
         cost: "It gets no events.",
         remedy,
-      };
+      }];
     }
   }));
+  return findings.flat();
 }
 
 /** Asks Meta about tokens, accounts and pixels: a handful of calls. */
@@ -232,6 +292,6 @@ export async function checkMeta(patient: Patient): Promise<Finding[]> {
   }
   const marketing = living.find(({ name }) => name === "meta_marketing_api_token");
   if (marketing !== undefined) findings.push(...await checkAccounts(patient, marketing));
-  findings.push(...await checkPixels(patient, living));
+  findings.push(...await checkPixels(patient, tokens, living));
   return findings;
 }

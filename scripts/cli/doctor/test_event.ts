@@ -13,10 +13,14 @@ const FINAL = new Set(["sent", "dead", "blocked", "expired", "suppressed"]);
 const CHECK = "test_event";
 
 /**
- * Sends the event and waits for what becomes of it. Meta counts test events: it is a custom event that no campaign
+ * Sends the event, with a secret key of the project, and waits for what becomes of it. Meta counts test events: it is a custom event that no campaign
  * optimises for, about nobody.
  */
-export async function sendTestEvent(patient: Patient, testEventCode: string | null): Promise<Finding[]> {
+export async function sendTestEvent(
+  patient: Patient,
+  secretKey: string,
+  testEventCode: string | null,
+): Promise<Finding[]> {
   const access = await readAccess(patient);
   const remedy = "See the other findings; then send it again.";
   const cost = "Sales would go the same way.";
@@ -41,7 +45,7 @@ export async function sendTestEvent(patient: Patient, testEventCode: string | nu
   };
   const response = await patient.fetch(`${access.url}/capi-event`, {
     method: "POST",
-    headers: { apikey: access.key, "content-type": "application/json" },
+    headers: { apikey: secretKey, "content-type": "application/json" },
     body: JSON.stringify(event),
     redirect: "manual",
   });

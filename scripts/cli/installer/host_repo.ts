@@ -4,17 +4,20 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { exists, PlatformError, repositoryRoot } from "../../supabase-local/project.ts";
+import { UsageError } from "../errors.ts";
+import { suiteRoot } from "../suite.ts";
 import { formatManifest, type Manifest, MANIFEST_PATH } from "./manifest.ts";
 import type { InstallPlan } from "./plan.ts";
 
 /** Finds the root of the host's repo; throws when there is no Supabase project, or when it is this repo itself. */
 export function findHost(path: string): string {
   const host = resolve(path);
-  if (host === repositoryRoot) throw new PlatformError("This is the suite's own repo; name the repo of your project.");
-  if (!exists(join(host, "supabase/config.toml"))) {
-    throw new PlatformError(
+  if (host === suiteRoot) throw new UsageError("This is the suite's own repo; name the repo of your project.");
+  if (!existsSync(join(host, "supabase/config.toml"))) {
+    throw new UsageError(
       `${path} has no supabase/config.toml: name the root of a Supabase project ("supabase init" makes one).`,
     );
   }
@@ -24,13 +27,13 @@ export function findHost(path: string): string {
 /** Checks the name of the directory for shared modules. */
 export function checkSharedDirectory(name: string): string {
   if (/^[a-z0-9_][a-z0-9_.-]*(\/[a-z0-9_][a-z0-9_.-]*)*$/i.test(name)) return name;
-  throw new PlatformError(`"${name}" is no relative directory inside the repo.`);
+  throw new UsageError(`"${name}" is no relative directory inside the repo.`);
 }
 
 async function removeEmptyParents(host: string, path: string): Promise<void> {
   for (let directory = dirname(path); directory.includes("/") || directory !== "."; directory = dirname(directory)) {
     try {
-      await Deno.remove(join(host, directory));
+      await rmdir(join(host, directory));
     } catch {
       return;
     }
@@ -40,8 +43,8 @@ async function removeEmptyParents(host: string, path: string): Promise<void> {
 /** Removes files and the directories that become empty by it. */
 export async function removeFiles(host: string, paths: Iterable<string>): Promise<void> {
   for (const path of paths) {
-    if (!exists(join(host, path))) continue;
-    await Deno.remove(join(host, path));
+    if (!existsSync(join(host, path))) continue;
+    await rm(join(host, path));
     await removeEmptyParents(host, path);
   }
 }
@@ -52,8 +55,8 @@ export async function removeFiles(host: string, paths: Iterable<string>): Promis
  */
 export async function carryOut(host: string, plan: InstallPlan, known: Manifest | null): Promise<void> {
   const write = async (path: string, text: string) => {
-    await Deno.mkdir(join(host, dirname(path)), { recursive: true });
-    await Deno.writeTextFile(join(host, path), text);
+    await mkdir(join(host, dirname(path)), { recursive: true });
+    await writeFile(join(host, path), text);
   };
   const files = { ...plan.manifest.files, ...known?.files };
   await write(MANIFEST_PATH, formatManifest({ ...plan.manifest, files }));

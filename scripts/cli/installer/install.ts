@@ -7,7 +7,7 @@
 import { carryOut, checkSharedDirectory, findHost } from "./host_repo.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { type Payload, readPayload } from "./payload.ts";
-import { type InstallPlan, planInstallation } from "./plan.ts";
+import { type Conflict, type InstallPlan, planInstallation } from "./plan.ts";
 
 /** How to install. */
 export interface InstallOptions {
@@ -15,28 +15,33 @@ export interface InstallOptions {
   sharedDirectory?: string;
   /** Only say what would be done. */
   dryRun?: boolean;
+  /** Overrule the conflicts that may be overruled. */
+  force?: boolean;
   /** What to install. Default: this repo. */
   payload?: (sharedDirectory: string) => Payload;
 }
 
 /** What became of it. */
 export interface InstallResult {
+  /** What forbids it. With one of these nothing is done. */
+  conflicts: Conflict[];
   /** Whether anything was (or would be) written. */
   changed: boolean;
   /** Version that was there before; null for a first installation. */
   previous_version: string | null;
-  /** The plan, conflicts included. With a conflict nothing is done. */
+  /** The plan. */
   plan: InstallPlan;
 }
 
 /** Installs into the repo at `path`. */
 export async function installInto(path: string, options: InstallOptions = {}): Promise<InstallResult> {
   const host = findHost(path);
-  const known: Manifest | null = await readManifest(host);
+  const known: Manifest | null = readManifest(host);
   const sharedDirectory = known?.shared_directory ?? checkSharedDirectory(options.sharedDirectory ?? "shared");
   const payload = (options.payload ?? readPayload)(sharedDirectory);
-  const plan = await planInstallation(host, payload, known, sharedDirectory);
+  const plan = planInstallation(host, payload, known, sharedDirectory);
   const changed = plan.writes.size > 0 || plan.removals.length > 0 || known?.version !== payload.version;
-  if (plan.conflicts.length === 0 && changed && !options.dryRun) await carryOut(host, plan, known);
-  return { changed, previous_version: known?.version ?? null, plan };
+  const conflicts = plan.conflicts.filter(({ forcible }) => !(options.force && forcible));
+  if (conflicts.length === 0 && changed && !options.dryRun) await carryOut(host, plan, known);
+  return { conflicts, changed, previous_version: known?.version ?? null, plan };
 }

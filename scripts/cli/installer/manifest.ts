@@ -5,9 +5,11 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { exists } from "../../supabase-local/project.ts";
+import { CommandError } from "../errors.ts";
 
 /** Where the manifest is, below the host's root. It belongs in the host's version control. */
 export const MANIFEST_PATH = "supabase/fb-ads.json";
@@ -19,7 +21,7 @@ const ManifestSchema = z.object({
   shared_directory: z.string(),
   /** Our name of a migration → its file name at the host. */
   migrations: z.record(z.string(), z.string()),
-  /** Path → SHA-256 of what was written. */
+  /** Path → digest of what was written, see `digestOf()`. */
   files: z.record(z.string(), z.string()),
   /** Slug → section of `config.toml` that was written. */
   config: z.record(z.string(), z.string()),
@@ -30,17 +32,31 @@ const ManifestSchema = z.object({
 /** What was installed. */
 export type Manifest = z.infer<typeof ManifestSchema>;
 
-/** SHA-256 of a text. */
-export async function digestOf(text: string): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/**
+ * What formatters and version controls change of their own accord: white space, quotes and their backslashes, semicolons,
+ * commas, parentheses, and the sign before the first of several types.
+ */
+const FORM = /[\s"'`;,()]|\\(?=["'`])|(?<=(?:[=:(<,?[]|=>|keyof|extends)\s*)[|&](?![|&])/g;
+
+/**
+ * SHA-256 of what a text says: an installed file with other line ends, quotes or line breaks is still as it was installed.
+ * A change of these signs alone goes unseen.
+ */
+export function digestOf(text: string): string {
+  return createHash("sha256").update(text.replace(FORM, "")).digest("hex");
 }
 
 /** Reads the host's manifest; null where nothing was installed. Throws when it is not ours. */
-export async function readManifest(host: string): Promise<Manifest | null> {
+export function readManifest(host: string): Manifest | null {
   const path = join(host, MANIFEST_PATH);
-  if (!exists(path)) return null;
-  return ManifestSchema.parse(JSON.parse(await Deno.readTextFile(path)));
+  if (!existsSync(path)) return null;
+  try {
+    return ManifestSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    throw new CommandError(
+      `${MANIFEST_PATH} is not as the suite wrote it. Take it back from your version control, and run this again.`,
+    );
+  }
 }
 
 /** The manifest as text, in an order that makes small differences. */

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { exists, repositoryRoot } from "../../supabase-local/project.ts";
+import { suiteRoot } from "../suite.ts";
 
 /** Names of migrations: digits, underscore, words. */
 export const MIGRATION_NAME: RegExp = /^(\d+)_([a-z0-9_]+\.sql)$/;
@@ -41,22 +42,22 @@ export interface Payload {
 
 function listFiles(directory: string, prefix = ""): string[] {
   const paths: string[] = [];
-  for (const entry of Deno.readDirSync(join(directory, prefix))) {
+  for (const entry of readdirSync(join(directory, prefix), { withFileTypes: true })) {
     const path = prefix === "" ? entry.name : `${prefix}/${entry.name}`;
-    if (entry.isDirectory) paths.push(...listFiles(directory, path));
-    else if (entry.isFile && !entry.name.startsWith(".")) paths.push(path);
+    if (entry.isDirectory()) paths.push(...listFiles(directory, path));
+    else if (entry.isFile() && !entry.name.startsWith(".")) paths.push(path);
   }
   return paths.sort();
 }
 
 /** Reads the payload of a suite. `sharedDirectory` is where the host has `shared/`, relative to its root. */
-export function readPayload(sharedDirectory = "shared", root: string = repositoryRoot): Payload {
-  const read = (path: string) => Deno.readTextFileSync(join(root, path));
+export function readPayload(sharedDirectory = "shared", root: string = suiteRoot): Payload {
+  const read = (path: string) => readFileSync(join(root, path), "utf8");
   const described: { version?: unknown } = JSON.parse(read("package.json"));
   const migrations = listFiles(join(root, "supabase/migrations")).filter((name) => MIGRATION_NAME.test(name));
   const functions = listFiles(join(root, "supabase/functions")).filter((path) => path.includes("/"));
   const slugs = [...new Set(functions.map((path) => path.split("/")[0] ?? ""))]
-    .filter((slug) => exists(join(root, "supabase/functions", slug, "index.ts")));
+    .filter((slug) => existsSync(join(root, "supabase/functions", slug, "index.ts")));
   return {
     version: String(described.version),
     migrations: migrations.map((name) => ({ name, text: read(`supabase/migrations/${name}`) })),

@@ -5,110 +5,163 @@
  * @module
  */
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import postgres from "postgres";
-import { PlatformError } from "../../supabase-local/project.ts";
+import { CommandError } from "../errors.ts";
+import { networkCause } from "./network.ts";
 import { runHostedCli } from "./supabase_cli.ts";
 
 /** A row, as JSON has it: times and numerics are text. */
 export type Row = Record<string, unknown>;
 
+/** What may stand in a query as a value. */
+export type SqlValue = string | number | readonly string[];
+
+/** Runs a query that changes nothing; values become literals. The rows are as JSON has them. */
+export type Sql = <T extends readonly object[] = Row[]>(
+  text: TemplateStringsArray,
+  ...values: SqlValue[]
+) => Promise<T>;
+
 /** A database that an operator works on. */
 export interface OperatorDatabase extends AsyncDisposable {
   /** What to call it in what is shown. */
   name: string;
-  /** The project's ref; null for a connection string. */
+  /** The project's ref; null where none was named. */
   ref: string | null;
   /** Runs one query that changes nothing. */
   query(text: string): Promise<Row[]>;
+  /** The same, with values. */
+  sql: Sql;
+  /** Runs statements that change something, one after the other. */
+  execute(statements: string): Promise<void>;
   /** Stores a Vault secret under its name, whether it is there or not. */
   storeSecret(name: string, value: string): Promise<void>;
 }
 
-const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
-
-function decodeRows(value: unknown): Row[] {
-  if (!Array.isArray(value)) throw new PlatformError("The query's answer is no list of rows.");
-  return value as Row[];
+/** A text as an SQL literal. */
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Connects by a connection string. */
-export function connectDatabase(url: string): OperatorDatabase {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined, connect_timeout: 15 });
+function literalOf(value: SqlValue): string {
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return quoteLiteral(value);
+  return `array[${value.map(quoteLiteral).join(", ")}]::text[]`;
+}
+
+/** Makes the tagged form of a query function. */
+function makeSql(query: (text: string) => Promise<Row[]>): Sql {
+  return (text, ...values) =>
+    query(String.raw({ raw: text.raw }, ...values.map(literalOf))).then((rows) => decode(rows));
+}
+
+function decode<T>(value: unknown): T {
+  return value as T;
+}
+
+function decodeRows(value: unknown): Row[] {
+  if (!Array.isArray(value)) throw new CommandError("The query's answer is no list of rows.");
+  return value;
+}
+
+/** Says what went wrong without the connection string. */
+function describeFailure(error: unknown, host: string): CommandError {
+  if (error instanceof postgres.PostgresError) {
+    const isLogin = error.code === "28P01" || error.code === "28000";
+    const remedy = isLogin ? "\nThe password is taken from DB_URL, PGPASSWORD or SUPABASE_DB_PASSWORD." : "";
+    const hint = error.hint === undefined ? "" : `\n${error.hint}`;
+    return new CommandError(`The database at ${host} refuses: ${error.message}${hint}${remedy}`);
+  }
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
+  return new CommandError(`The database at ${host} cannot be reached: ${networkCause(error) ?? code}.`);
+}
+
+/** Connects by a connection string without password. */
+export function connectDatabase(
+  url: string,
+  { password, ref = null }: { password?: string | undefined; ref?: string | null } = {},
+): OperatorDatabase {
   const { host } = new URL(url);
-  /** Tells an unreachable database from a query that went wrong, without the connection string. */
+  const connection = postgres(url, {
+    max: 1,
+    onnotice: () => undefined,
+    connect_timeout: 15,
+    ...(password === undefined ? {} : { password }),
+  });
   async function reach<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof postgres.PostgresError) throw new PlatformError(`The database refuses: ${error.message}`);
-      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
-      throw new PlatformError(`The database at ${host} cannot be reached: ${code}`);
+      throw describeFailure(error, host);
     }
+  }
+  async function query(text: string): Promise<Row[]> {
+    const [row] = await reach(() =>
+      connection.unsafe(`select coalesce(jsonb_agg(to_jsonb(q)), '[]') as rows from (${text}) as q`)
+    );
+    return decodeRows(row?.rows);
   }
   return {
     name: host,
-    ref: null,
-    async query(text) {
-      const [row] = await reach(() =>
-        sql.unsafe(`select coalesce(jsonb_agg(to_jsonb(q)), '[]') as rows from (${text}) as q`)
-      );
-      return decodeRows(row?.rows);
+    ref,
+    query,
+    sql: makeSql(query),
+    async execute(statements) {
+      await reach(() => connection.unsafe(statements).simple());
     },
     async storeSecret(name, value) {
       await reach(async () => {
-        const [known] = await sql`select id from vault.secrets where name = ${name}`;
-        if (known) await sql`select vault.update_secret(${known.id}::uuid, ${value})`;
-        else await sql`select vault.create_secret(${value}, ${name})`;
+        const [known] = await connection`select id from vault.secrets where name = ${name}`;
+        if (known) await connection`select vault.update_secret(${known.id}::uuid, ${value})`;
+        else await connection`select vault.create_secret(${value}, ${name})`;
       });
     },
-    [Symbol.asyncDispose]: () => sql.end(),
+    [Symbol.asyncDispose]: () => connection.end({ timeout: 1 }),
   };
 }
 
 /** Reaches a hosted project through the CLI, with the log-in of whoever runs this. */
 export function connectProject(ref: string): OperatorDatabase {
   // Not the CLI's read-only mode: its role may not decrypt Vault nor ask our functions.
-  async function run(text: string, hide = ""): Promise<Row[]> {
+  async function run(text: string, hide: readonly string[] = []): Promise<string> {
     // A file and not an argument: arguments can be seen by everyone on the machine.
-    const file = await Deno.makeTempFile({ suffix: ".sql" });
+    const directory = await mkdtemp(join(tmpdir(), "meta-ads-"));
+    const file = join(directory, "query.sql");
     try {
-      await Deno.writeTextFile(file, text, { mode: 0o600 });
+      await writeFile(file, text, { mode: 0o600 });
       const args = ["db", "query", `--remote=${ref}`, "--yes", "--output-format", "json", "--file", file];
-      return decodeRows(JSON.parse(await runHostedCli(args, { quiet: true, hide })));
+      return await runHostedCli(args, { quiet: true, hide });
     } finally {
-      await Deno.remove(file);
+      await rm(directory, { recursive: true });
     }
   }
+  const rowsOf = async (text: string, hide?: readonly string[]) => decodeRows(JSON.parse(await run(text, hide)));
+  async function query(text: string): Promise<Row[]> {
+    const rows = await rowsOf(`select to_jsonb(q) as row from (${text}) as q`);
+    return rows.map((row) => decode<Row>(row.row));
+  }
   return {
-    name: ref,
+    name: `project ${ref}`,
     ref,
-    query: (text) =>
-      run(`select to_jsonb(q) as row from (${text}) as q`).then((rows) => rows.map((row) => decodeRow(row.row))),
+    query,
+    sql: makeSql(query),
+    async execute(statements) {
+      await run(statements);
+    },
     async storeSecret(name, value) {
-      const [known] = await run(`select id from vault.secrets where name = ${quote(name)}`);
-      await run(
+      const [known] = await rowsOf(`select id from vault.secrets where name = ${quoteLiteral(name)}`);
+      await rowsOf(
         known === undefined
-          ? `select vault.create_secret(${quote(value)}, ${quote(name)}) is not null as stored`
-          : `select vault.update_secret(${quote(String(known.id))}::uuid, ${quote(value)}) is not null as stored`,
-        value,
+          ? `select vault.create_secret(${quoteLiteral(value)}, ${quoteLiteral(name)}) is not null as stored`
+          : `select vault.update_secret(${quoteLiteral(String(known.id))}::uuid, ${
+            quoteLiteral(value)
+          }) is not null as stored`,
+        [value, quoteLiteral(value)],
       );
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-}
-
-function decodeRow(value: unknown): Row {
-  return value as Row;
-}
-
-/** The database that options and environment name: `--project-ref`, `--db-url`, or `DB_URL`. Throws when none does. */
-export function connectNamed(options: { ref?: string | undefined; url?: string | undefined }): OperatorDatabase {
-  const url = options.url ?? (Deno.env.get("DB_URL") || undefined);
-  if (options.ref !== undefined && options.url === undefined) {
-    if (!/^[a-z]{20}$/.test(options.ref)) throw new PlatformError("A project's ref is 20 small letters.");
-    return url === undefined ? connectProject(options.ref) : { ...connectDatabase(url), ref: options.ref };
-  }
-  if (url === undefined) throw new PlatformError("Name a database: --project-ref <ref>, --db-url <url>, or DB_URL.");
-  if (!URL.canParse(url)) throw new PlatformError("The database's address is no connection string.");
-  return connectDatabase(url);
 }

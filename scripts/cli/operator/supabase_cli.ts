@@ -5,7 +5,13 @@
  * @module
  */
 
-import { findSupabaseCli, PlatformError } from "../../supabase-local/project.ts";
+import { spawn } from "node:child_process";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { CommandError } from "../errors.ts";
+import { findSupabaseCli } from "../suite.ts";
 
 /** How to run it. */
 export interface HostedCliOptions {
@@ -13,35 +19,69 @@ export interface HostedCliOptions {
   workdir?: string;
   /** Keep what it prints from the terminal and return it. */
   quiet?: boolean;
-  /** A secret that a complaint must not repeat. */
-  hide?: string;
+  /** Forms of a secret that a complaint must not repeat. */
+  hide?: readonly string[];
+  /** Password of the database, which the CLI takes from its environment. */
+  password?: string | undefined;
+}
+
+/** Options of the CLI that it recommends, and what they are called here. */
+const OWN_WORDS: readonly [RegExp, string][] = [
+  [/--remote=<pooler db-url>/g, "--db-url <address of the session pooler> (and PGPASSWORD in the environment)"],
+  [/Rerun the command with --include-all flag/g, "Run this command again with --include-all"],
+];
+
+/** Shows lines as they come; returns what was shown. */
+async function show(stream: Readable): Promise<string> {
+  const shown: string[] = [];
+  for await (const line of createInterface({ input: stream })) {
+    const told = OWN_WORDS.reduce((words, [theirs, ours]) => words.replace(theirs, ours), line);
+    console.error(`      ${told}`);
+    shown.push(told);
+  }
+  return shown.join("\n");
+}
+
+/** What a failed command says: in JSON mode an object on its standard output, else lines on standard error. */
+function complaintOf(output: string, errors: string): string {
+  try {
+    const { error }: { error?: { message?: string; suggestion?: string } } = JSON.parse(output);
+    if (error?.message) return [error.message, error.suggestion].filter(Boolean).join(" ");
+  } catch {
+    // Not in JSON mode.
+  }
+  return errors.trim();
 }
 
 /** Runs the CLI; rejects with its words when it fails. Returns its standard output when `quiet`. */
 export async function runHostedCli(args: readonly string[], options: HostedCliOptions = {}): Promise<string> {
-  const profile = Deno.env.get("SUPABASE_PROFILE");
-  const child = new Deno.Command(findSupabaseCli(), {
-    args: [
-      ...(options.workdir === undefined ? [] : ["--workdir", options.workdir]),
-      ...args,
-      ...(profile ? ["--profile", profile] : []),
-    ],
-    env: { DO_NOT_TRACK: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: options.quiet ? "piped" : "inherit",
-  }).spawn();
+  const { workdir, quiet = false, hide = [], password } = options;
+  const profile = process.env.SUPABASE_PROFILE;
+  const child = spawn(
+    findSupabaseCli(),
+    [...(workdir === undefined ? [] : ["--workdir", workdir]), ...args, ...(profile ? ["--profile", profile] : [])],
+    {
+      env: { ...process.env, DO_NOT_TRACK: "1", ...(password === undefined ? {} : { PGPASSWORD: password }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
   // Read beside the status, so that a long answer cannot fill its pipe.
-  const [status, text, complaint] = await Promise.all([
-    child.status,
-    new Response(child.stdout).text(),
-    options.quiet ? new Response(child.stderr).text() : "",
-  ]);
-  if (!options.quiet && text.trim() !== "") console.log(text.trimEnd());
-  if (status.success) return text;
-  // What a quiet command printed may hold a secret; its complaint is on standard error.
-  const told = options.hide ? complaint.replaceAll(options.hide, "***") : complaint;
-  throw new PlatformError(
-    `supabase ${args.slice(0, 2).join(" ")} failed (exit ${status.code})${told === "" ? "" : `: ${told.trim()}`}`,
+  const read = quiet ? text : show;
+  const [code, output, errors] = await Promise.all([ended, read(child.stdout), read(child.stderr)]).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      throw new CommandError("There is no Supabase CLI: npm install --save-dev supabase (3.1.0 or newer)");
+    },
+  );
+  if (code === 0) return output;
+  const complaint = quiet ? complaintOf(output, errors) : "";
+  const told = hide.reduce((words, secret) => words.replaceAll(secret, "***"), complaint);
+  const words = args.slice(0, args.findIndex((arg) => arg.startsWith("-")));
+  throw new CommandError(
+    `supabase ${words.join(" ")} failed (exit ${code})${told === "" ? "" : `: ${told}`}`,
   );
 }

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { repositoryRoot } from "../../supabase-local/mod.ts";
+import { readFileSync } from "node:fs";
+import { findPackageFile, readSuiteFile } from "../suite.ts";
 import type { ReportData } from "./data.ts";
 import { currencySection } from "./figures.ts";
 import { escapeHtml, formatTime } from "./format.ts";
@@ -16,11 +17,11 @@ const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 function readAsset(name: string): string {
-  return Deno.readTextFileSync(new URL(`./assets/${name}`, import.meta.url));
+  return readSuiteFile(`scripts/cli/report/assets/${name}`);
 }
 
 function readLibrary(name: string): string {
-  return Deno.readTextFileSync(`${repositoryRoot}/node_modules/uplot/dist/${name}`);
+  return readFileSync(findPackageFile(`uplot/dist/${name}`), "utf8");
 }
 
 /** JSON that cannot end the script element that it stands in. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type postgres from "postgres";
+import type { Sql } from "../operator/database.ts";
 import type {
   AdFigures,
   CampaignClaims,
@@ -18,9 +18,6 @@ import type {
 } from "./data.ts";
 import { MOST_ADS } from "./figures.ts";
 import { readHealth } from "./health.ts";
-
-/** A connection that may read the views and the machinery. */
-export type Sql = ReturnType<typeof postgres>;
 
 /** First and last day, `YYYY-MM-DD`, inclusive. */
 export interface ReportRange {

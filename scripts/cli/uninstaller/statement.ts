@@ -7,24 +7,7 @@
 
 import { createHash } from "node:crypto";
 import type { Payload } from "../installer/payload.ts";
-
-/** What the migrations make in `public`. */
-interface PublicObjects {
-  relations: string[];
-  functions: string[];
-}
-
-function findPublicObjects(payload: Payload): PublicObjects {
-  const relations = new Set<string>();
-  const functions = new Set<string>();
-  for (const { text } of payload.migrations) {
-    for (const [, name] of text.matchAll(/^create (?:or replace )?(?:table|view|materialized view) public\.(\w+)/gm)) {
-      relations.add(name ?? "");
-    }
-    for (const [, name] of text.matchAll(/^create (?:or replace )?function public\.(\w+)/gm)) functions.add(name ?? "");
-  }
-  return { relations: [...relations].sort(), functions: [...functions].sort() };
-}
+import { readPublicNames } from "../installer/public_names.ts";
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 const list = (texts: readonly string[]) => `array[${texts.map(quote).join(", ")}]::text[]`;
@@ -39,7 +22,7 @@ function squeezedDigest(text: string): string {
  * payload; their rows of the migration history go, so that `supabase db push` works without our files.
  */
 export function buildUninstallStatement(payload: Payload, versions: readonly string[] = []): string {
-  const { relations, functions } = findPublicObjects(payload);
+  const { relations, functions } = readPublicNames(payload.migrations);
   const digests = payload.migrations.map(({ text }) => squeezedDigest(text));
   return `begin;
 set local lock_timeout = '5s';
@@ -108,7 +91,7 @@ begin
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets as secret
     where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
-      or secret.name ~ '^meta_capi_access_token(_[0-9]+)?$';
+      or secret.name ~ '^meta_(capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$';
   end if;
 
   if to_regclass('supabase_migrations.schema_migrations') is not null then
@@ -140,7 +123,12 @@ begin
     -- What the host granted to the role besides goes with it; whoever may end a role may not always act as it.
     execute format('grant fb_ads_reader to %I', current_user);
     drop owned by fb_ads_reader;
-    drop role fb_ads_reader;
+    begin
+      drop role fb_ads_reader;
+    exception when dependent_objects_still_exist then
+      -- The role belongs to the server: the suite is installed in another database too, and the role stays for it.
+      null;
+    end;
   end if;
 end;
 $uninstall$;

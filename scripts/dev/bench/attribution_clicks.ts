@@ -32,21 +32,21 @@ async function makeBuyers({ sql }: Platform): Promise<void> {
     insert into fb_ads.browser_people (browser_digest, person_kind, person_digest, first_seen_at, last_seen_at)
     select md5(id::text) || md5(side), 'user', fb_ads.digest_of(id::text), now() - interval '1 day', now()
     from public.unified_profiles, unnest(array['browser', 'phone']) as side;
-    insert into fb_ads.ad_clicks (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
+    insert into fb_ads.touchpoints (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
     select now() - n * interval '1 day' - interval '1 hour', (120210000000010000 + n)::text, 'IwAR0' || n, md5(id::text) || md5('fbc'),
       md5(id::text) || md5(case when n % 2 = 0 then 'browser' else 'phone' end), case when n = 3 then fb_ads.digest_of(id::text) end
     from public.unified_profiles, generate_series(1, 5) as n;
-    alter table fb_ads.ad_clicks set unlogged;`);
+    alter table fb_ads.touchpoints set unlogged;`);
 }
 
 /** Fills up to so many touches of other people, without the indexes, and makes these again. */
 async function fillTouches({ sql }: Platform, from: number, to: number): Promise<void> {
   const indexes = await sql<{ name: string; definition: string }[]>`
     select indexname as name, indexdef as definition from pg_indexes
-    where schemaname = 'fb_ads' and tablename = 'ad_clicks' and indexname <> 'ad_clicks_pkey'`;
+    where schemaname = 'fb_ads' and tablename = 'touchpoints' and indexname <> 'touchpoints_pkey'`;
   for (const { name } of indexes) await sql.unsafe(`drop index fb_ads.${name}`);
   await sql.unsafe(`
-    insert into fb_ads.ad_clicks (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests)
+    insert into fb_ads.touchpoints (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests)
     select now() - n % 5000000 * interval '1 second', (120210000000010001 + n % 5000)::text, case when n % 3 > 0 then 'IwAR1' || n end,
       case when n % 3 > 0 then md5(n::text) || '0123456789abcdef0123456789abcdef' end, md5((n / 3)::text) || 'fedcba9876543210fedcba9876543210',
       case when n % 4 = 0 then md5((n / 5)::text) || '0011223344556677001122334455667788' end,
@@ -54,7 +54,7 @@ async function fillTouches({ sql }: Platform, from: number, to: number): Promise
     from generate_series(${from}::bigint, ${to - 1}::bigint) as n`);
   await sql.unsafe("set maintenance_work_mem = '512MB'");
   for (const { definition } of indexes) await sql.unsafe(definition);
-  await sql.unsafe("vacuum (analyze) fb_ads.ad_clicks");
+  await sql.unsafe("vacuum (analyze) fb_ads.touchpoints");
 }
 
 interface Cost {
@@ -67,7 +67,7 @@ interface Cost {
 async function scansOf({ sql }: Platform): Promise<{ seq: number; index: number }> {
   await sql`select pg_stat_force_next_flush()`;
   const [row] =
-    await sql`select seq_scan::int as seq, idx_scan::int as index from pg_stat_user_tables where relid = 'fb_ads.ad_clicks'::regclass`;
+    await sql`select seq_scan::int as seq, idx_scan::int as index from pg_stat_user_tables where relid = 'fb_ads.touchpoints'::regclass`;
   return { seq: Number(row?.seq), index: Number(row?.index) };
 }
 

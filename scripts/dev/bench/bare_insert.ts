@@ -4,15 +4,24 @@
  * @module
  */
 
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
 import { BodySchema } from "../../../supabase/functions/capi-event/handler.ts";
+
+let client: SupabaseClient | null = null;
 
 export default createFunction({
   slug: "bare-insert",
   callers: "publishable_or_secret",
+  settings: [],
   bodySchema: BodySchema,
+  connect: (access) => {
+    client = createClient(access.url, access.secret_key);
+    return connectProject(access);
+  },
   run: async (call) => {
-    const { error } = await call.admin.rpc("bench_insert", { request: call.body });
-    return { status: error === null ? 202 : 500, body: {} };
+    const answer = await client?.rpc("bench_insert", { request: call.body });
+    return { status: answer?.error === null ? 202 : 500, body: {} };
   },
 });

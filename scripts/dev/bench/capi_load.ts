@@ -23,7 +23,7 @@ async function serve({ platform, graph }: Suite, module: string): Promise<Served
     env: {
       SUPABASE_URL: platform.apiUrl,
       SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: platform.publishableKey }),
-      SUPABASE_SECRET_KEYS: JSON.stringify({ fb_ads: platform.secretKey }),
+      SUPABASE_SECRET_KEYS: JSON.stringify({ default: platform.secretKey }),
       META_PIXEL_ID: PIXEL,
       META_GRAPH_URL: graph.url,
     },

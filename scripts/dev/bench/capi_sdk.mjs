@@ -1,13 +1,12 @@
 /**
  * The other side of a comparison: Meta's own SDK, normalising and hashing the same events, and nothing else. Run as a
- * process of its own, because the SDK is a dependency of this bench alone. Events come on stdin; the best of several runs
- * goes to stdout, in milliseconds.
+ * process of its own, so that neither side warms the other up. Events come on stdin; the best of several runs goes to
+ * stdout, in milliseconds.
  *
  * @module
  */
 
-// deno-lint-ignore no-import-prefix -- a dependency of this bench alone, fetched when it runs.
-import sdk from "npm:facebook-nodejs-business-sdk@24.0.1";
+import sdk from "facebook-nodejs-business-sdk";
 
 const { CustomData, ServerEvent, UserData } = sdk;
 const events = JSON.parse(await new Response(Deno.stdin.readable).text());

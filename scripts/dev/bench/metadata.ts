@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DEFAULT_API_VERSION } from "../../../shared/edge/config.ts";
 import { fetchAdsPage } from "../../../shared/meta/ads.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";
 import { bigAccountWorld, manyAccountsWorld, type World } from "../../meta-emulator/mod.ts";
@@ -61,7 +62,7 @@ async function measureSqlAlone(platform: Platform, graphUrl: string, token: stri
   const client = createGraphClient({
     fetch,
     token,
-    api_version: "v26.0",
+    api_version: DEFAULT_API_VERSION,
     graph_url: graphUrl,
     clock: { now: () => new Date() },
   });

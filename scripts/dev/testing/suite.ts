@@ -23,9 +23,10 @@ export interface SuiteOptions {
   vault?: Record<string, string>;
 }
 
-/** Starts both; disposing ends both. */
+/** Starts both; disposing ends both. The emulator refuses a token in a URL: no call of the product may hold one. */
 export async function startSuite(options: SuiteOptions = {}): Promise<Suite> {
-  const graph = await startGraphEmulator(options.graph);
+  const settings = { refuse_token_in_url: true, ...options.graph?.settings };
+  const graph = await startGraphEmulator({ ...options.graph, settings });
   try {
     const platform = await startPlatform({
       schedule: false,

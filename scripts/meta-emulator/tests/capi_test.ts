@@ -24,7 +24,7 @@ function purchase(emulator: GraphEmulator, changes: JsonRecord = {}): JsonRecord
 }
 
 function send(emulator: GraphEmulator, ...data: JsonRecord[]): Promise<Response> {
-  return fetch(`${emulator.url}/v26.0/${PIXEL}/events`, {
+  return fetch(`${emulator.url}/v27.0/${PIXEL}/events`, {
     method: "POST",
     headers: { authorization: `Bearer ${emulator.capiToken}`, "content-type": "application/json" },
     body: JSON.stringify({ data }),

@@ -84,7 +84,8 @@ async function send(
 ): Promise<Response> {
   const path = (readText(request, "path") ?? "").replace(/\{(\w+)\}/g, (whole, name) => captured[name] ?? whole);
   const [route = "", query = ""] = path.split(/\?(.*)/s, 2);
-  const headers: Record<string, string> = { authorization: `Bearer ${readText(request, "token") ?? emulator.token}` };
+  const token = readText(request, "token") ?? emulator.token;
+  const headers: Record<string, string> = request["token"] === null ? {} : { authorization: `Bearer ${token}` };
   const body = bodyOf(request);
   if (typeof request["body"] === "object") headers["content-type"] = "application/json";
   const more = request["headers"];

@@ -1,6 +1,7 @@
--- Stand-in for pg_cron 1.6: the same tables, policies, functions and refusals. The clock is a worker outside the server,
--- which is told of changes by the trigger on cron.job; schedules are parsed here, so that a wrong one is refused at once.
--- As with the real one, the version that is installed comes of this script and of the one that leads on from it.
+-- Stand-in for pg_cron 1.6: the same tables, policies, functions and refusals. The clock is a worker outside the
+-- server, which is told of changes by the trigger on cron.job; schedules are parsed here, so that a wrong one is
+-- refused at once. As with the real one, the version that is installed comes of this script and of the one that leads
+-- on from it.
 
 create schema cron;
 

@@ -1,5 +1,6 @@
--- Stand-in for pg_net 0.20.4: the same functions, unlogged tables, grants to PUBLIC and synchronous errors. The sending is
--- done by a worker outside the server, which net.wake() reaches by NOTIFY: at commit, once a transaction, as the real one.
+-- Stand-in for pg_net 0.20.4: the same functions, unlogged tables, grants to PUBLIC and synchronous errors. The sending
+-- is done by a worker outside the server, which net.wake() reaches by NOTIFY: at commit, once a transaction, as the
+-- real one.
 
 create schema net;
 

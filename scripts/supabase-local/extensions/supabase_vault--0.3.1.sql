@@ -1,5 +1,6 @@
--- Stand-in for supabase_vault 0.3.1: the same tables, view, functions and refusals. Only the cipher differs: AES-256 from
--- pgcrypto (in schema extensions) with the key in a file of the data directory, which neither a query nor a dump shows.
+-- Stand-in for supabase_vault 0.3.1: the same tables, view, functions and refusals. Only the cipher differs: AES-256
+-- from pgcrypto (in schema extensions) with the key in a file of the data directory, which neither a query nor a dump
+-- shows.
 
 create table vault.secrets (
   id uuid primary key default gen_random_uuid(),

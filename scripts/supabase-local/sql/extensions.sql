@@ -1,5 +1,5 @@
--- The extensions of a hosted project, made by the superuser before any migration, with Supabase's own grants on them. The
--- grants are the same for the real extensions and for the stand-ins.
+-- The extensions of a hosted project, made by the superuser before any migration, with Supabase's own grants on them.
+-- The grants are the same for the real extensions and for the stand-ins.
 
 create extension if not exists pgcrypto with schema extensions;
 do $$

@@ -1,5 +1,5 @@
--- Roles, schemas and time-outs of a hosted Supabase project, for the superuser supabase_admin. The default privileges are
--- PostgreSQL's own: since 30 October 2026 nothing in public is granted by itself.
+-- Roles, schemas and time-outs of a hosted Supabase project, for the superuser supabase_admin. The default privileges
+-- are PostgreSQL's own: since 30 October 2026 nothing in public is granted by itself.
 
 create role postgres login createdb createrole replication bypassrls password :password;
 create role anon nologin noinherit;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../mod.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
 import { until } from "../../dev/testing/waiting.ts";
@@ -90,12 +90,55 @@ Deno.test("a worker is warned at 90 % of its wall clock and killed at the end of
   assertNotEquals(platform.functionProcess("probe")?.pid, first?.pid);
 });
 
-Deno.test("a worker is killed when a request has used its CPU time", async () => {
-  await using platform = await start({ cpuMs: 500 });
-  assertEquals(await ask(platform, { do: "compute", milliseconds: 100 }), "computed");
-  assertEquals(await ask(platform, { do: "wait", milliseconds: 800 }), "waited", "waiting costs no CPU");
-  assertEquals((await platform.invoke("probe", { do: "compute", milliseconds: 20_000 })).status, 546);
+Deno.test("a worker gets no more requests after half of its wall clock, and finishes what it has", async () => {
+  await using platform = await start({ wallClockMs: 12_000 });
+  await ask(platform, { do: "count" });
+  const first = platform.functionProcess("probe");
+  const underWay = ask(platform, { do: "wait", milliseconds: 8_000 });
+  await until("it is retired", () => platform.functionProcess("probe") === null);
+  assertEquals(await ask(platform, { do: "count" }), 1, "a new worker");
+  assertNotEquals(platform.functionProcess("probe")?.pid, first?.pid);
+  assertEquals(await underWay, "waited");
+});
+
+Deno.test("CPU is counted over a worker's life: past the soft limit it gets no more requests and finishes what it has", async () => {
+  await using platform = await start({ cpuSoftMs: 400, cpuHardMs: 60_000 });
   assertEquals(await ask(platform, { do: "count" }), 1);
+  const { pid } = platform.functionProcess("probe") ?? { pid: 0 };
+  await ask(platform, { do: "background", of: "in the background", milliseconds: 3_000 });
+  const underWay = ask(platform, { do: "wait", milliseconds: 2_000 });
+  assertEquals(await ask(platform, { do: "wait", milliseconds: 500 }), "waited", "waiting costs no CPU");
+  assertEquals(platform.functionProcess("probe")?.pid, pid);
+  // No request reaches the limit by itself.
+  for (let request = 0; request < 4; request++) {
+    assertEquals(await ask(platform, { do: "compute", milliseconds: 150 }), "computed");
+  }
+  await until("it is retired", () => platform.functionProcess("probe")?.pid !== pid);
+  assertEquals(await ask(platform, { do: "count" }), 1, "a new worker");
+  assertEquals(await underWay, "waited");
+  await until(
+    "the work in the background is done",
+    async () => (await platform.sql`select from public.note where body = 'in the background'`).length === 1,
+  );
+});
+
+Deno.test("a worker is warned at 90 % of the hard limit of its CPU and killed at it, and a request under way gets 546", async () => {
+  await using platform = await start({ cpuSoftMs: 500, cpuHardMs: 1_500 });
+  const response = await platform.invoke("probe", { do: "compute_in_turns", milliseconds: 60_000 });
+  assertEquals([response.status, (await response.json()).code], [546, "WORKER_LIMIT"]);
+  assertEquals(platform.functionLogs("probe"), ["beforeunload cpu"]);
+  assertEquals(await ask(platform, { do: "count" }), 1, "a new worker starts from nothing");
+  assertEquals((await platform.invoke("probe", { do: "compute", milliseconds: 60_000 })).status, 546);
+});
+
+Deno.test("the limits are those of the free plan unless others are given, and loading a function counts", async () => {
+  await using platform = await start();
+  await ask(platform, { do: "count" });
+  const before = platform.functionProcess("probe");
+  await ask(platform, { do: "compute", milliseconds: 900 });
+  await ask(platform, { do: "compute", milliseconds: 200 });
+  await until("it is retired", () => platform.functionProcess("probe")?.pid !== before?.pid);
+  assert((before?.cpuMs ?? 0) > 0, "loading supabase-js is not free");
 });
 
 Deno.test("a killed worker is gone at once, its caller gets 500, and the next request boots another", async () => {
@@ -156,11 +199,16 @@ Deno.test("a function sees its path, the caller's address and headers", async ()
   await using platform = await start();
   const response = await fetch(`${platform.functionsUrl}/probe/more?of=this`, {
     method: "POST",
-    headers: { "x-forwarded-for": "203.0.113.7", origin: "https://shop.example" },
+    headers: { "x-forwarded-for": "203.0.113.7", "cf-connecting-ip": "203.0.113.8", origin: "https://shop.example" },
     body: JSON.stringify({ do: "request" }),
   });
   const { answer: { path, headers } } = await response.json();
   assertEquals(path, "/probe/more");
-  assertEquals(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1");
+  assertEquals(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1", "what the caller says stands first");
+  assertEquals(
+    headers["cf-connecting-ip"],
+    "127.0.0.1",
+    "whom the connection comes from is not the caller's to choose",
+  );
   assertEquals(headers.origin, "https://shop.example");
 });

@@ -13,7 +13,6 @@ import {
   listSalesToAttribute,
   refreshReversals,
 } from "../../../shared/database/attributions.ts";
-import { createDatabase } from "../../../shared/database/rpc.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
 
@@ -22,11 +21,16 @@ export const BodySchema = z.strictObject({
   transaction_refs: z.array(z.string().min(1).max(200)).max(10_000).optional(),
 });
 
+/** The settings that it reads. */
+export const SETTINGS = ["default_country"] as const;
+
+type AttributeCall = Call<z.infer<typeof BodySchema>, typeof SETTINGS[number]>;
+
 /** How far back refunds are looked for when all that waits is asked for; an hourly job looks further. */
 const REVERSAL_DAYS = 7;
 
 /** Answers one request; the same again, or twice at once, is the same one row a sale. */
-export async function handleAttributePurchase(call: Call<z.infer<typeof BodySchema>>): Promise<Answer> {
+export async function handleAttributePurchase(call: AttributeCall): Promise<Answer> {
   if (call.respond_async) {
     call.background(() => attribute(call));
     return { status: 202, body: {} };
@@ -34,9 +38,8 @@ export async function handleAttributePurchase(call: Call<z.infer<typeof BodySche
   return { status: 200, body: { ...await attribute(call) } };
 }
 
-async function attribute(call: Call<z.infer<typeof BodySchema>>): Promise<AttributionCounts> {
-  const { body, budget, clock, config } = call;
-  const database = createDatabase(call.admin);
+async function attribute(call: AttributeCall): Promise<AttributionCounts> {
+  const { body, budget, clock, config, database } = call;
   const counts = await attributeInBatches({
     listSales: (request) => listSalesToAttribute(database, request),
     attribute: (request) => attributePurchases(database, request),

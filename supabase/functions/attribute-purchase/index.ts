@@ -4,12 +4,15 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
-import { BodySchema, handleAttributePurchase } from "./handler.ts";
+import { BodySchema, handleAttributePurchase, SETTINGS } from "./handler.ts";
 
 export default createFunction({
   slug: "attribute-purchase",
   callers: "secret",
+  settings: SETTINGS,
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleAttributePurchase,
 });

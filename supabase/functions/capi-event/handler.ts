@@ -11,7 +11,6 @@ import { takeConsent } from "../../../shared/consent/take_consent.ts";
 import { takeEvents } from "../../../shared/outbox/take_events.ts";
 import { dispatch, type DispatchSummary } from "../../../shared/outbox/dispatch.ts";
 import { createCoalescer } from "../../../shared/outbox/dispatcher.ts";
-import { createDatabase } from "../../../shared/database/rpc.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
 import { AuthError, ConfigError } from "../../../shared/errors.ts";
@@ -25,13 +24,25 @@ export const BodySchema = z.record(z.string(), z.unknown(), { error: "must be an
 /** A checked body. */
 export type CapiEventBody = z.infer<typeof BodySchema>;
 
+/** The settings that it reads. */
+export const SETTINGS = [
+  "pixel_ids",
+  "api_version",
+  "graph_url",
+  "test_event_code",
+  "default_country",
+  "require_consent",
+] as const;
+
+type CapiEventCall = Call<CapiEventBody, typeof SETTINGS[number]>;
+
 /** How long a run waits for more events to come in; a burst is then one request to Meta. */
 const GATHER_MS = 200;
 
 const coalescer = createCoalescer<DispatchSummary>(() => new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
 
 /** Answers one request; the same event twice is one event. */
-export async function handleCapiEvent(call: Call<CapiEventBody>): Promise<Answer> {
+export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
   const { body } = call;
   if (body.dispatch === true) return await answerDispatch(call);
   const isEvent = ["events", "event_name", "event_time", "user_data"].some((field) => field in body);
@@ -39,14 +50,14 @@ export async function handleCapiEvent(call: Call<CapiEventBody>): Promise<Answer
   return await answerEvents(call);
 }
 
-async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
+async function answerEvents(call: CapiEventCall): Promise<Answer> {
   const { config, budget } = call;
   if (config.pixel_ids.length === 0) {
     throw new ConfigError([{ path: "META_PIXEL_ID", message: "names no pixel to send events to" }]);
   }
   if (config.test_event_code !== null) call.log.warn("META_TEST_EVENT_CODE is set: test events count like any other");
   const taken = await takeEvents(call.body, {
-    database: createDatabase(call.admin),
+    database: call.database,
     now_ms: call.clock.now().getTime(),
     profile: call.caller === "secret" ? SERVER : BROWSER,
     pixel_ids: config.pixel_ids,
@@ -61,16 +72,16 @@ async function answerEvents(call: Call<CapiEventBody>): Promise<Answer> {
   return { status: 202, body: { events: taken.answers } };
 }
 
-async function answerConsent(call: Call<CapiEventBody>): Promise<Answer> {
+async function answerConsent(call: CapiEventCall): Promise<Answer> {
   const { user_id, client_ip_address } = call;
   const now_ms = call.clock.now().getTime();
   const speaker = { trusted: call.caller === "secret", user_id, client_ip_address, now_ms };
-  const suppressed = await takeConsent(call.body.consent, speaker, createDatabase(call.admin));
+  const suppressed = await takeConsent(call.body.consent, speaker, call.database);
   return { status: 202, body: { events: [], consent: { suppressed } } };
 }
 
-async function answerDispatch(call: Call<CapiEventBody>): Promise<Answer> {
-  if (call.caller !== "secret") throw new AuthError("forbidden", "Only the project itself may start a dispatch.");
+async function answerDispatch(call: CapiEventCall): Promise<Answer> {
+  if (call.caller === "publishable") throw new AuthError("forbidden", "Only the project itself may start a dispatch.");
   if (call.respond_async) {
     call.background(() => send(call));
     return { status: 202, body: { events: [] } };
@@ -79,19 +90,19 @@ async function answerDispatch(call: Call<CapiEventBody>): Promise<Answer> {
 }
 
 /** Sends what is due; calls that come in while one is sending share the next run. */
-function send(call: Call<CapiEventBody>): Promise<DispatchSummary> {
+function send(call: CapiEventCall): Promise<DispatchSummary> {
   const { config, clock, log, budget } = call;
   return coalescer.run(() =>
     dispatch(config, {
-      database: createDatabase(call.admin),
+      database: call.database,
       clock,
       warn: log.warn,
       exhausted: () => budget.exhausted() !== false,
       measure: budget.measure,
       count: budget.count,
-      send: (token, pixel_id, events, test_event_code) => {
+      send: (credentials, pixel_id, events, test_event_code) => {
         const { api_version, graph_url } = config;
-        const client = createGraphClient({ fetch: call.fetch, token, api_version, graph_url, clock });
+        const client = createGraphClient({ ...credentials, fetch: call.fetch, api_version, graph_url, clock });
         return sendEvents(client, pixel_id, events, test_event_code);
       },
     })

@@ -4,13 +4,16 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
-import { BodySchema, handleCapiEvent } from "./handler.ts";
+import { BodySchema, handleCapiEvent, SETTINGS } from "./handler.ts";
 
 export default createFunction({
   slug: "capi-event",
   callers: "publishable_or_secret",
   browsers: true,
+  settings: SETTINGS,
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleCapiEvent,
 });

@@ -8,10 +8,9 @@
 import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import { systemClock } from "../../../shared/edge/clock.ts";
-import type { Call } from "../../../shared/edge/serve.ts";
 import { isDay, latestDay } from "../../../shared/spend/insights_range.ts";
 import { workOnInsights } from "../../../shared/spend/insights.ts";
-import { answerSync } from "../../../shared/queue/invocation.ts";
+import { answerSync, type SyncCall } from "../../../shared/queue/invocation.ts";
 
 const DaySchema = z.string().check((context) => {
   const day = context.value;
@@ -37,7 +36,7 @@ export const BodySchema = z.strictObject({
 });
 
 /** Answers one request; called twice, the second call helps the first. */
-export function handleSyncInsights(call: Call<z.infer<typeof BodySchema>>): Promise<Answer> {
+export function handleSyncInsights(call: SyncCall): Promise<Answer> {
   return answerSync(call, {
     function_slug: "fb-sync-insights",
     work: workOnInsights,

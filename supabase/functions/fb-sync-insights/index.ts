@@ -4,12 +4,16 @@
  * @module
  */
 
+import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
+import { SYNC_SETTINGS } from "../../../shared/queue/invocation.ts";
 import { BodySchema, handleSyncInsights } from "./handler.ts";
 
 export default createFunction({
   slug: "fb-sync-insights",
   callers: "secret",
+  settings: SYNC_SETTINGS,
   bodySchema: BodySchema,
+  connect: connectProject,
   run: handleSyncInsights,
 });

@@ -7,8 +7,7 @@
 
 import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
-import type { Call } from "../../../shared/edge/serve.ts";
-import { answerSync } from "../../../shared/queue/invocation.ts";
+import { answerSync, type SyncCall } from "../../../shared/queue/invocation.ts";
 import { workOnMetadata } from "../../../shared/catalogue/metadata.ts";
 
 /** `account_ids`: Meta's digits; `full`: begin half-read lists anew; `resume`: the tick's, plans nothing. */
@@ -19,7 +18,7 @@ export const BodySchema = z.strictObject({
 });
 
 /** Answers one request; called twice, the second call helps the first. */
-export function handleSyncMetadata(call: Call<z.infer<typeof BodySchema>>): Promise<Answer> {
+export function handleSyncMetadata(call: SyncCall): Promise<Answer> {
   return answerSync(call, {
     function_slug: "fb-sync-metadata",
     work: workOnMetadata,

@@ -6,10 +6,11 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formatDuration, formatProgress, type Progress } from "../../../scripts/cli/backfill/progress.ts";
-import { repositoryRoot } from "../../../scripts/supabase-local/mod.ts";
+import type { Platform } from "../../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { until } from "../../../scripts/dev/testing/waiting.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
+import { outcomeOf, startMetaAds } from "../meta_ads.ts";
 
 const SOME: Progress = {
   days: 200,
@@ -23,19 +24,8 @@ const SOME: Progress = {
   is_running: true,
 };
 
-function start(url: string, args: string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/cli/backfill.ts", "--db-url", url, ...args],
-    cwd: repositoryRoot,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-async function outputOf(child: Deno.ChildProcess): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await child.output();
-  return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+function start({ dbUrl, secretKey }: Platform, args: string[]): Deno.ChildProcess {
+  return startMetaAds(["backfill", ...args], { DB_URL: dbUrl, SECRET_KEY: secretKey });
 }
 
 Deno.test("`formatProgress()` tells days, rows, calls, quota and time left at the pace that was seen", () => {
@@ -67,18 +57,18 @@ Deno.test("`npm run backfill` goes on after Ctrl-C where it was, and ends when e
   const args = ["--since", day(150), "--until", day(60), "--account", "act_1001"];
 
   graph.faults.add({ match: { route: "insights" }, action: { kind: "slow", ms: 400 } });
-  const first = start(platform.dbUrl, args);
+  const first = start(platform, args);
   await until("the first rows are stored", async () => (await platform.sql`select from public.ad_spend`).length > 0);
   first.kill("SIGINT");
-  const interrupted = await outputOf(first);
-  assertEquals(interrupted.code, 130, interrupted.text);
-  assertStringIncludes(interrupted.text, "It goes on without you");
+  const interrupted = await outcomeOf(first);
+  assertEquals(interrupted.code, 130, interrupted.output);
+  assertStringIncludes(interrupted.output, "It goes on without you");
   const [plan] = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
 
   graph.faults.clear();
-  const { code, text } = await outputOf(start(platform.dbUrl, args));
-  assertEquals(code, 0, text);
-  assertMatch(text, /100 % {2}91\/91 days {2}\d+ rows {2}\d+ calls.*done/);
+  const { code, output } = await outcomeOf(start(platform, args));
+  assertEquals(code, 0, output);
+  assertMatch(output, /100 % {2}91\/91 days {2}\d+ rows {2}\d+ calls.*done/);
   const plans = await platform.sql`select plan_id::text from fb_ads.insight_backfills where reason = 'request'`;
   assertEquals([...plans].map((row) => row.plan_id), [plan?.plan_id]);
   const [stored] = await platform
@@ -93,8 +83,8 @@ Deno.test("`npm run backfill` as the first command of all waits for the accounts
   await using suite = await startSuite({ graph: { world } });
   suite.graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "slow", ms: 1_500 } });
   const day = (ago: number) => new Date(now.getTime() - ago * 86_400_000).toISOString().slice(0, 10);
-  const child = start(suite.platform.dbUrl, ["--since", day(20), "--until", day(10)]);
-  const { code, text } = await outputOf(child);
-  assertEquals(code, 0, text);
-  assertMatch(text, /100 % {2}11\/11 days/);
+  const child = start(suite.platform, ["--since", day(20), "--until", day(10)]);
+  const { code, output } = await outcomeOf(child);
+  assertEquals(code, 0, output);
+  assertMatch(output, /100 % {2}11\/11 days/);
 });

@@ -4,29 +4,19 @@
  * @module
  */
 
-import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { HiddenLine } from "../../../scripts/cli/deploy/ask.ts";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { installInto } from "../../../scripts/cli/installer/install.ts";
 import { connectProject } from "../../../scripts/cli/operator/database.ts";
-import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
+import { startPlatform } from "../../../scripts/supabase-local/mod.ts";
 import { startGraphEmulator } from "../../../scripts/meta-emulator/mod.ts";
 import { makeHost } from "../install/fixtures/host.ts";
+import { installPackage } from "../installed_package.ts";
 import { REF, startManagementApi } from "./fixtures/management.ts";
-
-async function run(script: string, args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `scripts/${script}.ts`, ...args],
-    cwd: repositoryRoot,
-    clearEnv: true,
-    env,
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
 
 const SLUGS = ["attribute-purchase", "capi-event", "fb-sync-insights", "fb-sync-metadata"];
 
 Deno.test("`npm run deploy` brings a project from nothing to running, again without harm, and never shows a secret", async (t) => {
+  await using installed = await installPackage();
   await using host = await makeHost();
   await installInto(host.path);
   await using graph = await startGraphEmulator({ token: "marketing-token-1", capiToken: "capi-token-1" });
@@ -43,10 +33,12 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
   await using management = await startManagementApi(platform.hostDbUrl, [
     { name: "anon", type: "legacy", api_key: "anon-key" },
     { name: "default", type: "secret", api_key: "sb_secret_default_key_0000" },
-    { name: "fb_ads", type: "secret", api_key: platform.secretKey },
   ]);
-  const env = { ...management.env, DB_URL: platform.hostDbUrl };
-  const args = ["--project-ref", REF, "--path", host.path];
+  const url = new URL(platform.hostDbUrl);
+  const { password } = url;
+  url.password = "";
+  const env = { ...management.env, PGPASSWORD: password };
+  const args = ["--project-ref", REF, "--db-url", url.href, "--path", host.path];
   const settings = {
     META_PIXEL_ID: "800000000000001",
     FB_ADS_ACCOUNT_IDS: "*",
@@ -55,16 +47,17 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     FB_ADS_PROJECT_URL: platform.apiUrl,
     META_GRAPH_URL: graph.url,
   };
-  const isSecret = [platform.secretKey, "marketing-token-1", "capi-token-1"];
+  const run = (words: string[], variables: Record<string, string>) => installed.npx(words, { env: variables });
+  const isSecret = [password, platform.secretKey, "marketing-token-1", "capi-token-1"];
   const assertQuiet = (output: string) => {
     for (const secret of isSecret) assert(!output.includes(secret), output);
   };
 
   await t.step("--dry-run changes nothing", async () => {
-    const { code, output } = await run("deploy", [...args, "--dry-run"], { ...env, ...settings });
+    const { code, output } = await run(["deploy", ...args, "--dry-run"], { ...env, ...settings });
     assertEquals(code, 0, output);
     assertStringIncludes(output, "would set META_PIXEL_ID, FB_ADS_ACCOUNT_IDS");
-    assertStringIncludes(output, "would store fb_ads_project_url, fb_ads_function_key, meta_marketing_api_token");
+    assertStringIncludes(output, "would store fb_ads_project_url, meta_marketing_api_token");
     assertEquals(management.changes, []);
     const [found] =
       await sql`select to_regnamespace('fb_ads')::text as schema, (select count(*)::int from vault.secrets) as secrets`;
@@ -74,12 +67,18 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
 
   await t.step("a token that is missing is named, and what is there already stays", async () => {
     const { META_CAPI_ACCESS_TOKEN: _, ...without } = settings;
-    const { code, output } = await run("deploy", args, { ...env, ...without });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...without });
     assertEquals(code, 1);
     assertStringIncludes(output, "Vault has no meta_capi_access_token");
     assertQuiet(output);
   });
 
+  /** What the migrations made, once they have run. */
+  const functionKey = async () => {
+    const [row] = await sql`select decrypted_secret from vault.decrypted_secrets where name = 'fb_ads_function_key'`;
+    assertMatch(row?.decrypted_secret, /^fb_ads_[0-9a-f]{64}$/);
+    return row?.decrypted_secret;
+  };
   const namesAndValues = async () =>
     Object.fromEntries(
       [...await sql`select name, decrypted_secret from vault.decrypted_secrets order by name`].map((
@@ -88,11 +87,11 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     );
 
   await t.step("the whole way", async () => {
-    const { code, output } = await run("deploy", args, { ...env, ...settings });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...settings });
     assertEquals(management.secrets, { META_PIXEL_ID: "800000000000001", FB_ADS_ACCOUNT_IDS: "*" });
     assertEquals([...management.deployed].sort(), SLUGS, output);
     assertEquals(await namesAndValues(), {
-      fb_ads_function_key: platform.secretKey,
+      fb_ads_function_key: await functionKey(),
       fb_ads_project_url: platform.apiUrl,
       meta_capi_access_token: "capi-token-1",
       meta_marketing_api_token: "marketing-token-1",
@@ -100,7 +99,9 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     for (const title of ["[1/6] link", "[2/6] push", "[3/6] set", "[4/6] store", "[5/6] deploy", "[6/6] doctor"]) {
       assertStringIncludes(output, title);
     }
-    for (const slug of SLUGS) assertStringIncludes(output, `function:${slug}: deployed, boots, and takes the key`);
+    for (const slug of SLUGS) {
+      assertStringIncludes(output, `function:${slug}: deployed, boots, takes the key and reaches the database`);
+    }
     assertStringIncludes(output, "token:meta_marketing_api_token: it lives");
     assertEquals(code, 0, output);
     assertQuiet(output);
@@ -113,7 +114,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
       FB_ADS_PROJECT_URL: platform.apiUrl,
       META_GRAPH_URL: graph.url,
     };
-    const { code, output } = await run("deploy", args, { ...env, ...again });
+    const { code, output } = await run(["deploy", ...args], { ...env, ...again });
     assertEquals(code, 0, output);
     assertStringIncludes(output, "kept meta_marketing_api_token");
     const stored = await namesAndValues();
@@ -142,8 +143,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
 
   await t.step("uninstalling a project takes functions and their secrets too", async () => {
     const { code, output } = await run(
-      "uninstall",
-      ["--project-ref", REF, "--path", host.path, "--yes"],
+      ["uninstall", "--project-ref", REF, "--path", host.path, "--yes"],
       management.env,
     );
     assertEquals(code, 0, output);
@@ -152,12 +152,12 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
     const [found] = await sql`select to_regnamespace('fb_ads')::text as schema`;
     assertEquals(found?.schema, null);
   });
-});
 
-Deno.test("`HiddenLine` takes what is typed until the line ends", () => {
-  const bytes = (text: string) => new TextEncoder().encode(text);
-  const line = new HiddenLine();
-  assertEquals(line.take(bytes("abx\x7fc")), null);
-  assertEquals(line.take(bytes("d \r")), "abcd");
-  assertThrows(() => new HiddenLine().take(bytes("a\x03")), Deno.errors.Interrupted);
+  await t.step("no child had a secret among its arguments", () => {
+    const calls = installed.cliCalls().map((call) => ` ${call.join(" ")}`);
+    for (const verb of ["link", "db push", "db query", "secrets set", "functions deploy"]) {
+      assert(calls.some((call) => call.includes(` ${verb} `)), verb);
+    }
+    assertQuiet(calls.join("\n"));
+  });
 });

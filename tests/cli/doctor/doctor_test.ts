@@ -9,102 +9,19 @@ import { checkFunctions } from "../../../scripts/cli/doctor/function_checks.ts";
 import { examine } from "../../../scripts/cli/doctor/examine.ts";
 import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
+import { checkPgNet } from "../../../scripts/cli/doctor/pg_net_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
-import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
+import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
+import { metaAds } from "../meta_ads.ts";
+import { BREAKAGES } from "./breakages.ts";
 
 const PIXEL = "800000000000001";
 const SECRETS = ["emulator-marketing-token", "emulator-capi-token"];
 
-async function runDoctor(args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/cli/doctor.ts", ...args],
-    cwd: repositoryRoot,
-    env,
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
-
 const wrong = (findings: Finding[]) =>
   findings.filter(({ severity }) => severity !== "ok").map(({ check, severity }) => `${severity} ${check}`).sort();
-
-/** What a check must find, after something was broken. */
-interface Breakage {
-  name: string;
-  sql?: string;
-  mend?: string;
-  token?: Record<string, unknown>;
-  finds: string;
-  says?: string;
-}
-
-const BREAKAGES: Breakage[] = [
-  {
-    name: "a token that Meta refuses",
-    token: { dead: "190/463" },
-    finds: "error token:meta_marketing_api_token",
-    says: "token_expired",
-  },
-  {
-    name: "a token that may change ads",
-    token: { scopes: ["ads_read", "ads_management"] },
-    finds: "warning scopes:meta_marketing_api_token",
-  },
-  {
-    name: "a token that may not read ads",
-    token: { scopes: ["email"] },
-    finds: "error scopes:meta_marketing_api_token",
-  },
-  { name: "an account taken from the token", token: { accounts: [] }, finds: "error account:1001" },
-  {
-    name: "a live ad that does not name itself",
-    sql:
-      "update public.ad_ads set url_tags = 'utm_source=facebook' where id = (select id from public.ad_ads where effective_status = 'ACTIVE' limit 1)",
-    mend: "update public.ad_ads set url_tags = 'ad_id={{ad.id}}'",
-    finds: "warning url_tags",
-    says: "ad_id={{ad.id}}",
-  },
-  {
-    name: "a cron job whose last run failed",
-    sql:
-      `insert into cron.job_run_details (jobid, runid, database, username, command, status, return_message, start_time)
-      select jobid, 1000000, 'postgres', 'postgres', command, 'failed', 'ERROR: the Vault secret is missing', now() from cron.job where jobname = 'fb-sync-insights'`,
-    mend: "delete from cron.job_run_details where runid = 1000000",
-    finds: "error cron:fb-sync-insights",
-    says: "the Vault secret is missing",
-  },
-  {
-    name: "a grant that nobody should have",
-    sql: "grant select on fb_ads.settings to anon",
-    mend: "revoke select on fb_ads.settings from anon",
-    finds: "error grants",
-    says: "anon may read fb_ads.settings",
-  },
-  {
-    name: "a large host table without the index that its sweep wants",
-    sql:
-      "drop index public.transactions_completed_at_idx; update pg_class set reltuples = 50000 where oid = 'public.transactions'::regclass",
-    mend: "create index transactions_completed_at_idx on public.transactions (completed_at)",
-    finds: "warning host:public.transactions",
-    says: "create index concurrently on public.transactions (completed_at);",
-  },
-  {
-    name: "a trouble that is an alert",
-    sql:
-      "insert into fb_ads.pixels (pixel_id, state, blocked_at, reason) values ('4711', 'blocked', now(), 'token_dead')",
-    mend: "delete from fb_ads.pixels where pixel_id = '4711'",
-    finds: "error alert:pixel_blocked:4711",
-  },
-  {
-    name: "a key that the functions do not take",
-    sql:
-      "select vault.update_secret(id, 'sb_secret_of_another_project') from vault.secrets where name = 'fb_ads_function_key'",
-    finds: "error function:capi-event",
-    says: "does not take the key",
-  },
-];
 
 Deno.test("the doctor finds nothing on a healthy installation, and names every trouble on a broken one", async (t) => {
   const world = new World({ accounts: [planAccount(0, { account_id: "1001", ads: 6 })], now: new Date() });
@@ -130,6 +47,9 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
         "extensions",
         "grants",
         "cron:fb-ads-tick",
+        "pg_net:worker",
+        "pg_net:queue",
+        "pg_net:answers",
         "host:public.transactions",
         "function:capi-event",
         `pixel:${PIXEL}`,
@@ -142,14 +62,18 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   });
 
   await t.step("--json says so, exit code 0; no secret is in it", async () => {
-    const { code, output } = await runDoctor(["--json", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--json"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 0, output);
     assertEquals(JSON.parse(output).ok, true);
     for (const secret of [...SECRETS, platform.secretKey]) assert(!output.includes(secret));
   });
 
   await t.step("--send-test-event goes all the way", async () => {
-    const { code, output } = await runDoctor(["--send-test-event", "TEST123", "--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor", "--send-test-event", "TEST123"], {
+      ...env,
+      DB_URL: platform.dbUrl,
+      SECRET_KEY: platform.secretKey,
+    });
     assertEquals(code, 0, output);
     assertStringIncludes(output, `test_event:${PIXEL}: Meta took it.`);
     assertStringIncludes(output, "Test events, with code TEST123");
@@ -176,14 +100,13 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
   await t.step(
     "a token near its end, a warned version and a function that is not there, as their answers tell",
     async () => {
-      const soon = Math.floor(Date.now() / 1000) + 10 * 86_400;
+      graph.tokens.add(graph.token, {
+        name: "marketing",
+        scopes: ["ads_read"],
+        expires_at: graph.clock.now() + 10 * 86_400_000,
+      });
       const answered = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
         const path = new URL(String(input)).pathname;
-        if (path.endsWith("/debug_token")) {
-          return Promise.resolve(
-            Response.json({ data: { is_valid: true, expires_at: soon, scopes: [] } }),
-          );
-        }
         if (path.endsWith("/capi-event")) {
           return Promise.resolve(
             Response.json({ message: "not found" }, { status: 404 }),
@@ -207,24 +130,71 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every t
       ) {
         assert(wrong(findings).includes(expected), `${expected} is not among ${wrong(findings).join(", ")}`);
       }
+      graph.tokens.add(graph.token, { name: "marketing", scopes: ["ads_read"] });
     },
   );
 
+  await t.step("a token of which Meta does not say when it ends", async () => {
+    for (const action of [{ kind: "null_entry" }, { kind: "body", body: { data: { is_valid: true } } }] as const) {
+      const id = graph.faults.add({ match: { route: "debug_token", batched: true }, action });
+      assertEquals(wrong(await checkMeta(patient)), [
+        "warning expiry:meta_capi_access_token",
+        "warning expiry:meta_marketing_api_token",
+      ]);
+      graph.faults.remove(id);
+    }
+  });
+
+  await t.step("a version that is dead for the Marketing API, though the tokens still live under it", async () => {
+    graph.settings.versions = [{ name: "v97.0", marketing_until: "2000-01-01", graph_until: null }];
+    const findings = await checkMeta({ ...patient, env: { ...env, META_API_VERSION: "v97.0" } });
+    assertEquals(wrong(findings), ["error api_version"]);
+    graph.settings.versions = knownVersions();
+  });
+
+  await t.step("a pixel whose token is dead or could not be asked about is the token's finding", async () => {
+    graph.tokens.add("emulator-capi-token", { name: "capi", dead: "190/463" });
+    const dead = (await checkMeta(patient)).filter(({ severity }) => severity !== "ok").map(({ check }) => check);
+    assertEquals(dead, ["token:meta_capi_access_token"]);
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const away: Patient = { ...patient, env: { ...env, META_GRAPH_URL: `http://127.0.0.1:${port}` } };
+    const findings = await checkMeta(away);
+    assertEquals(wrong(findings), ["warning token:meta_capi_access_token", "warning token:meta_marketing_api_token"]);
+    for (const { found } of findings) {
+      assertEquals(found, `Meta could not be asked: 127.0.0.1:${port} cannot be reached: nothing listens there.`);
+    }
+    graph.tokens.add("emulator-capi-token", { name: "capi" });
+  });
+
+  await t.step("a stopped worker of pg_net is told from one that does not say", async () => {
+    for (
+      const [told, severity] of [["the pg_net background worker is not up", "error"], [
+        "no such function",
+        "ok",
+      ]] as const
+    ) {
+      const query = (text: string) =>
+        text.includes("check_worker_is_up") ? Promise.reject(new Error(told)) : database.query(text);
+      const findings = await checkPgNet({ ...patient, database: { ...database, query } });
+      assertEquals(findings[0]?.severity, severity);
+    }
+  });
+
   await t.step("exit code 1 where something is being lost", async () => {
-    const { code, output } = await runDoctor(["--db-url", platform.dbUrl], env);
+    const { code, output } = await metaAds(["doctor"], { ...env, DB_URL: platform.dbUrl });
     assertEquals(code, 1);
-    assertStringIncludes(output, "ERROR    function:capi-event");
+    assertStringIncludes(output, "ERROR    function (4): It does not take the key");
     assertStringIncludes(output, "to mend: ");
   });
 });
 
 Deno.test("the doctor says so when the database cannot be reached, or the suite is not there", async (t) => {
   await t.step("no database", async () => {
-    const { code, output } = await runDoctor([
-      "--json",
-      "--db-url",
-      "postgresql://postgres:hidden@127.0.0.1:1/postgres",
-    ], {});
+    const { code, output } = await metaAds(["doctor", "--json"], {
+      DB_URL: "postgresql://postgres:hidden@127.0.0.1:1/postgres",
+    });
     assertEquals(code, 1);
     const [finding] = JSON.parse(output).findings;
     assertEquals([finding.check, finding.severity], ["database", "error"]);
@@ -239,6 +209,6 @@ Deno.test("the doctor says so when the database cannot be reached, or the suite 
   });
 
   await t.step("no such option", async () => {
-    assertEquals((await runDoctor(["--what"], {})).code, 2);
+    assertEquals((await metaAds(["doctor", "--what"])).code, 2);
   });
 });

@@ -11,6 +11,7 @@ import { type Platform, repositoryRoot, runSupabaseCli, startPlatform } from "..
 import { installInto } from "../../../scripts/cli/installer/install.ts";
 import { readManifest } from "../../../scripts/cli/installer/manifest.ts";
 import { readPayload } from "../../../scripts/cli/installer/payload.ts";
+import { metaAds } from "../meta_ads.ts";
 import { readCatalogue } from "./fixtures/catalogue.ts";
 import { readBlocks, runBlock } from "./fixtures/guide.ts";
 import { LATER_MIGRATION, makeHost, readFiles, writeFiles } from "./fixtures/host.ts";
@@ -19,16 +20,6 @@ async function push(host: string, platform: Platform): Promise<void> {
   const remote = platform.hostDbUrl;
   const { code, stdout, stderr } = await runSupabaseCli(host, ["db", "push", "--yes", `--remote=${remote}`]);
   assertEquals(code, 0, stdout + stderr);
-}
-
-async function npmRun(args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command("npm", {
-    args: ["run", "--silent", ...args],
-    cwd: repositoryRoot,
-    env,
-    stdin: "null",
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
 }
 
 const isLater = (text: string) => text.includes("coupons");
@@ -63,7 +54,7 @@ Deno.test("the guide installs the suite into a foreign host, which goes on as be
       assertStringIncludes(config, "[functions.capi-event]\nenabled = true\nverify_jwt = false\n");
       assert("shared/errors.ts" in files && "supabase/functions/fb-sync-metadata/index.ts" in files);
       const migrations = Object.keys(files).filter((path) => path.startsWith("supabase/migrations/")).sort();
-      assertEquals(migrations[3], "supabase/migrations/20250312080201_require_extensions.sql");
+      assertEquals(migrations[3], "supabase/migrations/20250312080201_fb_ads_0_1_0.sql");
     });
 
     await t.step("2. migrations are pushed in order, without --include-all", () => runSection(/^2\./));
@@ -124,31 +115,19 @@ Deno.test("the guide installs the suite into a foreign host, which goes on as be
 
     await t.step("uninstalling refuses while a view of the host's needs the suite", async () => {
       await hostSql`create view shop.spend_by_day as select date, sum(spend) as spend from public.ad_spend group by date`;
-      const { code, output } = await npmRun([
-        "uninstall",
-        "--",
-        "--db-url",
-        platform.hostDbUrl,
-        "--path",
-        host.path,
-        "--yes",
-      ]);
+      const { code, output } = await metaAds(["uninstall", "--path", host.path, "--yes"], {
+        DB_URL: platform.hostDbUrl,
+      });
       assertEquals(code, 1);
       assertStringIncludes(output, "view shop.spend_by_day");
-      assert(await readManifest(host.path) !== null);
+      assert(readManifest(host.path) !== null);
       await hostSql`drop view shop.spend_by_day`;
     });
 
     await t.step("uninstalling leaves the catalogue and the repo as they were", async () => {
-      const { code, output } = await npmRun([
-        "uninstall",
-        "--",
-        "--db-url",
-        platform.hostDbUrl,
-        "--path",
-        host.path,
-        "--yes",
-      ]);
+      const { code, output } = await metaAds(["uninstall", "--path", host.path, "--yes"], {
+        DB_URL: platform.hostDbUrl,
+      });
       assertEquals(code, 0, output);
       assertEquals((await readCatalogue(sql)).filter((line) => !isLater(line)), before);
       const files = await readFiles(host.path);

@@ -14,6 +14,7 @@ import {
 } from "../../../scripts/cli/installer/config_toml.ts";
 import { installInto } from "../../../scripts/cli/installer/install.ts";
 import { MANIFEST_PATH, readManifest } from "../../../scripts/cli/installer/manifest.ts";
+import type { InstallPlan } from "../../../scripts/cli/installer/plan.ts";
 import { type Payload, readPayload } from "../../../scripts/cli/installer/payload.ts";
 import { nameMigrations } from "../../../scripts/cli/installer/stamps.ts";
 import { removeInstalledFiles } from "../../../scripts/cli/uninstaller/files.ts";
@@ -46,6 +47,7 @@ const SECOND: Payload = {
   slugs: ["ours"],
 };
 
+const saysOf = ({ conflicts }: InstallPlan) => conflicts.map(({ says }) => says);
 const install = (path: string, payload: Payload) => installInto(path, { payload: () => payload });
 
 Deno.test("`installInto()` upgrades unchanged files, adds new ones after the host's newest migration, removes old ones", async () => {
@@ -74,7 +76,7 @@ Deno.test("`installInto()` refuses as a whole, naming every file, when one of th
     await writeFiles(host.path, { "shared/errors.ts": "// mine\n" });
     const before = await readFiles(host.path);
     const { plan } = await install(host.path, FIRST);
-    assertEquals(plan.conflicts, ["shared/errors.ts is a file of yours; it stays as it is."]);
+    assertEquals(saysOf(plan), ["shared/errors.ts is a file of yours; it stays as it is."]);
     assertEquals(await readFiles(host.path), before);
   });
 
@@ -88,8 +90,8 @@ Deno.test("`installInto()` refuses as a whole, naming every file, when one of th
     const before = await readFiles(host.path);
     const { plan } = await install(host.path, SECOND);
     assertEquals(plan.conflicts.length, 2);
-    assertStringIncludes(plan.conflicts[0] ?? "", "supabase/functions/ours/index.ts was changed");
-    assertStringIncludes(plan.conflicts[1] ?? "", "shared/old/gone.ts was changed");
+    assertStringIncludes(saysOf(plan)[0] ?? "", "supabase/functions/ours/index.ts was changed");
+    assertStringIncludes(saysOf(plan)[1] ?? "", "shared/old/gone.ts was changed");
     assertEquals(await readFiles(host.path), before);
     await Deno.remove(join(host.path, "supabase/functions/ours/index.ts"));
     await Deno.remove(join(host.path, "shared/old/gone.ts"));
@@ -101,7 +103,7 @@ Deno.test("`installInto()` refuses as a whole, naming every file, when one of th
     await install(host.path, FIRST);
     const changed = { ...SECOND, migrations: [{ name: "20261122000100_create_a.sql", text: "select 9;\n" }] };
     const { plan } = await install(host.path, changed);
-    assertStringIncludes(plan.conflicts.join("\n"), "20250312080201_create_a.sql was installed with other content");
+    assertStringIncludes(saysOf(plan).join("\n"), "20250312080201_create_a.sql was installed with other content");
   });
 
   await t.step("a function of the same name whose key check would be lost", async () => {
@@ -109,7 +111,7 @@ Deno.test("`installInto()` refuses as a whole, naming every file, when one of th
     const config = await Deno.readTextFile(join(host.path, "supabase/config.toml"));
     await writeFiles(host.path, { "supabase/config.toml": `${config}\n[functions."ours"]\nverify_jwt = true\n` });
     const { plan } = await install(host.path, FIRST);
-    assertStringIncludes(plan.conflicts.join("\n"), `[functions.ours] needs "verify_jwt = false"`);
+    assertStringIncludes(saysOf(plan).join("\n"), `[functions.ours] needs "verify_jwt = false"`);
   });
 });
 
@@ -132,7 +134,7 @@ Deno.test("`removeInstalledFiles()` keeps and names what the host has changed", 
   const { kept } = await removeInstalledFiles(host.path);
   assertEquals(kept, ["shared/errors.ts"]);
   assertEquals(await readFiles(host.path), { ...before, "shared/errors.ts": "// changed\n" });
-  assertEquals(await readManifest(host.path), null);
+  assertEquals(readManifest(host.path), null);
 });
 
 Deno.test("`nameMigrations()` puts ours right after the host's newest and keeps what has a name", () => {
@@ -169,4 +171,9 @@ Deno.test("`readPayload()` points the functions at the directory that the host h
   assert(functions.some(({ text }) => text.includes("../../../lib/fb_ads/")));
   assertEquals(functions.filter(({ text }) => text.includes("../../../shared/")), []);
   assertEquals(files.filter(({ path }) => path.includes(MANIFEST_PATH)), []);
+});
+
+Deno.test("no function that is installed has the name of a React hook, which linters of hosts would take it for", () => {
+  const hooks = readPayload().files.filter(({ path, text }) => path.endsWith(".ts") && /\buse[A-Z]\w*\(/.test(text));
+  assertEquals(hooks.map(({ path }) => path), []);
 });

@@ -6,24 +6,17 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import postgres from "postgres";
-import { repositoryRoot } from "../../../scripts/supabase-local/mod.ts";
 import { buildReportPage } from "../../../scripts/cli/report/page.ts";
 import { findToday, readReport } from "../../../scripts/cli/report/queries.ts";
 import { startSuite, syncToEnd } from "../../../scripts/dev/testing/suite.ts";
-
-async function runReport(...args: string[]): Promise<{ code: number; stderr: string }> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${repositoryRoot}/scripts/cli/report.ts`, ...args],
-    env: { DB_URL: "", NO_COLOR: "1" },
-  }).output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
-}
+import { metaAds } from "../meta_ads.ts";
 
 Deno.test("npm run report says what is wrong with its arguments, and exits 2", async () => {
   for (
     const [args, problem] of [
       [[], "Which database?"],
-      [["--db-url", "postgresql://127.0.0.1:1/x", "--since", "yesterday"], "--since is no day: yesterday"],
+      [["--db-url", "nonsense"], "--db-url is no connection string"],
+      [["--db-url", "postgresql://127.0.0.1:1/x", "--since", "yesterday"], "'yesterday' is invalid"],
       [
         ["--db-url", "postgresql://127.0.0.1:1/x", "--since", "2026-11-02", "--until", "2026-11-01"],
         "is after --until",
@@ -31,16 +24,16 @@ Deno.test("npm run report says what is wrong with its arguments, and exits 2", a
       [["--days", "7"], "--days"],
     ] as const
   ) {
-    const { code, stderr } = await runReport(...args);
+    const { code, stderr } = await metaAds(["report", ...args]);
     assertEquals(code, 2, stderr);
     assertStringIncludes(stderr, problem);
   }
 });
 
 Deno.test("npm run report exits 1 without a database, and does not show its password", async () => {
-  const { code, stderr } = await runReport("--db-url", "postgresql://postgres:hunter2@127.0.0.1:1/postgres");
+  const { code, stderr } = await metaAds(["report"], { DB_URL: "postgresql://postgres:hunter2@127.0.0.1:1/postgres" });
   assertEquals(code, 1);
-  assertMatch(stderr, /could not be made/);
+  assertMatch(stderr, /^The database at 127\.0\.0\.1:1 cannot be reached: nothing listens there\.\n$/);
   assertEquals(stderr.includes("hunter2"), false);
 });
 

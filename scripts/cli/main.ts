@@ -1,0 +1,56 @@
+/**
+ * `meta-ads <verb>`: everything that users of the suite run. Exit code 0: done; 1: it failed, or the doctor found an
+ * error; 2: the words or the environment make no sense; 130: interrupted.
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import process from "node:process";
+import { addTo } from "./add_to.ts";
+import { backfill } from "./backfill.ts";
+import { browserClient } from "./browser_client.ts";
+import { deploy } from "./deploy.ts";
+import { doctor } from "./doctor.ts";
+import { CommandError, InterruptedError, UsageError } from "./errors.ts";
+import { report } from "./report.ts";
+import { readSuiteVersion } from "./suite.ts";
+import { uninstall } from "./uninstall.ts";
+
+const program = new Command("meta-ads")
+  .description("Meta advertising in your own Supabase project: spend in, conversions out, every sale linked to its ad.")
+  .version(readSuiteVersion())
+  .exitOverride()
+  .showHelpAfterError("(meta-ads --help shows the verbs)")
+  .addHelpText(
+    "after",
+    `
+Exit code: 0 done, 1 failed, 2 words or environment that make no sense, 130 interrupted.
+
+Examples:
+  meta-ads add-to .                     copy the suite into the repo you are in
+  meta-ads deploy --project-ref <ref>   bring it to the hosted project
+  meta-ads doctor --project-ref <ref>   see whether all is well`,
+  );
+for (const command of [addTo, deploy, doctor, backfill, report, browserClient, uninstall]) program.addCommand(command);
+
+/** Node's errors about files and the like: their message says what and where. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error;
+}
+
+/** Tells what went wrong; returns the exit code. */
+function tell(error: unknown): number {
+  // Commander has told it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof InterruptedError) return 130;
+  const isExpected = error instanceof CommandError || error instanceof UsageError || isSystemError(error);
+  console.error(isExpected ? error.message : error);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = tell(error);
+}

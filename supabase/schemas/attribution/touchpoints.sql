@@ -1,0 +1,156 @@
+-- Touchpoints: visits that an ad may have caused.
+-- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
+-- is in clear, because the sale that is credited names it.
+-- One visit is one touchpoint, however many events describe it.
+-- Why a lock by visitor: the page view and the lead of one visit come in two requests at the same moment, in either
+-- order, and are one touchpoint.
+
+create table fb_ads.touchpoints (
+  id bigint generated always as identity primary key,
+  clicked_at timestamptz not null,
+  fb_ad_id text,
+  fb_adset_id text,
+  fb_campaign_id text,
+  utm_content_id text,
+  utm_term_id text,
+  utm_campaign_id text,
+  fbclid text,
+  fbc_digest text,
+  browser_digest text,
+  user_digest text,
+  email_digests text[],
+  phone_digests text[],
+  page_url text,
+  consent text,
+  event_name text,
+  event_id text,
+  created_at timestamptz not null default now(),
+  constraint touchpoint_says_something check (
+    coalesce(fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id, utm_term_id, utm_campaign_id, fbclid) is not null
+  ),
+  constraint touchpoint_can_be_matched check (
+    coalesce(fbc_digest, browser_digest, user_digest, email_digests[1], phone_digests[1]) is not null
+  ),
+  constraint consent_is_granted_or_not_needed check (consent = 'granted')
+);
+
+comment on table fb_ads.touchpoints is
+  'Touchpoints: visits from an ad, as events describe them. A visit that is reloaded stays one row. Kept for '
+  'settings.touchpoint_retention.';
+comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
+comment on column fb_ads.touchpoints.clicked_at is
+  'When the click landed: of a click id, when it was first seen; else when the event happened.';
+comment on column fb_ads.touchpoints.fb_ad_id is
+  'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
+comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
+comment on column fb_ads.touchpoints.fb_campaign_id is 'Campaign id that the address named (campaign_id).';
+comment on column fb_ads.touchpoints.utm_content_id is
+  'Number in utm_content: an ad''s id by convention, of whichever level the catalogue says.';
+comment on column fb_ads.touchpoints.utm_term_id is 'Number in utm_term: an ad set''s id by convention.';
+comment on column fb_ads.touchpoints.utm_campaign_id is 'Number in utm_campaign: a campaign''s id by convention.';
+comment on column fb_ads.touchpoints.fbclid is
+  'Meta''s click id, from the address or, where only the cookie was new, out of fbc. It names no ad.';
+comment on column fb_ads.touchpoints.fbc_digest is
+  'SHA-256 of the click id in the browser''s fbc: what fbc is compared by, because '
+  'the time in it may differ between browser and server.';
+comment on column fb_ads.touchpoints.browser_digest is 'SHA-256 of fbp.';
+comment on column fb_ads.touchpoints.user_digest is 'SHA-256 of the user id, if the visitor was logged in.';
+comment on column fb_ads.touchpoints.email_digests is
+  'SHA-256 of normalised e-mail addresses in the event (Meta''s em).';
+comment on column fb_ads.touchpoints.phone_digests is 'SHA-256 of normalised phone numbers in the event (Meta''s ph).';
+comment on column fb_ads.touchpoints.page_url is 'The page: origin, path and the parameters that name a campaign.';
+comment on column fb_ads.touchpoints.consent is
+  'granted; null where consent is not asked for. Without consent nothing is stored.';
+comment on column fb_ads.touchpoints.event_name is 'event_name of the first event that described it.';
+comment on column fb_ads.touchpoints.event_id is 'event_id of that event.';
+comment on column fb_ads.touchpoints.created_at is 'When the row was written.';
+
+create index touchpoints_fbc_digest_idx on fb_ads.touchpoints (fbc_digest, clicked_at) where fbc_digest is not null;
+create index touchpoints_browser_digest_idx on fb_ads.touchpoints (browser_digest, clicked_at)
+  where browser_digest is not null;
+create index touchpoints_user_digest_idx on fb_ads.touchpoints (user_digest, clicked_at) where user_digest is not null;
+create index touchpoints_email_digests_idx on fb_ads.touchpoints using gin (email_digests) with (fastupdate = off)
+  where email_digests is not null;
+create index touchpoints_phone_digests_idx on fb_ads.touchpoints using gin (phone_digests) with (fastupdate = off)
+  where phone_digests is not null;
+create index touchpoints_clicked_at_idx on fb_ads.touchpoints (clicked_at);
+
+alter table fb_ads.touchpoints enable row level security;
+
+create function fb_ads.is_payment_host(host text)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select
+    from fb_ads.settings as settings
+    cross join unnest(settings.payment_hosts) as known (host)
+    where lower(is_payment_host.host) = known.host or lower(is_payment_host.host) like '%.' || known.host
+  );
+$$;
+
+comment on function fb_ads.is_payment_host(text) is
+  'Whether settings.payment_hosts names this host or a domain above it. The built-in list is applied before.';
+
+create function fb_ads.ids_of_touchpoint(touchpoint jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array[
+    touchpoint ->> 'fb_ad_id', touchpoint ->> 'fb_adset_id', touchpoint ->> 'fb_campaign_id',
+    touchpoint ->> 'utm_content_id', touchpoint ->> 'utm_term_id', touchpoint ->> 'utm_campaign_id'
+  ];
+$$;
+
+comment on function fb_ads.ids_of_touchpoint(jsonb) is 'The ids that a touchpoint carries, each in its place.';
+
+create function fb_ads.keys_of_touchpoint(touchpoint jsonb)
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array_remove(
+    array[touchpoint ->> 'fbc_digest', touchpoint ->> 'browser_digest', touchpoint ->> 'user_digest']
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'email_digests', '[]')))
+      || array(select jsonb_array_elements_text(coalesce(touchpoint -> 'phone_digests', '[]'))),
+    null
+  );
+$$;
+
+comment on function fb_ads.keys_of_touchpoint(jsonb) is 'All digests by which a touchpoint can be matched.';
+
+create function fb_ads.with_first_click_time(browser_data jsonb, browser_digest text)
+returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when known.seen_at_ms < split_part(browser_data ->> 'fbc', '.', 3)::bigint then
+      jsonb_set(
+        browser_data, '{fbc}',
+        to_jsonb(format('fb.1.%s.%s', known.seen_at_ms, split_part(browser_data ->> 'fbc', '.', 4)))
+      )
+    else browser_data
+  end
+  from (
+    select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
+    from fb_ads.touchpoints as click
+    where click.fbc_digest = encode(
+      sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+    )
+      -- As for touchpoints: a link that is passed on is new in the next browser.
+      and coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
+  ) as known;
+$$;
+
+comment on function fb_ads.with_first_click_time(jsonb, text) is
+  'browser_data whose fbc was built here from a click id: with the millisecond when this browser was first seen with '
+  'that click, if an earlier event said so. Never with a later time.';
+
+create function fb_ads.lock_visitors(touchpoints jsonb[])
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  -- All visitors share a thousand locks, so that a batch never fills the server's lock table.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.touchpoints'), place.lock)
+  from (
+    select distinct hashtext(key) & 1023 as lock
+    from unnest(touchpoints) as present (touchpoint)
+    cross join unnest(fb_ads.keys_of_touchpoint(present.touchpoint)) as key
+    order by lock
+  ) as place;
+end;
+$$;
+
+comment on function fb_ads.lock_visitors(jsonb[]) is
+  'Until the transaction ends, keeps others from storing touchpoints of the same browsers, clicks and people. Takes '
+  'all locks at once and in one order, so that two batches never deadlock.';

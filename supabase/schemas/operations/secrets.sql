@@ -1,0 +1,32 @@
+-- Which Vault secrets an Edge Function may read, and the name of a token that does not give it away.
+
+-- Definer: schema vault is not exposed; this gives out the named secrets and no other.
+create function public.fb_read_secret(name text)
+returns text language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if fb_read_secret.name is null
+    or fb_read_secret.name !~
+      '^(meta_marketing_api_token|meta_capi_access_token(_[0-9]{1,30})?|meta_(marketing|capi)_app_secret'
+        '|fb_ads_alert_webhook)$' then
+    raise exception 'not a secret of this suite' using errcode = '22023';
+  end if;
+  return (
+    select nullif(secret.decrypted_secret, '')
+    from vault.decrypted_secrets as secret
+    where secret.name = fb_read_secret.name
+  );
+end;
+$$;
+
+comment on function public.fb_read_secret(text) is
+  'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, '
+  'meta_capi_access_token_<pixel id>, meta_marketing_app_secret, meta_capi_app_secret or fb_ads_alert_webhook; null '
+  'where it is not stored, an error (22023) for any other name.';
+
+create function fb_ads.token_fingerprint(token text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(token, 'UTF8')), 'hex'), 16);
+$$;
+
+comment on function fb_ads.token_fingerprint(text) is
+  'Name of a token that does not give it away: the first 16 hex digits of its SHA-256. The same as in the functions.';

@@ -1,0 +1,163 @@
+-- Alerts about the syncs: jobs that wait too long or were given up, sums that are not Meta's, a schedule that does not
+-- run.
+
+create function fb_ads.sync_alerts()
+returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select
+    'sync_queue:' || queue.slug, 'error',
+    waiting.jobs || ' job' || case waiting.jobs when 1 then '' else 's' end || ' of ' || queue.slug || ' wait since '
+      || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
+      || case
+        when waiting.throttled_until > now()
+          then ', throttled until ' || to_char(waiting.throttled_until at time zone 'utc', 'HH24:MI')
+        else ''
+      end || '.',
+    'Figures are as old as that.',
+    'Look at what the last runs say: select * from fb_ads.sync_runs order by started_at desc limit 5; and at '
+    'last_error in fb_ads.sync_jobs. Throttled jobs wait for Meta''s quota.',
+    waiting.oldest
+  from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
+  cross join fb_ads.settings as settings
+  cross join lateral (
+    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as throttled_until
+    from (
+      -- Two halves, each by its own partial index, so that the history is not read.
+      select pending.* from fb_ads.sync_jobs as pending where pending.state = 'pending'
+      union all
+      select running.* from fb_ads.sync_jobs as running where running.state = 'running'
+    ) as job
+    where job.kind = any (fb_ads.sync_kinds(queue.slug))
+      and job.created_at < now() - case
+        when job.purpose = 'backfill' then settings.alert_backfill_age
+        else settings.alert_sync_age
+      end
+  ) as waiting
+  where waiting.jobs > 0
+  union all
+  select
+    'sync_failed:' || coalesce(account.fb_account_id, 'accounts'), 'warning',
+    'Given up: ' || string_agg(distinct failed.kind, ', ') || ' of '
+      || coalesce('ad account ' || account.fb_account_id, 'the token''s accounts') || ' ('
+      || string_agg(distinct coalesce(failed.last_error ->> 'reason', 'no reason given'), ', ') || ').',
+    'What these jobs were to read is missing or old.',
+    'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the '
+    'function.',
+    min(failed.finished_at)
+  from (
+    -- The newest failure of each list, so that a later success is one index lookup away.
+    select distinct on (job.account_id, job.kind)
+      job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
+    from fb_ads.sync_jobs as job
+    where job.state = 'failed'
+      and job.finished_at > now() - interval '3 days'
+      -- A dead version has an alert of its own, and jobs of a disabled account need none.
+      and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
+    order by job.account_id, job.kind, job.created_at desc
+  ) as failed
+  left join public.ad_accounts as account on account.id = failed.account_id
+  left join fb_ads.quotas as quota
+    on quota.scope = 'account'
+      and quota.key = account.fb_account_id
+      and quota.use_case = ''
+      and quota.stopped_at is not null
+  where quota.key is null
+    and (account.id is null or account.enabled)
+    and not exists (
+      select
+      from fb_ads.sync_jobs as later
+      where later.account_id = failed.account_id
+        and later.kind = failed.kind
+        and later.created_at > failed.created_at
+        and later.state = 'done'
+    )
+    and not (
+      failed.account_id is null
+      and exists (
+        select
+        from fb_ads.sync_jobs as later
+        where later.account_id is null
+          and later.kind = failed.kind
+          and later.created_at > failed.created_at
+          and later.state = 'done'
+      )
+    )
+  group by account.fb_account_id
+  union all
+  select
+    'reconciliation_off:' || account.fb_account_id, 'warning',
+    'On ' || count(*) || ' day' || case count(*) when 1 then '' else 's' end
+      || ' the spend of ad account ' || account.fb_account_id
+      || ' is not what Meta says; together by ' || sum(off.difference) || ' ' || coalesce(off.currency, '') || '.',
+    'Cost and return of these days are wrong by that much.',
+    'Read the days again: npm run backfill -- --since ' || min(off.date) || ' --until ' || max(off.date)
+      || ' --account ' || account.fb_account_id
+      || '. They are in ad_spend_reconciliation with is_warning.',
+    min(off.checked_at)
+  from fb_ads.reconciliations as off
+  join public.ad_accounts as account on account.id = off.account_id and account.enabled
+  where off.state = 'off'
+  group by account.fb_account_id, off.currency;
+$$;
+
+comment on function fb_ads.sync_alerts() is
+  'Alerts about jobs that wait or were given up and sums that are not Meta''s. Part of fb_ads.current_alerts.';
+
+create function fb_ads.schedule_alerts()
+returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select
+    'cron_job:' || wanted.jobname, 'error',
+    'The cron job ' || wanted.jobname
+      || case when job.jobid is null then ' is not scheduled.' else ' is switched off.' end,
+    case wanted.jobname
+      when 'fb-ads-tick'
+        then 'What was interrupted is not gone on with, waiting events are not sent again, '
+          'and nobody is told of problems.'
+      when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
+      when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
+      when 'fb-sync-insights' then 'Spend is not read.'
+      when 'fb-sync-insights-hourly' then 'Today''s spend is known only the day after.'
+      else 'What it does is not done: ' || wanted.command
+    end,
+    case
+      when job.jobid is null
+        then format('select cron.schedule(%L, %L, %L);', wanted.jobname, wanted.schedule, wanted.command)
+      else format('select cron.alter_job(%s, active => true);', job.jobid)
+    end || format(' Where it is meant so: delete from fb_ads.scheduled_jobs where jobname = %L;', wanted.jobname),
+    null::timestamptz
+  from fb_ads.scheduled_jobs as wanted
+  left join cron.job as job on job.jobname = wanted.jobname and job.username = current_user
+  where job.jobid is null or not job.active
+  union all
+  select
+    'sync_silent:' || wanted.slug, 'error',
+    wanted.slug || ' has not run for more than ' || extract(epoch from settings.alert_run_silence)::integer / 3600
+      || ' hours.',
+    'Figures stand still since then.',
+    'See whether the function is deployed and answers: select status_code, error_msg from net._http_response order by '
+    'created desc limit 5; then run "npm run doctor".',
+    greatest(
+      settings.created_at,
+      (select max(run.started_at) from fb_ads.sync_runs as run where run.function_slug = wanted.slug)
+    )
+  from fb_ads.settings as settings
+  cross join (values ('fb-sync-metadata'), ('fb-sync-insights')) as wanted (slug)
+  where settings.created_at < now() - settings.alert_run_silence
+    and not exists (
+      select from fb_ads.sync_runs as run
+      where run.function_slug = wanted.slug and run.started_at > now() - settings.alert_run_silence
+    )
+    and (wanted.slug = 'fb-sync-metadata' or exists (select from public.ad_accounts as account where account.enabled))
+  union all
+  select
+    'no_account', 'warning', 'No ad account is enabled.', 'No campaign and no spend is read.',
+    'Set the function secret FB_ADS_ACCOUNT_IDS to the accounts to read (* for all that the token can read), or: '
+    'update public.ad_accounts set enabled = true where fb_account_id = ''<digits>'';',
+    null
+  where not exists (select from public.ad_accounts as account where account.enabled)
+    and exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-metadata' and run.jobs_done > 0);
+$$;
+
+comment on function fb_ads.schedule_alerts() is
+  'Alerts about a schedule that does not run. Part of fb_ads.current_alerts.';

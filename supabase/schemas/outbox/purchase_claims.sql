@@ -60,8 +60,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   ),
   suppressed as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
-      event_time = sales.completed_at, final_at = now(), lease_id = null
+    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at,
+      order_id = sales.order_id, event_time = sales.completed_at, final_at = now(), lease_id = null
     from sales
     where event.id = sales.id and event.lease_id = lease
       and (sales.consent = 'denied' or (sales.consent is null and require_consent))

@@ -8,9 +8,6 @@ import { existsSync } from "node:fs";
 const FORM = /^(\d{4}-\d{2}-\d{2})(?:[ T](\d{2}:\d{2}(?::\d{2})?)Z?)?$/;
 const ARCHITECTURES = { x64: "x86_64", arm64: "aarch64" };
 
-/** The variables that move a process's clock. A child that is given an environment of its own needs them too. */
-export const CLOCK_VARIABLES = ["PLATFORM_CLOCK", "LD_PRELOAD", "DATEFUDGE"];
-
 function refuse(message) {
   console.error(message);
   process.exit(1);

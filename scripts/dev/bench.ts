@@ -14,6 +14,7 @@ import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
 import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
+import { benchIsolate } from "./bench/isolate.ts";
 import { benchMetadata } from "./bench/metadata.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
@@ -23,6 +24,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   "insights-big": benchBigInsights,
   "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
+  isolate: benchIsolate,
   load: () => benchCapiLoad(),
   triggers: benchTriggers,
   attribution: benchAttribution,

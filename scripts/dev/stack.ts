@@ -39,14 +39,16 @@ async function main(): Promise<void> {
   const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault);
   const graphUrl = functionEnv.META_GRAPH_URL ?? emulator?.url ?? "";
   const wallClockMs = milliseconds("PLATFORM_WALL_CLOCK_MS");
-  const cpuMs = milliseconds("PLATFORM_CPU_MS");
+  const cpuSoftMs = milliseconds("PLATFORM_CPU_SOFT_MS");
+  const cpuHardMs = milliseconds("PLATFORM_CPU_HARD_MS");
   const starting = startPlatform({
     graphUrl,
     functionEnv,
     vault,
     onFunctionLog: (slug, line) => console.error(`[${slug}] ${line}`),
     ...(wallClockMs === undefined ? {} : { wallClockMs }),
-    ...(cpuMs === undefined ? {} : { cpuMs }),
+    ...(cpuSoftMs === undefined ? {} : { cpuSoftMs }),
+    ...(cpuHardMs === undefined ? {} : { cpuHardMs }),
   });
   const platform = await Promise.race([starting, interrupted]);
   if (platform) {

@@ -13,6 +13,7 @@ import { readCall } from "./graph_call.ts";
 import { listen } from "./http_listener.ts";
 import { ReportBook } from "./insights/report_book.ts";
 import { Ledger } from "./ledger.ts";
+import { answerPicture, isPicture } from "./pictures.ts";
 import { QuotaModel } from "./quota.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import { TokenBook } from "./tokens.ts";
@@ -73,6 +74,7 @@ export async function startGraphEmulator(options: EmulatorOptions = {}): Promise
   };
   const listener = await listen(options.port ?? 0, async (request) => {
     if (isControl(request)) return answerControl(context, request);
+    if (isPicture(request)) return answerPicture(request, clock.now());
     const outcome = await answerCall(context, readCall(request));
     return { status: outcome.answer.status, headers: outcome.headers, body: outcome.text, wire: outcome.wire };
   });

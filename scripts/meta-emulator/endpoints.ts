@@ -4,6 +4,7 @@
  */
 
 import { answerBatch } from "./batch.ts";
+import { readDatasetQuality } from "./capi/dataset_quality.ts";
 import { receiveEvents } from "./capi/events_endpoint.ts";
 import type { GraphContext, Visit } from "./context.ts";
 import type { GraphAnswer } from "./graph_call.ts";
@@ -40,4 +41,5 @@ export const ENDPOINTS: Partial<Record<RouteName, Record<string, Endpoint>>> = {
   "report_run.delete": { DELETE: deleteReport },
   pixel: { GET: readPixel },
   events: { POST: receiveEvents },
+  dataset_quality: { GET: readDatasetQuality },
 };

@@ -19,8 +19,8 @@ export interface WireAnswer {
   status: number;
   /** Headers. */
   headers: [string, string][];
-  /** Body. */
-  body: string;
+  /** Body, as text or as bytes. */
+  body: string | Uint8Array;
   /** How it leaves. */
   wire: Wire;
 }
@@ -84,7 +84,7 @@ async function writeForEver(response: ServerResponse): Promise<void> {
 
 async function sendAnswer(response: ServerResponse, answer: WireAnswer): Promise<void> {
   const { socket } = response;
-  const body = new TextEncoder().encode(answer.body);
+  const body = typeof answer.body === "string" ? new TextEncoder().encode(answer.body) : answer.body;
   const half = body.subarray(0, Math.floor(body.length / 2));
   const open = (more: Record<string, string>): void => {
     for (const [name, value] of answer.headers) response.setHeader(name, value);

@@ -12,6 +12,7 @@ import type { GraphAnswer } from "./graph_call.ts";
 import { invalidParameter } from "./graph_error.ts";
 import type { JsonRecord } from "./json_value.ts";
 import { type Page, pageBody, readPageStart, refusePastEnd } from "./paging.ts";
+import { pictureLinks } from "./pictures.ts";
 import { requireAccount } from "./tokens.ts";
 import type { AdAccount } from "./world/account.ts";
 import { ACCOUNT_FIELDS, AD_FIELDS, ADSET_FIELDS, CAMPAIGN_FIELDS } from "./world/node_fields.ts";
@@ -69,7 +70,7 @@ export function listEdge(context: GraphContext, visit: Visit): GraphAnswer {
   }
   refusePastEnd(start, rows.length + (more ? 1 : 0), context.settings.past_end);
   const page: Page = {
-    data: rows.map((node) => answerNode(account, node, fields, context.world.refusedFields)),
+    data: rows.map((node) => answerNode(context, visit, account, node, fields)),
     first: rows[0]?.seq ?? from,
     last: rows.at(-1)?.seq ?? from + 1,
     more,
@@ -80,14 +81,17 @@ export function listEdge(context: GraphContext, visit: Visit): GraphAnswer {
 
 /** Answers the fields of a campaign, ad set or ad. */
 export function answerNode(
+  context: GraphContext,
+  visit: Visit,
   account: AdAccount,
   node: AdTreeNode,
   fields: FieldRequest[],
-  refused: ReadonlySet<string>,
 ): JsonRecord {
-  if (node.kind === "campaign") return project({ account, node }, CAMPAIGN_FIELDS, fields, node.extra, refused);
-  if (node.kind === "adset") return project({ account, node }, ADSET_FIELDS, fields, node.extra, refused);
-  return project({ account, node }, AD_FIELDS, fields, node.extra, refused);
+  const { refusedFields: refused } = context.world;
+  const place = { account, picture: pictureLinks(visit.call.origin, context.clock.now()) };
+  if (node.kind === "campaign") return project({ ...place, node }, CAMPAIGN_FIELDS, fields, node.extra, refused);
+  if (node.kind === "adset") return project({ ...place, node }, ADSET_FIELDS, fields, node.extra, refused);
+  return project({ ...place, node }, AD_FIELDS, fields, node.extra, refused);
 }
 
 /** Returns the account of a visit; refuses an unknown one with 100/33 and one without permission with 200. */

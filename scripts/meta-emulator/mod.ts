@@ -31,14 +31,22 @@ export type { GraphCall } from "./graph_call.ts";
 export type { QuotaModel, UsageEntry, UseCase } from "./quota.ts";
 export type { Ledger, LedgerEntry } from "./ledger.ts";
 
-export type { FaultAction, FaultBook, FaultMatch, FaultRule, FaultSubject, ReportOutcome } from "./faults.ts";
+export type {
+  ActingFault,
+  FaultAction,
+  FaultBook,
+  FaultMatch,
+  FaultRule,
+  FaultSubject,
+  ReportOutcome,
+} from "./faults.ts";
 export type { GraphErrorBody } from "./graph_error.ts";
 export { catalogueKeys } from "./error_catalogue.ts";
 
 export type { Report, ReportBook } from "./insights/report_book.ts";
 export type { InsightsQuery, Level } from "./insights/insights_query.ts";
 export type { Filter } from "./filtering.ts";
-export type { CapiStore, EventsRequest, ReceivedEvent } from "./capi/capi_store.ts";
+export type { CapiStore, EventsRequest, QualityPlan, ReceivedEvent } from "./capi/capi_store.ts";
 export type { Violation } from "./capi/validate_event.ts";
 
 export { type AccountPlan, AdAccount } from "./world/account.ts";

@@ -9,8 +9,10 @@ import { type NodeFields, project, requestedFields } from "./fields.ts";
 import { type GraphAnswer } from "./graph_call.ts";
 import { readText } from "./json_value.ts";
 import { answerNode, missing, requireKnownAccount } from "./lists.ts";
+import { pictureLinks } from "./pictures.ts";
 import type { Token } from "./tokens.ts";
-import { ACCOUNT_FIELDS, CREATIVE_FIELDS } from "./world/node_fields.ts";
+import { CREATIVE_FIELDS } from "./world/creative_fields.ts";
+import { ACCOUNT_FIELDS } from "./world/node_fields.ts";
 
 /** Answers `act_X`. */
 export function readAccount(context: GraphContext, visit: Visit): GraphAnswer {
@@ -28,11 +30,12 @@ export function readObject(context: GraphContext, visit: Visit): GraphAnswer {
   if (target[4] === "4") {
     const ad = account.ads[Number(target.slice(9))];
     if (!ad) throw refusal("100/33", { message: missing(target) });
-    return { status: 200, body: project({ account, node: ad }, CREATIVE_FIELDS, fields, {}, refusedFields) };
+    const place = { account, node: ad, picture: pictureLinks(visit.call.origin, context.clock.now()) };
+    return { status: 200, body: project(place, CREATIVE_FIELDS, fields, {}, refusedFields) };
   }
   const node = account.find(target);
   if (!node || node.unreadable) throw refusal("100/33", { message: missing(target) });
-  return { status: 200, body: answerNode(account, node, fields, refusedFields) };
+  return { status: 200, body: answerNode(context, visit, account, node, fields) };
 }
 
 const ME_FIELDS: NodeFields<Token> = {
@@ -53,9 +56,9 @@ export function readPermissions(_context: GraphContext, visit: Visit): GraphAnsw
 }
 
 /** Answers a pixel (Meta now also says dataset) by its id. */
-export function readPixel(_context: GraphContext, visit: Visit): GraphAnswer {
+export function readPixel(context: GraphContext, visit: Visit): GraphAnswer {
   const { target } = visit.route;
-  requirePixel(visit);
+  requirePixel(context, visit, target);
   const pixel = {
     id: target,
     name: "Website pixel",
@@ -77,11 +80,9 @@ export function readPixel(_context: GraphContext, visit: Visit): GraphAnswer {
 }
 
 /** Refuses a token that may not use the pixel, and a pixel that does not exist, with 100/33. */
-export function requirePixel(visit: Visit): void {
-  const { token, route } = visit;
-  if (token.pixels !== "*" && !token.pixels.includes(route.target)) {
-    throw refusal("100/33", { message: missing(route.target) });
-  }
+export function requirePixel({ world }: GraphContext, { token }: Visit, pixel: string): void {
+  const isAllowed = token.pixels === "*" || token.pixels.includes(pixel);
+  if (!isAllowed || !world.pixels.has(pixel)) throw refusal("100/33", { message: missing(pixel) });
 }
 
 /** Answers `debug_token`: the state of the token given as `input_token`. */

@@ -29,6 +29,7 @@ export type RouteName =
   | "report_run.delete"
   | "pixel"
   | "events"
+  | "dataset_quality"
   | "unknown";
 
 /** Where a call goes. */
@@ -53,6 +54,7 @@ const GRAPH_ROUTES: ReadonlySet<RouteName> = new Set<RouteName>([
   "me.permissions",
   "pixel",
   "events",
+  "dataset_quality",
 ]);
 
 /** Tells whose clock a route's versions follow: the Marketing API's, or that of the rest of Graph. */
@@ -66,7 +68,7 @@ export function findRoute(call: GraphCall, world: World, reports: ReportBook): R
   const free = (name: RouteName): Route => ({ name, target, account: null, useCase: null });
   if (call.segments.length === 0) return free(call.method === "POST" ? "batch" : "multi_read");
   if (call.segments.length > 2) return free("unknown");
-  if (target === "debug_token" && edge === "") return free("debug_token");
+  if ((target === "debug_token" || target === "dataset_quality") && edge === "") return free(target);
   if (target === "me") {
     if (edge === "") return free("me");
     return free(edge === "adaccounts" ? "me.adaccounts" : edge === "permissions" ? "me.permissions" : "unknown");

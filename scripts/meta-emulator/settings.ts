@@ -31,6 +31,8 @@ export interface Settings {
   call_max_rows: number;
   /** Rows of a report above which the run fails with -2/2490547; 0 is never. */
   report_max_rows: number;
+  /** Breakdowns that give no rows until they are switched on, by the digits of the account for which they are. */
+  switched_on_breakdowns: Record<string, string[]>;
   /** How reports advance. */
   reports: {
     /** Polls that it takes until 100 %, when they advance by polls. */
@@ -76,6 +78,7 @@ export function defaultSettings(): Settings {
     sync_max_rows: 0,
     call_max_rows: 0,
     report_max_rows: 0,
+    switched_on_breakdowns: {},
     reports: { polls: 2, polls_at_100: 1, duration_ms: 0, early_read: "2601/1815107" },
     quota: {
       enforced: true,

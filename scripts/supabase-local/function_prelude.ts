@@ -8,7 +8,8 @@
 
 import process from "node:process";
 
-/** The line that tells the platform the port; the function's own lines cannot start with it. */
+/** Lines that tell the platform that the runtime has booted, and the port; a function's own lines cannot start so. */
+const BOOTED = "\u0001platform-booted";
 const LISTENING = "\u0001platform-listening ";
 
 const names: string[] = JSON.parse(Deno.env.get("PLATFORM_VARIABLES") ?? "[]");
@@ -30,32 +31,46 @@ const exit = Deno.exit;
 Object.defineProperty(Deno, "exit", { value: () => undefined, configurable: true });
 
 let unfinished = 0;
+let isLeaving = false;
+const leaveWhenFinished = () => isLeaving && unfinished === 0 && exit(0);
 Object.assign(globalThis, {
   EdgeRuntime: {
     waitUntil(work: Promise<unknown>): void {
       unfinished++;
-      Promise.resolve(work).catch((error) => console.error("waitUntil:", error)).finally(() => unfinished--);
+      Promise.resolve(work).catch((error) => console.error("waitUntil:", error)).finally(() => {
+        unfinished--;
+        leaveWhenFinished();
+      });
     },
   },
 });
 
-async function obeyPlatform(): Promise<void> {
+async function obeyPlatform(load: () => void): Promise<void> {
   let rest = "";
   for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
       const [verb, reason] = line.split(" ");
+      if (verb === "load") load();
       if (verb === "beforeunload") dispatchEvent(new CustomEvent("beforeunload", { detail: { reason } }));
-      if (verb === "leave" && unfinished === 0) exit(0);
+      if (verb === "leave") isLeaving = true;
+      leaveWhenFinished();
     }
   }
   exit(0);
 }
 
-/** Serves a function's default export, which must have `fetch` as its own property, as the edge runtime demands. */
-export function serveFunction(served: unknown): void {
-  obeyPlatform();
+/**
+ * Loads a function once the platform counts its CPU, and serves its default export, which must have `fetch` as its own
+ * property, as the edge runtime demands.
+ */
+export async function serveFunction(load: () => Promise<object>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    obeyPlatform(resolve);
+    console.log(BOOTED);
+  });
+  const served: unknown = Object.getOwnPropertyDescriptor(await load(), "default")?.value;
   if (typeof served !== "object" || served === null || !Object.hasOwn(served, "fetch")) {
     throw new TypeError("The function's default export has no own property fetch.");
   }

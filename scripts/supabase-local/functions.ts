@@ -83,10 +83,10 @@ export class FunctionHost {
     return lines;
   }
 
-  /** The worker that the next request would reach, or null. */
-  process(slug: string): { pid: number } | null {
+  /** The worker that the next request would reach, with the CPU that its life has used, or null. */
+  process(slug: string): { pid: number; cpuMs: number | null } | null {
     const worker = this.#workers.get(slug);
-    return worker && !worker.retired ? { pid: worker.pid } : null;
+    return worker && !worker.retired ? { pid: worker.pid, cpuMs: worker.cpuMs } : null;
   }
 
   /** Kills every worker of a function with SIGKILL; resolves when they are gone. */
@@ -100,13 +100,13 @@ export class FunctionHost {
   /** Sends a request to a function's worker, booting one when there is none. `path` starts with `/<slug>`. */
   async fetch(slug: string, path: string, request: Request, headers: Headers): Promise<Response> {
     const body = request.body ? await request.arrayBuffer() : null;
-    const worker = await this.#worker(slug);
+    let worker = await this.#worker(slug);
+    while (!worker.beginRequest()) worker = await this.#worker(slug);
     const port = await worker.port.catch(() => null);
     if (port === null) return failure(503, "BOOT_ERROR", "Function failed to start (please check logs)");
-    worker.beginRequest();
     const timeout = AbortSignal.timeout(IDLE_TIMEOUT_MS);
     try {
-      return await fetch(`http://127.0.0.1:${port}${path}`, {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
         method: request.method,
         headers,
         body,
@@ -114,7 +114,9 @@ export class FunctionHost {
         client: this.#client,
         signal: timeout,
       });
+      return whenPassedOn(response, () => worker.endRequest());
     } catch {
+      worker.endRequest();
       if (timeout.aborted) return failure(504, "IDLE_TIMEOUT", "Function did not answer in time");
       const patience = new AbortController();
       await Promise.race([worker.ended, pause(END_SEEN_WITHIN_MS, patience.signal)]);
@@ -235,10 +237,20 @@ function entryModule(index: string): string {
     `import { serveFunction } from ${
       JSON.stringify(pathToFileURL(join(platformDirectory, "function_prelude.ts")).href)
     };`,
-    `import * as served from ${JSON.stringify(pathToFileURL(index).href)};`,
-    `serveFunction(Object.getOwnPropertyDescriptor(served, "default")?.value);`,
+    `await serveFunction(() => import(${JSON.stringify(pathToFileURL(index).href)}));`,
     "",
   ].join("\n");
+}
+
+/** The same answer, which tells when all of it has been read or given up. */
+function whenPassedOn(response: Response, done: () => void): Response {
+  if (response.body === null) {
+    done();
+    return response;
+  }
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  response.body.pipeTo(writable).catch(() => undefined).finally(done);
+  return new Response(readable, response);
 }
 
 function failure(status: number, code: string, message: string): Response {

@@ -27,7 +27,7 @@ import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 export type { Sql } from "./server.ts";
 export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
-export { cpuMilliseconds } from "./function_process.ts";
+export { cpuMilliseconds } from "./cpu_meter.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 
@@ -43,8 +43,10 @@ export interface PlatformOptions {
   denoPath?: string;
   /** Milliseconds that a worker lives. Default 150,000, as on the free plan. */
   wallClockMs?: number;
-  /** CPU milliseconds of one request, after which the worker is killed. Default: no limit. */
-  cpuMs?: number;
+  /** CPU milliseconds of a worker's life after which it gets no more requests. Default 1,000, as hosted. */
+  cpuSoftMs?: number;
+  /** CPU milliseconds of a worker's life at which it is killed. Default 2,000, as hosted. */
+  cpuHardMs?: number;
   /** Schemas that the Data API exposes. Default: `public`; without any the Data API is off. */
   exposedSchemas?: readonly string[];
   /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
@@ -89,8 +91,8 @@ export interface Platform extends AsyncDisposable {
   invoke(slug: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Kills a function's worker with SIGKILL; resolves when it is gone. The next request boots another. */
   killFunction(slug: string): Promise<void>;
-  /** The function's worker, or null when none lives. */
-  functionProcess(slug: string): { pid: number } | null;
+  /** The worker that the next request would reach, with the CPU that its life has used, or null when there is none. */
+  functionProcess(slug: string): { pid: number; cpuMs: number | null } | null;
   /** Lines that the function printed so far. */
   functionLogs(slug: string): string[];
   /** Runs a job's command once, as its user, in one transaction; rejects when the command fails. */
@@ -241,7 +243,11 @@ function functionOptions(
     allowNet: [`127.0.0.1:${port}`, `${graph.hostname}:${graphPort}`, ...(options.allowNet ?? [])],
     workDirectory: directory,
     onLog: options.onFunctionLog,
-    limits: { wallClockMs: options.wallClockMs ?? 150_000, cpuMs: options.cpuMs },
+    limits: {
+      wallClockMs: options.wallClockMs ?? 150_000,
+      cpuSoftMs: options.cpuSoftMs ?? 1_000,
+      cpuHardMs: options.cpuHardMs ?? 2_000,
+    },
   };
 }
 

@@ -9,8 +9,6 @@
  * @module
  */
 
-import { CLOCK_VARIABLES } from "../clock.mjs";
-
 const REAPER_SCRIPT = `
 trap '' INT TERM HUP
 survivors=$(awk '
@@ -42,6 +40,9 @@ IFS='
 for directory in $directories; do rm -rf "$directory"; done
 exit 0
 `;
+
+/** What moves this process's clock, if anything does. A child with an environment of its own needs it too. */
+const CLOCK_VARIABLES = ["PLATFORM_CLOCK", "LD_PRELOAD", "DATEFUDGE"];
 
 /** Deno ends its own children when a test file fails badly; the reaper is therefore nobody's child. */
 const LAUNCH = 'exec 3<&0; /bin/sh -c "$1" platform-reaper <&3 3<&- &';

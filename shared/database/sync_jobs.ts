@@ -64,7 +64,7 @@ export interface ClaimScope {
   account_ids?: string[];
 }
 
-/** What a usage header said, as `fb_ads.rate_limits` keeps it. */
+/** What a usage header said, as `fb_ads.quotas` keeps it. */
 export interface UsageRow {
   /** Whose quota it is. */
   scope: "app" | "account";

@@ -16,7 +16,7 @@ import { AuthError, ConfigError, RequestError } from "../errors.ts";
 import { type Answer, answerError, answerJson } from "./answer.ts";
 import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody } from "./auth.ts";
 import { waitUntil } from "./background.ts";
-import { type Budget, type BudgetOptions, createBudget } from "./budget.ts";
+import { type AccountOptions, type Budget, createIsolateAccount } from "./budget.ts";
 import { systemClock } from "./clock.ts";
 import { type Config, type GetVariable, loadConfig, type Setting } from "./config.ts";
 import { answerPreflight, corsHeaders, requireAllowedOrigin } from "./cors.ts";
@@ -70,8 +70,8 @@ export interface Runtime {
   fetch: typeof fetch;
   /** Where finished lines go; the console without it. */
   log_sink?: LogSink;
-  /** Numbers of the work budget. */
-  budget: Omit<BudgetOptions, "clock">;
+  /** Numbers of the isolate's account. */
+  budget: AccountOptions;
 }
 
 /** What makes one function. */
@@ -148,6 +148,7 @@ export function createFunction<Body, Name extends Setting = never>(
   let config: Pick<Config, Name> | null = null;
   let origins: AllowedOrigins | null = null;
   let isolate: Isolate | null = null;
+  const account = createIsolateAccount(runtime.budget);
 
   function setUp(): Isolate {
     const keys = loadProjectKeys(get, callers);
@@ -213,7 +214,7 @@ export function createFunction<Body, Name extends Setting = never>(
     let headers: Record<string, string> = {};
     let trusted = false;
     try {
-      const budget = createBudget({ ...runtime.budget, clock });
+      const budget = account.openBudget();
       if (browsers) {
         origins ??= loadAllowedOrigins(get);
         if (request.method === "OPTIONS") return answerPreflight(request, origins);

@@ -1,6 +1,6 @@
 /**
  * The Conversions API: sends server events and tells what a refusal means for them. One bad event makes Meta refuse the
- * whole request, and only (code, subcode) says whether an event, the pixel, the token or nobody is to blame.
+ * whole request, and (code, subcode) says whether an event, the pixel, the token or nobody is to blame, or leaves it open.
  * https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api
  *
  * @module

@@ -9,10 +9,10 @@ import type { Park, UsageRow } from "../database/sync_jobs.ts";
 import type { UsageReading } from "../errors.ts";
 import { decideBrakes } from "../meta/usage_headers.ts";
 
-/** Key of the one app whose tokens we use, in `fb_ads.rate_limits`. */
+/** Key of the one app whose tokens we use, in `fb_ads.quotas`. */
 const APP_KEY = "default";
 
-/** Turns readings into rows of `fb_ads.rate_limits`; readings without an owner are left out. */
+/** Turns readings into rows of `fb_ads.quotas`; readings without an owner are left out. */
 export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
   return readings.flatMap((reading): UsageRow[] => {
     const isApp = reading.scope === "app" || reading.scope === "insights_app";

@@ -20,6 +20,7 @@ import {
   type UserData,
 } from "./fields.ts";
 import type { NormaliseContext, Note } from "./normalised.ts";
+import { isDigestOfPlaceholder, isPlaceholder, undoSpreadsheet } from "./placeholder.ts";
 import { readStorable } from "./unicode_text.ts";
 
 /** What the rules must know beside the person's data. */
@@ -48,6 +49,9 @@ const PLAIN_UUID = /^(?:[0-9a-f]{12}4|01[89a-f][0-9a-f]{9}7)[0-9a-f]{3}[89ab][0-
 const DIGESTS_KEPT = 5_000;
 /** Addresses, numbers or ids of one person; a longer list is somebody's whole address book. */
 const MOST_VALUES = 100;
+const STANDS_FOR_NOTHING = "stands for no value and was left out";
+/** Fields that people keep as numbers in spreadsheets. */
+const NUMBER_FIELDS: ReadonlySet<HashedField> = new Set(["ph", "zp", "db", "external_id"]);
 const digests = new Map<string, string>();
 
 /**
@@ -128,12 +132,16 @@ function hashValue(
   const leaveOut = (message: string): undefined => {
     notes.push({ path: `user_data.${field}${index === undefined ? "" : `[${index}]`}`, message });
   };
-  const text = readText(given, MAX_VALUE_LENGTH.hashed);
-  if (typeof text !== "string") return text === undefined ? undefined : leaveOut(text.refused);
-  const kind = recogniseDigest(text);
-  if (kind === "digest") return passDigest(text);
+  const read = readText(given, MAX_VALUE_LENGTH.hashed);
+  if (typeof read !== "string") return read === undefined ? undefined : leaveOut(read.refused);
+  const is_id = field === "external_id";
+  if (isPlaceholder(read, is_id)) return leaveOut(STANDS_FOR_NOTHING);
+  const kind = recogniseDigest(read);
+  if (kind === "digest") return isDigestOfPlaceholder(read, is_id) ? leaveOut(STANDS_FOR_NOTHING) : passDigest(read);
+  const text = NUMBER_FIELDS.has(field) ? undoSpreadsheet(read) : read;
+  if (text === undefined) return leaveOut("is a number that a spreadsheet has shortened and was left out");
   if (kind === "digest_of_nothing") return leaveOut("is the digest of an empty text and was left out");
-  if (kind === "unusable_digest" && !(field === "external_id" && PLAIN_UUID.test(text))) {
+  if (kind === "unusable_digest" && !(is_id && PLAIN_UUID.test(text))) {
     return leaveOut("is a digest other than SHA-256, which Meta cannot match, and was left out");
   }
   const normalised = NORMALISERS[field](text, context);
@@ -158,6 +166,7 @@ function readClearField(field: ClearField, given: unknown, notes: Note[]): strin
   const limit = field === "client_user_agent" ? MAX_VALUE_LENGTH.client_user_agent : MAX_VALUE_LENGTH.clear;
   const text = readText(Array.isArray(given) && given.length === 1 ? given[0] : given, limit);
   if (typeof text !== "string") return text === undefined ? undefined : leaveOut(text.refused);
+  if (isPlaceholder(text, false)) return leaveOut(STANDS_FOR_NOTHING);
   if (containsEmail(text)) return leaveOut("contains an e-mail address and was left out");
   const check = CLEAR_FIELD_CHECKS[field];
   return check === undefined || check.is(text) ? text : leaveOut(`${check.not} and was left out`);

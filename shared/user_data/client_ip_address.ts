@@ -37,3 +37,15 @@ function isIpv6(text: string): boolean {
   const length = flat.length + (endsInIpv4 ? 1 : 0);
   return halves.length === 2 ? length < 8 : length === 8;
 }
+
+/** Private, carrier-grade, loopback and link-local networks: whoever is there is no visitor from the internet. */
+const PRIVATE_IPV4 =
+  /^(?:0|10|127)\.|^192\.168\.|^169\.254\.|^172\.(?:1[6-9]|2\d|3[01])\.|^100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])\./;
+const PRIVATE_IPV6 = /^(?:f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]):|^(?:0{1,4}:){0,7}:{0,2}0{0,3}[01]?$/i;
+const IPV4_IN_IPV6 = /^(?:0{1,4}:){0,5}:{0,2}(?:ffff:)?((?:\d{1,3}\.){3}\d{1,3})$/i;
+
+/** Tells whether an address cannot be a visitor's; a relaying server sees such addresses of its own network. */
+export function isPrivateAddress(text: string): boolean {
+  const inner = IPV4_IN_IPV6.exec(text)?.[1];
+  return PRIVATE_IPV4.test(inner ?? text) || (text.includes(":") && PRIVATE_IPV6.test(text));
+}

@@ -45,6 +45,12 @@ const INDONESIAN_MOBILE = /^8[1-35-9]\d{9}$|^8(?!1[6-9]0|210|869)[1-35-9]\d{10}$
  * extensions are dropped; a leading `00` is a plus in every country.
  */
 export function normalisePhone(text: string, context: Pick<NormaliseContext, "phone_country">): Normalised {
+  const alone = withoutSecondNumber(text);
+  if (alone === undefined) return { refused: "ends in a digit that may be another number's" };
+  return normaliseOne(alone, context);
+}
+
+function normaliseOne(text: string, context: Pick<NormaliseContext, "phone_country">): Normalised {
   const country = context.phone_country?.toUpperCase();
   const plain = plainE164Digits(inFull(text, country), country);
   if (plain !== undefined) return { value: plain };
@@ -56,9 +62,30 @@ export function normalisePhone(text: string, context: Pick<NormaliseContext, "ph
     if (digits !== undefined) return { value: digits };
   }
   if (!/\p{Nd}/u.test(written)) return { refused: "is not a phone number" };
+  const whole = known === undefined ? internationalDigits(written) : undefined;
+  if (whole !== undefined) return { value: whole };
   return known === undefined && !/^\s*\(?\s*(?:\+|00)/.test(written)
     ? { refused: "is a national phone number and the country is unknown" }
     : { refused: "is not a possible phone number" };
+}
+
+/**
+ * Takes off a second number of one or two digits behind a whole one: `081234567890-2`, `081234567890 (2)`. Undefined where
+ * a single digit stands behind groups that may not be a whole number: with it or without it is somebody else's.
+ */
+function withoutSecondNumber(text: string): string | undefined {
+  const [, whole] = /^(\+?\d{9,15})\s*[-\s(]\s*\d{1,2}\)?$/.exec(text) ?? [];
+  if (whole !== undefined) return whole;
+  return /^\+?[\d\s.-]{9,}[-\s(]\s*\d\)?$/.test(text) ? undefined : text;
+}
+
+/** Digits that begin with a country code and have no plus, which is Meta's own form; where no country is known. */
+function internationalDigits(written: string): string | undefined {
+  if (!/^[1-9][\d .()-]*$/.test(written) || countDigits(written) < MIN_DIGITS_FROM_ABROAD) return undefined;
+  const number = possibleNumber(`+${written}`, undefined);
+  if (number?.isValid() !== true || number.country === undefined) return undefined;
+  // An Indonesian mobile number without its zero is a stranger's number in Japan.
+  return INDONESIAN_MOBILE.test(digitsOf(number)) ? undefined : digitsOf(number);
 }
 
 /** Writes out what is left away at home and would be read as another number. */

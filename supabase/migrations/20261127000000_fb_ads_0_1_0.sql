@@ -39,7 +39,7 @@ create extension if not exists supabase_vault;
 create schema fb_ads;
 
 comment on schema fb_ads is
-  'Machinery of the Meta Ads suite: settings, queues, runs, rate limits, events. Not exposed by the Data API; the '
+  'Machinery of the Meta Ads suite: settings, queues, runs, quotas, events. Not exposed by the Data API; the '
   'functions reach it through fb_* functions in public.';
 
 do $$
@@ -498,8 +498,8 @@ comment on function public.fb_identify_project(jsonb) is
 -- schemas/catalogue/accounts.sql
 
 -- Ad accounts that the Marketing API token can read.
--- Why disabled ones are stored too: an operator sees what could be switched on, and nothing is read that nobody asked
--- for.
+-- Why disabled ones are stored too: an operator sees what could be switched on, and the syncs read only what somebody
+-- switched on.
 
 create table public.ad_accounts (
   id uuid primary key default gen_random_uuid(),
@@ -997,7 +997,7 @@ comment on function fb_ads.stub_ads(uuid, jsonb) is
 
 -- schemas/queue/runs.sql
 
--- Runs: what each invocation of a sync did, and until when it counts as alive.
+-- Runs: what each invocation of a sync did, and until when it counts as live.
 
 create table fb_ads.sync_runs (
   id uuid primary key default gen_random_uuid(),
@@ -1019,7 +1019,7 @@ create table fb_ads.sync_runs (
 );
 
 comment on table fb_ads.sync_runs is
-  'One row an invocation of a sync. At most two of a function are live at a time: its slots.';
+  'One row a run of a sync: one invocation of its function. At most two of a function are live at a time: its slots.';
 comment on column fb_ads.sync_runs.id is 'The run_id of answers and log lines.';
 comment on column fb_ads.sync_runs.function_slug is 'The Edge Function that ran.';
 comment on column fb_ads.sync_runs.token_fingerprint is 'Which token it used: the first 16 hex digits of its SHA-256.';
@@ -1049,7 +1049,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.renew_run_lease(uuid) is
-  'An invocation that has just given a job back, or waits for a report, is live until it claims the next.';
+  'Keeps a run live that holds no job: it has just given one back, or waits for a report.';
 
 -- schemas/queue/jobs.sql
 
@@ -1167,7 +1167,7 @@ create index sync_jobs_finished_at_idx on fb_ads.sync_jobs (finished_at) where s
 create index sync_jobs_plan_id_idx on fb_ads.sync_jobs (plan_id);
 create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id)
   where report_run_id is not null and state in ('pending', 'running');
--- Failures are few: this asks for them without reading the many jobs that went well.
+-- Failures are few: this index finds them without the many jobs that succeeded.
 create index sync_jobs_failed_idx on fb_ads.sync_jobs (finished_at) where state = 'failed';
 
 alter table fb_ads.sync_jobs enable row level security;
@@ -1229,7 +1229,7 @@ $$;
 comment on function fb_ads.end_jobs_of_disabled_account() is
   'Gives up the pending jobs of an account that is disabled; one that runs ends with its list or range.';
 
--- A row at a time, for it fires when somebody disables an account and at no other update.
+-- For each row, because it fires only when somebody disables an account.
 create trigger ad_accounts_end_jobs
   after update of enabled on public.ad_accounts
   for each row when (old.enabled and not new.enabled)
@@ -1248,7 +1248,7 @@ create unlogged table fb_ads.sync_seen_pages (
 
 comment on table fb_ads.sync_seen_pages is
   'Which ids each page of a list held, to tell deleted objects when the list is complete. Unlogged: when a crash '
-  'empties it, nothing is taken for deleted and the list is read again.';
+  'empties it, nothing counts as deleted and the list is read again.';
 comment on column fb_ads.sync_seen_pages.job_id is 'The list.';
 comment on column fb_ads.sync_seen_pages.page_number is 'Page, from 1, as in sync_jobs.page_count.';
 comment on column fb_ads.sync_seen_pages.fb_ids is 'Meta''s ids on that page.';
@@ -1260,7 +1260,7 @@ alter table fb_ads.sync_seen_pages enable row level security;
 -- What Meta says of its quotas, and what is throttled or stopped because of it.
 -- Why throttling is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
 
-create table fb_ads.rate_limits (
+create table fb_ads.quotas (
   scope text not null,
   key text not null,
   use_case text not null default '',
@@ -1268,7 +1268,7 @@ create table fb_ads.rate_limits (
   regain_at timestamptz,
   access_tier text,
   throttled_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
   stop_error jsonb,
@@ -1278,28 +1278,28 @@ create table fb_ads.rate_limits (
   constraint stop_has_a_reason check ((stopped_at is null) = (stop_error is null))
 );
 
-comment on table fb_ads.rate_limits is
+comment on table fb_ads.quotas is
   'What Meta last said of its quotas, and what is throttled or stopped because of it.';
-comment on column fb_ads.rate_limits.scope is
+comment on column fb_ads.quotas.scope is
   'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
-comment on column fb_ads.rate_limits.key is
+comment on column fb_ads.quotas.key is
   'app: default; token: first 16 hex digits of its SHA-256; account: Meta''s digits; pixel: its id.';
-comment on column fb_ads.rate_limits.use_case is
+comment on column fb_ads.quotas.use_case is
   'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
-comment on column fb_ads.rate_limits.usage_percent is
+comment on column fb_ads.quotas.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
-comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
-comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
-comment on column fb_ads.rate_limits.throttled_at is 'When Meta last refused a call of this quota.';
-comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
-comment on column fb_ads.rate_limits.stopped_at is
+comment on column fb_ads.quotas.regain_at is 'When Meta expects to give access back.';
+comment on column fb_ads.quotas.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
+comment on column fb_ads.quotas.throttled_at is 'When Meta last refused a call of this quota.';
+comment on column fb_ads.quotas.throttled_until is 'Nothing is sent in this scope before.';
+comment on column fb_ads.quotas.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.rate_limits.probe_after is 'When one call may probe whether Meta takes calls again.';
-comment on column fb_ads.rate_limits.stop_error is
+comment on column fb_ads.quotas.probe_after is 'When one call may probe whether Meta takes calls again.';
+comment on column fb_ads.quotas.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
-comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
+comment on column fb_ads.quotas.updated_at is 'When the row last changed.';
 
-alter table fb_ads.rate_limits enable row level security;
+alter table fb_ads.quotas enable row level security;
 
 create function fb_ads.use_case_kinds(use_case text)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1315,9 +1315,9 @@ comment on function fb_ads.use_case_kinds(text) is
 
 create function fb_ads.throttled_until(account_id uuid, kind text)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select coalesce(max(quota.parked_until), now())
-  from fb_ads.rate_limits as quota
-  where quota.parked_until > now()
+  select coalesce(max(quota.throttled_until), now())
+  from fb_ads.quotas as quota
+  where quota.throttled_until > now()
     and throttled_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
     and (
       quota.scope = 'app'
@@ -1336,14 +1336,14 @@ returns timestamptz language plpgsql volatile security invoker set search_path =
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, throttled_at, parked_until)
+  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until)
   values (
     throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
     ends_at
   )
-  on conflict on constraint rate_limits_pkey do update set
+  on conflict on constraint quotas_pkey do update set
     throttled_at = excluded.throttled_at,
-    parked_until = greatest(quota.parked_until, excluded.parked_until),
+    throttled_until = greatest(quota.throttled_until, excluded.throttled_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
@@ -1378,7 +1378,7 @@ comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of on
 
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
   select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
     r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
@@ -1394,7 +1394,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where (quota.usage_percent, quota.regain_at, quota.access_tier)
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
 
-  -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
+  -- Meta names a time of regaining only for a blocked use case, be it one that this call did not spend.
   select fb_ads.throttle_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
@@ -1408,22 +1408,22 @@ comment on function fb_ads.store_usage(jsonb) is
 
 create function fb_ads.app_throttled_until(job fb_ads.sync_jobs)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select max(quota.parked_until)
-  from fb_ads.rate_limits as quota
+  select max(quota.throttled_until)
+  from fb_ads.quotas as quota
   where quota.scope = 'app'
     and quota.key = 'default'
-    and quota.parked_until > now()
+    and quota.throttled_until > now()
     and quota.throttled_at > job.claimed_at
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
 comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
-  'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
-  'where nobody was. A job that is claimed in spite of it was freed by an operator.';
+  'Until when a held job waits because Meta refused another call for the whole app since the job was claimed; null '
+  'where it refused none. A throttled job that is claimed all the same was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   values ('token', fingerprint, now(), error, now() + interval '55 seconds')
   on conflict (scope, key, use_case) do update set
     stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
@@ -1440,7 +1440,7 @@ create function fb_ads.may_use_token(fingerprint text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select not exists (
     select
-    from fb_ads.rate_limits as quota
+    from fb_ads.quotas as quota
     where quota.scope = 'token'
       and quota.key = fingerprint
       and quota.stopped_at is not null
@@ -1448,12 +1448,12 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   );
 $$;
 
-comment on function fb_ads.may_use_token(text) is 'Whether a token is good as far as we know, or due for a probe.';
+comment on function fb_ads.may_use_token(text) is 'Whether a token is not stopped, or due for a probe.';
 
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  -- Whatever answered is neither dead nor forbidden.
-  update fb_ads.rate_limits as quota
+  -- A token or account whose call Meta answered is not stopped.
+  update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
     and (
@@ -1478,7 +1478,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     set state = 'failed', finished_at = now(), last_error = error
     where other.account_id = job.account_id and other.state = 'pending'
   )
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
   from public.ad_accounts as account
   where account.id = job.account_id
@@ -1512,8 +1512,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_live_run(fb_ads.sync_runs) is
-  'Whether an invocation still holds its slot: it has just begun or ended a '
-  'job, or holds one whose lease has not run out.';
+  'Whether a run still holds its slot: it has just begun or ended a job, or holds one whose lease has not expired.';
 
 create function fb_ads.free_slots(function_slug text)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1524,7 +1523,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
     and fb_ads.is_live_run(run);
 $$;
 
-comment on function fb_ads.free_slots(text) is 'How many more invocations of a sync may start: at most two are live.';
+comment on function fb_ads.free_slots(text) is 'How many more runs of a sync may start: at most two are live.';
 
 create function fb_ads.end_dead_runs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1537,7 +1536,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.end_dead_runs() is
-  'Ends the invocations that are not live any more, so that the table says what became of them.';
+  'Ends the runs that are not live any more, so that the table says what became of them.';
 
 create function public.fb_take_sync_slot(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1562,8 +1561,8 @@ end;
 $$;
 
 comment on function public.fb_take_sync_slot(jsonb) is
-  'For an invocation that found no slot and whose caller waits: {run_id, account_ids?}. Takes a slot that has become '
-  'free, a killed worker''s too. Returns {slot, jobs_left}.';
+  'For a run that found no slot and whose caller waits: {run_id, account_ids?}. Takes a slot that has become free, a '
+  'killed worker''s too. Returns {slot, jobs_left}.';
 
 create function public.fb_finish_sync_run(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1585,8 +1584,8 @@ end;
 $$;
 
 comment on function public.fb_finish_sync_run(jsonb) is
-  'Ends an invocation and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns '
-  '{done, left, failed} jobs. Called twice it says the same.';
+  'Ends a run and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
+  'left, failed} jobs. Called twice it returns the same.';
 
 -- schemas/queue/claims.sql
 
@@ -1643,8 +1642,8 @@ declare
   account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
   claimed bigint;
   poll_in_seconds double precision;
-  -- The other sync is at work too: it gets the accounts whose more urgent jobs wait for it, and this one waits for
-  -- those it holds.
+  -- While the other sync runs too, it gets the accounts that have more urgent jobs of its own, and this one waits for
+  -- the accounts that it holds.
   shared boolean := exists (
     select from fb_ads.sync_runs as run
     where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
@@ -1706,7 +1705,7 @@ begin
           where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
         )
       end;
-    -- Who waits for a report holds no job, and is live all the same.
+    -- A run that waits for a report holds no job, and is live all the same.
     if poll_in_seconds is not null then
       perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
     end if;
@@ -1714,7 +1713,7 @@ begin
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
-  update fb_ads.rate_limits as quota
+  update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null;
 
@@ -1724,8 +1723,8 @@ $$;
 
 comment on function public.fb_claim_sync_job(jsonb) is
   'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, '
-  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}, the time until a report at Meta, or an '
-  'account that the other sync holds, is to be looked at. Never a second job of an account.';
+  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}: when to look at a report at Meta, or at an '
+  'account that the other sync holds. Never claims a second job of an account.';
 
 -- schemas/queue/leases.sql
 
@@ -1798,12 +1797,12 @@ comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz;
+  throttled_until timestamptz;
 begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  parked_until := fb_ads.throttle_sync_jobs(
+  throttled_until := fb_ads.throttle_sync_jobs(
     throttling ->> 'scope',
     case
       when throttling ->> 'scope' = 'app' then 'default'
@@ -1815,7 +1814,7 @@ begin
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j
-  set not_before = greatest(j.not_before, parked_until)
+  set not_before = greatest(j.not_before, throttled_until)
   where j.id = job.id and j.state = 'pending';
   perform fb_ads.renew_run_lease(job.run_id);
 end;
@@ -1828,13 +1827,13 @@ comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz := fb_ads.app_throttled_until(job);
+  throttled_until timestamptz := fb_ads.app_throttled_until(job);
 begin
-  if job.state <> 'running' or parked_until is null then
+  if job.state <> 'running' or throttled_until is null then
     return false;
   end if;
   update fb_ads.sync_jobs as j
-  set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
+  set state = 'pending', lease_id = null, lease_until = null, not_before = throttled_until
   where j.id = job.id;
   perform fb_ads.renew_run_lease(job.run_id);
   return true;
@@ -1842,7 +1841,7 @@ end;
 $$;
 
 comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when somebody else was refused '
+  'After a stored page: gives the held job back when Meta has refused another call '
   'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
@@ -1866,7 +1865,7 @@ $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
   'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
-  'what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+  'what became of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
 
 -- schemas/catalogue/list_plans.sql
 
@@ -1926,7 +1925,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.restart_lists(uuid[]) is
-  'Sends lists that wait half read back to their first page ({"full": true}); null means every account.';
+  'Sends lists that are read in part back to their first page ({"full": true}); null means every account.';
 
 create function fb_ads.plan_metadata(request jsonb, account_ids uuid[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1953,7 +1952,7 @@ begin
     return;
   end if;
 
-  -- Two starts at the same moment are one night: a discovery planned after this request came in is as good as its own.
+  -- Two starts at the same moment share one discovery: one that was planned after this request arrived serves it too.
   insert into fb_ads.sync_jobs (kind, priority, page_size, params, not_before)
   select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.throttled_until(null, 'accounts')
   from fb_ads.settings as settings
@@ -1995,8 +1994,8 @@ returns date language sql immutable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.earliest_insight_day(date) is
-  'First day that Meta still reports on when it is today there: 37 months back, '
-  'and a day, for the limit itself is refused (3018).';
+  'First day that Meta still reports on when it is today there: the day after 37 '
+  'months ago, for Meta refuses the limit itself (3018).';
 
 create function fb_ads.insight_chunks(since date, until date, days integer, first_days integer default null)
 returns table (part integer, part_since date, part_until date)
@@ -2086,8 +2085,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     )
     order by r.date, r.fb_ad_id
   ),
-  -- Our keys, looked up once an object and in the order of an index, so that a row costs no more when a million ads are
-  -- stored.
+  -- Our keys, looked up once an object and in index order, so that a row costs the same when a million ads are stored.
   campaigns as materialized (
     select c.id, c.fb_campaign_id from public.ad_campaigns as c
     where c.fb_campaign_id = any (array(select distinct i.fb_campaign_id from incoming as i))
@@ -2108,7 +2106,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     left join adsets as s on s.fb_adset_id = i.fb_adset_id
     left join ads as a on a.fb_ad_id = i.fb_ad_id
   ),
-  -- What is stored already, one pass over the index a day instead of one descent a row.
+  -- The stored rows: one index scan a day instead of one lookup a row.
   known as materialized (
     select d.*
     from (
@@ -2121,7 +2119,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
       select spend.* from public.ad_spend as spend where spend.date = day.date and spend.ad_id = any (day.ad_ids)
     ) as d
   ),
-  -- What Meta would not tell this time keeps its last known value; missing_fields says so.
+  -- A field that Meta refused this time keeps its last value; missing_fields names it.
   merged as (
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,
@@ -2210,7 +2208,7 @@ create table fb_ads.insight_reads (
 );
 
 comment on table fb_ads.insight_reads is
-  'How an account''s insights are best read: what worked and what Meta refused. Refusals are forgotten after 30 days.';
+  'How an account''s insights are best read: what worked and what Meta refused. A refusal counts for 30 days.';
 comment on column fb_ads.insight_reads.account_id is 'The ad account.';
 comment on column fb_ads.insight_reads.sync_max_days is
   'Longest range in days that is still read at once; 0: every range is a report. Null: Meta has refused none.';
@@ -2259,8 +2257,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Meta does not answer ranges of the account at once that are longer than so '
-  'many days; null: it has refused none in 30 days.';
+  'Up to how many days Meta answers at once for the account; null: it has refused none in 30 days.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
@@ -2344,7 +2341,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.drop_idle_refresh(uuid) is
-  'Takes back a refresh of the account that has not begun: a plan that holds its days is about to be made.';
+  'Deletes a refresh of the account that has not begun, before a plan that holds its days is made.';
 
 create function fb_ads.reset_range(job fb_ads.sync_jobs, since date, until date, object_ids text[], params jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2403,8 +2400,8 @@ declare
   zone text := (
     select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id
   );
-  -- The calendar of an account that was never read is not known: what is asked for is cut to its days once it is
-  -- (fb_replan_insights).
+  -- The time zone of an account that was never read is unknown. fb_replan_insights cuts the range to its days once it
+  -- is known.
   first_day date := greatest(since, fb_ads.earliest_insight_day(fb_ads.local_day(coalesce(zone, 'Etc/GMT+12'))));
   last_day date := least(until, fb_ads.local_day(coalesce(zone, 'Etc/GMT-14')));
 begin
@@ -2489,8 +2486,8 @@ comment on column fb_ads.backfill_progress.plan_id is 'Key of the backfill.';
 
 -- What a start of the insights sync plans for an account: window and default backfill, a refresh, or the range that was
 -- asked for.
--- Why an open plan is gone on with: a caller that asks until nothing is left must come to an end, and half a window is
--- not begun anew.
+-- Why it goes on with an open plan: a caller that asks until nothing is left must come to an end, and a window that is
+-- half read must not begin anew.
 
 create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz, read_until date default null)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2546,17 +2543,17 @@ begin
     perform fb_ads.drop_idle_refresh(plan_window.account_id);
     perform fb_ads.plan_ranges(plan_window.account_id, 'window', first_day, today);
   elsif planned_until < today then
-    -- An open window is gone on with, but it ends on the day on which it was planned.
+    -- The run goes on with an open window, but that window ends on the day on which it was planned.
     perform fb_ads.plan_refresh(plan_window.account_id, arrived_at, planned_until);
   end if;
 
-  -- What was given up of a backfill is tried again with every full run.
+  -- Every full run tries the failed jobs of a backfill again.
   with revived as (
     update fb_ads.sync_jobs as job
     set
       state = 'pending', finished_at = null, attempts = 0,
       not_before = fb_ads.throttled_until(job.account_id, job.kind),
-      -- From its beginning, for neither a report nor a cursor lives as long as a night.
+      -- From the beginning, for a report or a cursor does not live until the next night.
       report_run_id = null, cursor = null, page_count = 0, params = job.params - 'report'
     from fb_ads.insight_backfills as backfill
     where backfill.account_id = plan_window.account_id
@@ -2588,7 +2585,7 @@ $$;
 
 comment on function fb_ads.plan_window(uuid, timestamptz) is
   'Plans the last 28 local days of an account, once its backfill of 90 days, and after a pause the days that left the '
-  'window unsettled. An open window is gone on with.';
+  'window unsettled. It goes on with an open window.';
 
 create function fb_ads.plan_insights(request jsonb, account_ids uuid[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2599,7 +2596,7 @@ declare
   window_days integer := (select settings.insights_window_days from fb_ads.settings as settings);
   account public.ad_accounts;
 begin
-  -- Every account is wanted and none is known: they are discovered first, and then planned as is asked for here.
+  -- All accounts are wanted and none is known: the discovery comes first, and then plans what this request asks for.
   if request -> 'configured' ->> 'mode' = 'all'
     and not exists (select from public.ad_accounts as a where a.configured) then
     perform fb_ads.plan_metadata(jsonb_build_object('arrived_at', arrived_at), null);
@@ -2621,10 +2618,10 @@ begin
         'request', arrived_at
       );
     elsif coalesce((request ->> 'refresh')::boolean, false) then
-      -- An account that Meta refuses is asked for once a night, not every hour.
+      -- An account that Meta refuses is tried once a night, not every hour.
       if not exists (
         select
-        from fb_ads.rate_limits as quota
+        from fb_ads.quotas as quota
         where quota.scope = 'account'
           and quota.key = account.fb_account_id
           and quota.stopped_at is not null
@@ -2671,7 +2668,7 @@ begin
   select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window
   from dropped;
   delete from fb_ads.insight_backfills as known where known.account_id = job.account_id;
-  -- The night before the first night of the metadata sync: its lists are wanted too.
+  -- The metadata sync has not run yet, so the lists are planned too.
   perform fb_ads.plan_lists(array[job.account_id], now());
   if wants_window then
     perform fb_ads.plan_window(job.account_id, now());
@@ -2715,8 +2712,8 @@ begin
   perform fb_ads.stub_adsets(job.account_id, rows);
   perform fb_ads.stub_ads(job.account_id, rows);
 
-  -- The spend is stored now; the names come by id, because a list may never show such an object. Where everything is
-  -- unknown, the lists cost less, and what they do not show is looked up by id after them.
+  -- The spend is stored now; the names come by id, because a list may never show such an object. Where most objects are
+  -- unknown the lists cost less, and what they do not show is looked up by id after them.
   if coalesce(cardinality(campaigns), 0) + coalesce(cardinality(adsets), 0) + coalesce(cardinality(ads), 0) > 100 then
     perform fb_ads.plan_lists(array[job.account_id], now());
     return;
@@ -2731,7 +2728,7 @@ end;
 $$;
 
 comment on function fb_ads.stub_insight_objects(fb_ads.sync_jobs, jsonb) is
-  'Makes bare rows for the campaigns, ad sets and ads that a page of insights speaks of and nobody knows, and plans '
+  'Makes bare rows for the campaigns, ad sets and ads that a page of insights names and that are not stored, and plans '
   'to read them: by id, or by lists where there are more than 100.';
 
 create function fb_ads.store_insight_rows(job fb_ads.sync_jobs, rows jsonb, dropped text[])
@@ -2766,7 +2763,7 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     where d.account_id = job.account_id
       and d.date between job.since and job.until
       and a.id = d.ad_id
-      -- An ad of a status that was not asked for cannot have been seen.
+      -- An ad with a status that was not requested cannot have been seen.
       and (a.effective_status is null or a.effective_status = any (effective_statuses))
       and not exists (select from seen where seen.key = d.date::text || ' ' || a.fb_ad_id)
     returning 1
@@ -2810,7 +2807,7 @@ begin
     select
       job.account_id, 'reconciliation', job.purpose, job.plan_id,
       case job.purpose when 'backfill' then 210 else 110 end, first_day, last_day, settings.insights_page_size,
-      -- A total has one row a day, so of the limits only what Meta has refused before is one for it.
+      -- A total has one row a day, so only the limit that Meta's refusals have set applies to it.
       jsonb_build_object(
         'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
       ),
@@ -2827,9 +2824,9 @@ comment on function fb_ads.end_insights_plan(fb_ads.sync_jobs) is
 create function fb_ads.end_range(job fb_ads.sync_jobs, effective_statuses text[])
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A range that was restricted to some ads, or had rows that could not be read, says nothing of what is not in it.
+  -- A range that was restricted to some ads, or had unreadable rows, does not show what is missing.
   if job.object_ids is null and not coalesce((job.params ->> 'keep_rows')::boolean, false) then
-    -- A crash of the server empties the unlogged pages: then this range proves nothing and begins again.
+    -- A crash of the server empties the unlogged pages. This range then proves nothing and begins again.
     if (
       select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
     ) is distinct from job.page_count then
@@ -2845,7 +2842,7 @@ begin
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   if job.params ? 'field_trial' then
-    -- What one ad's day could be read without, the other parts of what failed are read without at once.
+    -- The fields without which one part could be read are left out of the other parts at once.
     update fb_ads.sync_jobs as part
     set params = part.params || jsonb_build_object(
       'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',
@@ -2950,9 +2947,9 @@ end;
 $$;
 
 comment on function public.fb_store_report(jsonb) is
-  'Keeps the state of a report and gives its job back until the next look: {job_id, lease_id, report_run_id, params, '
-  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report '
-  'is to be made; restart: pages read so far do not count. Raises lease_lost (409).';
+  'Keeps the state of a report and gives its job back until the next poll: {job_id, lease_id, report_run_id, params, '
+  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report is '
+  'to be made; restart: pages read so far do not count. Raises lease_lost (409).';
 
 -- schemas/spend/reshaping.sql
 
@@ -3026,7 +3023,7 @@ comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Our own ids: collecting them from Meta would be one more heavy call. Ads that spend about then come first.
+  -- Our own ids, for collecting them from Meta would be one more heavy call. Ads that spent around that day come first.
   ids text[] := coalesce(job.object_ids, array(
     select ad.fb_ad_id
     from public.ad_ads as ad
@@ -3047,7 +3044,7 @@ begin
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
-    -- The sum was off though all known ads were read: what is missing is of ads that nobody knows.
+    -- The sum was off though all stored ads were read, so the rest belongs to ads that are not stored.
     insert into fb_ads.sync_jobs (
       account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
     )
@@ -3099,7 +3096,7 @@ $$;
 
 comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
   'After error 3018: the range begins later, by a day at least; one that lies before '
-  'Meta''s 37 months is done, for there is nothing to be had.';
+  'Meta''s 37 months is done, for Meta has nothing on it.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -3117,7 +3114,7 @@ begin
     when 'split' then case
       when job.since < job.until then fb_ads.split_by_date(job)
       when job.kind = 'insights' then fb_ads.split_by_ads(job)
-      -- An account's total of one day is as small as can be: what is too much of it at once may still be reported.
+      -- An account's total of one day cannot be split. What Meta does not answer at once it may still report.
       when job.params ->> 'read' is distinct from 'report' then fb_ads.turn_to_report(job)
       else 'none'
     end
@@ -3129,7 +3126,7 @@ begin
     update fb_ads.sync_jobs as j
     set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now())
     where j.id = job.id;
-    -- The parts wait as the whole would.
+    -- The parts are throttled like the whole.
     update fb_ads.sync_jobs as part
     set not_before = pause.ends_at
     from (select fb_ads.throttled_until(job.account_id, job.kind) as ends_at) as pause
@@ -3222,14 +3219,14 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.was_split_by_ads(uuid, date) is
-  'Whether a plan read a day by our own ads: then it misses those that nobody knew.';
+  'Whether a plan read a day by our own ads: then it misses ads that are not stored.';
 
 create function fb_ads.compare_days(job fb_ads.sync_jobs, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with theirs as (
     select r.date, sum(r.spend) as spend
     from jsonb_to_recordset(rows) as r (date date, spend numeric)
-    -- Days between those that were read once more were not: they keep what was last said of them.
+    -- A recheck compares only the days that it read; the days between keep their result.
     where job.purpose <> 'recheck' or exists (
       select
       from fb_ads.sync_jobs as part
@@ -3265,7 +3262,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     case
       when abs(c.our_spend - c.meta_spend) <= c.tolerance then 'equal'
       when job.purpose = 'recheck' then case when c.is_young then 'young' else 'off' end
-      -- Any other young day only moves.
+      -- The figures of any other young day still move.
       when c.is_young and not fb_ads.was_split_by_ads(job.plan_id, c.date) then 'young'
       else 'rereading'
     end,
@@ -3291,7 +3288,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   plan uuid := gen_random_uuid();
 begin
-  -- A day without a row is one on which Meta knows of no spend.
+  -- A day without a row is a day without spend at Meta.
   perform fb_ads.compare_days(job, (
     select jsonb_agg(jsonb_build_object('date', day::date, 'spend', 0))
     from generate_series(job.since::timestamp, job.until, interval '1 day') as day
@@ -3302,13 +3299,13 @@ begin
     )
   ));
 
-  -- Read once more, newest first; a difference that runs through a whole history is no matter of reading again.
+  -- Up to 31 days are read once more, newest first; reading again does not cure a difference through a whole history.
   insert into fb_ads.sync_jobs (
     account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
   )
   select
     job.account_id, 'insights', 'recheck', plan, 105, off.date, off.date, settings.insights_page_size,
-    -- A day that no report could hold in one piece may be had page by page, and then holds the ads that nobody knew.
+    -- A day that was split by ads is read page by page now, which also shows ads that are not stored.
     jsonb_build_object(
       'read',
       case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
@@ -3449,8 +3446,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   unseen text[];
 begin
-  -- Only a complete list says anything about what is not in it; what is not in it is looked up by id before it counts
-  -- as deleted.
+  -- Only a complete list shows what is missing. A missing object is looked up by id before it counts as deleted.
   with seen as materialized (
     select unnest(page.fb_ids) as fb_id
     from fb_ads.sync_seen_pages as page
@@ -3472,7 +3468,7 @@ begin
   where stored.effective_status is distinct from 'DELETED'
     and not exists (select from seen where seen.fb_id = stored.fb_id);
 
-  -- What an older list did not show either is in this one's unseen; the rest has come back.
+  -- This list's unseen ids hold what older lists did not show either; the rest has come back.
   delete from fb_ads.sync_jobs as older
   where older.account_id = job.account_id
     and older.kind = 'objects'
@@ -3496,7 +3492,7 @@ comment on function fb_ads.plan_deleted_checks(fb_ads.sync_jobs) is
 create function fb_ads.end_list(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A crash of the server empties the unlogged pages: then this list proves nothing and begins again.
+  -- A crash of the server empties the unlogged pages. This list then proves nothing and begins again.
   if (
     select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
   ) is distinct from job.page_count then
@@ -3524,7 +3520,7 @@ begin
     on conflict do nothing;
   end if;
   if job.kind = 'accounts' then
-    -- Enabled but not in the token's list: asked for by id, so that the reason becomes visible.
+    -- An enabled account that is not in the token's list is read by id, so that the reason becomes visible.
     perform fb_ads.plan_account_reads(array(
       select account.id
       from public.ad_accounts as account
@@ -3596,7 +3592,7 @@ begin
     if job.kind = 'account' then
       perform fb_ads.plan_lists(array[job.account_id], job.created_at);
     else
-      -- The lease is handed over too: a list that has to begin again goes on under it.
+      -- The lease is passed on, for a list that begins again goes on under it.
       advanced.lease_id := job.lease_id;
       complete := fb_ads.end_list(advanced);
     end if;
@@ -3635,7 +3631,7 @@ begin
   perform fb_ads.stub_adsets(owner, ad_rows);
   perform fb_ads.upsert_ads(owner, ad_rows, dropped);
 
-  -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
+  -- An object that Meta does not know by id either is deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
   where job.object_level = 'campaign'
     and c.fb_campaign_id = any (missing)
@@ -3674,7 +3670,7 @@ declare
   has_slot boolean;
   started fb_ads.sync_runs;
 begin
-  -- An account that the configuration names is known before it was ever read.
+  -- An account that the configuration names is stored before it is read.
   perform fb_ads.upsert_accounts((
     select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
     from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
@@ -3739,9 +3735,9 @@ end;
 $$;
 
 comment on function public.fb_start_sync_run(jsonb) is
-  'Begins an invocation: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, '
-  'configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, '
-  'slot, refused, jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
+  'Begins a run: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: '
+  '{mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, '
+  'jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
 
 -- schemas/queue/releases.sql
 
@@ -3762,8 +3758,8 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   outcome text := request ->> 'outcome';
   error jsonb := nullif(request -> 'error', 'null');
-  -- Pages between two failures forgive the failures, but a list that always breaks off behind its first page would
-  -- begin for ever.
+  -- A stored page resets the attempts, but restarts count on: a list that always breaks off after its first page would
+  -- restart for ever.
   restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (
     request ->> 'outcome' is not distinct from 'restart'
   )::integer;
@@ -3772,8 +3768,7 @@ begin
   if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
     raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
   end if;
-  -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or
-  -- the next night.
+  -- Twelve failures in a row take over an hour. A job that still fails then waits for a person or the next night.
   given_up := outcome in ('fail', 'stop_account') or (
     outcome in ('retry', 'restart')
     and greatest(job.attempts, restarts - 1) >= 11
@@ -3831,7 +3826,7 @@ begin
     perform fb_ads.end_insights_plan(job);
   end if;
   if given_up and error ->> 'reason' = 'version_dead' then
-    -- Every call would be refused, and refusals cost the app its access tier: what waits fails with this one.
+    -- Meta would refuse every call, and refusals cost the app its access tier, so all pending jobs fail with this one.
     update fb_ads.sync_jobs as other
     set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
     where other.state = 'pending';
@@ -3891,8 +3886,8 @@ end;
 $$;
 
 comment on function fb_ads.has_sync_work(text) is
-  'Whether an invocation of that sync would find something to do: a job that may start, a free slot, and a token that '
-  'is not stopped (or due for a probe).';
+  'Whether a run of that sync would find something to do: a job that may start, a free slot, and a token that is not '
+  'stopped (or due for a probe).';
 
 -- schemas/queue/run_retention.sql
 
@@ -4188,7 +4183,7 @@ create table fb_ads.pixels (
   blocked_at timestamptz,
   blocked_token text,
   probed_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   throttled_count integer not null default 0,
   code integer,
   subcode integer,
@@ -4210,7 +4205,7 @@ comment on column fb_ads.pixels.blocked_at is 'Since when it is blocked.';
 comment on column fb_ads.pixels.blocked_token is
   'Fingerprint of the token that Meta refused; empty when Vault had none.';
 comment on column fb_ads.pixels.probed_at is 'When one event was last tried while blocked.';
-comment on column fb_ads.pixels.parked_until is 'Meta throttles: nothing is sent before.';
+comment on column fb_ads.pixels.throttled_until is 'Meta throttles: nothing is sent before.';
 comment on column fb_ads.pixels.throttled_count is 'Throttlings in a row, each longer than the one before.';
 comment on column fb_ads.pixels.code is 'Meta''s error code of the last refusal that concerned the whole pixel.';
 comment on column fb_ads.pixels.subcode is 'Meta''s error_subcode of it.';
@@ -4234,7 +4229,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.unblock_deliveries(text[]) is
-  'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data '
+  'Makes blocked deliveries of these pixels pending, at most 20,000 a call: a day of them would not fit into the Data '
   'API''s 8 s. The next claim goes on.';
 
 create function fb_ads.block_deliveries(pixel_ids text[])
@@ -4318,7 +4313,7 @@ begin
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
-      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, throttled_until = null,
         throttled_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id
         and (pixel.state <> 'open' or pixel.throttled_count > 0 or pixel.reason is not null);
@@ -4339,13 +4334,13 @@ begin
         reason = excluded.reason, updated_at = now();
       perform fb_ads.block_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
-      insert into fb_ads.pixels as pixel (pixel_id, parked_until, throttled_count, code, subcode, fbtrace_id, reason)
+      insert into fb_ads.pixels as pixel (pixel_id, throttled_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
         given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(
+      set throttled_until = now() + least(
         86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.throttled_count, 6))))
       )
           * interval '1 second',
@@ -4364,7 +4359,7 @@ comment on function fb_ads.record_pixels(jsonb) is
 -- schemas/consent/consents.sql
 
 -- Consent to advertising events.
--- Why digests: a subject is looked up by what it is, never listed by who it is.
+-- Why digests: a subject is looked up by its digest, and never listed by name.
 
 create table fb_ads.consents (
   id bigint generated always as identity primary key,
@@ -4429,7 +4424,7 @@ returns bigint language plpgsql volatile security invoker set search_path = pg_c
 declare
   suppressed bigint;
 begin
-  -- In one order, and first: what a sender takes up or reports at this moment is then seen as it has become.
+  -- Locked in one order, and first: what a sender claims or reports at this moment is then seen in its new state.
   perform from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = any (event_row_ids)
   order by delivery.event_row_id, delivery.pixel_id
@@ -4446,7 +4441,7 @@ begin
       browser_data = null, person_digests = null, user_digest = null, browser_digest = null,
       final_at = coalesce(event.final_at, now()), lease_id = null
     where event.id = any (event_row_ids)
-      -- What one pixel has, or is just being given, stays as it is until its retention.
+      -- What one pixel has received, or is being sent, stays until its retention.
       and not exists (
         select from fb_ads.event_deliveries as delivery
         where delivery.event_row_id = event.id and delivery.state in ('sent', 'sending')
@@ -4455,7 +4450,7 @@ begin
   )
   update fb_ads.conversion_events as event
   set consent = 'denied', consent_at = now(),
-    -- A row under way keeps what it needs to be put together again.
+    -- An event that is being sent keeps the data that a repetition needs.
     browser_data = case
       when exists (
         select
@@ -4464,15 +4459,15 @@ begin
       ) then event.browser_data
     end
   where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);
-  -- What one pixel has and another will not get is over.
+  -- An event that one pixel has and the others will not get is final.
   perform fb_ads.finish_events(event_row_ids);
   return suppressed;
 end;
 $$;
 
 comment on function fb_ads.suppress_events(bigint[]) is
-  'Takes what waits of these events out of the outbox for want of consent and deletes what they say of the person; '
-  'returns how many deliveries that were.';
+  'Takes the waiting deliveries of these events out of the outbox and deletes what the events say of the person. '
+  'Returns how many deliveries that were.';
 
 create function fb_ads.suppress_subjects(digests text[])
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -4526,7 +4521,7 @@ create table fb_ads.visitor_salts (
 );
 
 comment on table fb_ads.visitor_salts is
-  'The salt of each day''s visitor counters. Yesterday''s is deleted, and with it every way back to an address.';
+  'The salt of each day''s visitor counters. Yesterday''s is deleted, so nothing leads back to an address.';
 comment on column fb_ads.visitor_salts.salted_on is 'The UTC day.';
 comment on column fb_ads.visitor_salts.salt is '32 random bytes.';
 
@@ -4581,7 +4576,7 @@ create function fb_ads.count_events(visitor text, events bigint)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.event_counts as counted (counter, window_start, events)
   values
-    -- Four rows for the sum of all, so that visitors seldom wait for one another.
+    -- The sum of all is spread over four rows, so that visitors seldom wait for one another.
     ('all:' || floor(random() * 4)::text, date_trunc('minute', now()), count_events.events),
     ('day:' || visitor, date_trunc('day', now(), 'utc'), count_events.events),
     ('minute:' || visitor, date_trunc('minute', now()), count_events.events)
@@ -4589,7 +4584,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.count_events(text, bigint) is
-  'Counts events of a visitor, in the order of the counters'' names so that no two calls wait for each other.';
+  'Counts events of a visitor, in the order of the counters'' names so that two calls never deadlock.';
 
 -- schemas/outbox/event_requests.sql
 
@@ -4606,7 +4601,7 @@ set search_path = pg_catalog, pg_temp as $$
     given.ordinality, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source,
     given.content, given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest,
     given.person_digests, given.consent,
-    -- An event's second lasts to its end; no consent is of the future.
+    -- An event's time is a whole second, so its consent dates from the end of it; never from the future.
     case
       when given.consent is not null
         then least(
@@ -4627,18 +4622,19 @@ set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.given_events(jsonb) is
-  'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them: '
-  'of one that it may not nothing is kept.';
+  'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them. '
+  'Nothing is kept of an event that it may not send.';
 
 -- schemas/consent/event_consents.sql
 
 -- The consent that events carry.
--- Why repeated denials are written and repeated consents are not: what is received late must not make a yes of a no.
+-- Why repeated denials are written and repeated consents are not: a consent that is received late must not undo a
+-- denial.
 
 create function fb_ads.later_grant(subject_kind text, subject text, denied_at timestamptz)
 returns table (kind text, digest text, state text, since timestamptz, source text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- A consent that is repeated is not written for each event; a denial that is received late must still find it.
+  -- A repeated consent is not written as a row, so it is read from the events.
   select later_grant.subject_kind, later_grant.subject, 'granted', max(event.consent_at), 'event'
   from fb_ads.conversion_events as event
   where event.consent = 'granted' and event.consent_at > later_grant.denied_at
@@ -4670,7 +4666,7 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
-      -- A repeated denial counts against a consent between the two that is received later.
+      -- A repeated denial is written, for it outweighs a consent from between the two that is received later.
       and (
         newest.state is null
         or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)
@@ -4688,7 +4684,7 @@ begin
     return;
   end if;
 
-  -- Of a denial that is said again and again the first and the last are kept.
+  -- Of a repeated denial the first and the last are kept.
   delete from fb_ads.consents as middle
   using unnest(denials) as last
   where middle.subject_kind = last.subject_kind and middle.subject = last.subject
@@ -4731,7 +4727,7 @@ declare
   limited text;
   suppressed bigint := 0;
 begin
-  -- A row that a stranger can write counts like an event.
+  -- A stranger can write such a row, so it counts like an event.
   if request ->> 'origin' = 'browser' then
     visitor := fb_ads.visitor_of(request ->> 'visitor');
     limited := fb_ads.exceeded_event_limit(visitor, 1);
@@ -5078,16 +5074,16 @@ begin
         return null;
       end if;
       begin
-        -- A key is seldom known already, and asking for each of 100,000 would double the cost. In the index's order,
-        -- for the same reason.
+        -- A key is seldom known already, and a lookup of each of 100,000 would double the cost. Inserted in the index's
+        -- order, for the same reason.
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s
         from new_rows as sale
         where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
-        -- What the host's own server has sent by that id is sent already, and is this sale. No "do update": it locks
-        -- what it leaves alone.
+        -- An event that the host's own server sent by that id is this sale, and is sent already. No "do update": it
+        -- locks rows that it does not change.
         update fb_ads.conversion_events as known
         set transaction_ref = known.event_id
         where known.event_name = 'Purchase' and known.transaction_ref is null
@@ -5102,7 +5098,7 @@ begin
       if not exists (select from new_rows as sale where %1$s) then
         return null;
       end if;
-      -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
+      -- "not in" and no join: its plan is a hash, whatever the size of the first statement that was planned.
       if not exists (
         select
         from new_rows as sale
@@ -5157,7 +5153,7 @@ $body$,
     format('was.%I::text = any (%L::text[])', attached.status_column, spelt.statuses)
   )
   from (
-    -- The spellings that hosts use, written out: lower() for every row would cost more than all the rest.
+    -- The spellings that hosts use are written out: lower() for every row would cost more than everything else.
     select array_agg(distinct spelling.status)
     from unnest(attached.completed_statuses) as named (status)
     cross join lateral (values (named.status), (upper(named.status)), (initcap(named.status))) as spelling (status)
@@ -5198,7 +5194,8 @@ end;
 $$;
 
 comment on function fb_ads.remake_capture_function() is
-  'The trigger function of a host table holds what this row says, attached_at too: who changes the row changes both.';
+  'The trigger function of a host table holds the values of this row, '
+  'attached_at too, so a change of the row makes it anew.';
 
 create trigger attached_tables_remake_capture_function
 after insert or update on fb_ads.attached_tables
@@ -5270,7 +5267,7 @@ begin
     begin
       noted := noted + fb_ads.sweep_table(attached);
     exception when others then
-      -- One table whose columns have changed must not keep the others' sales back.
+      -- One table whose columns have changed must not hold up the others' sales.
       raise warning 'fb_ads: % could not be swept (%)', attached.host_table, sqlstate;
     end;
   end loop;
@@ -5299,7 +5296,8 @@ returns bigint[] language sql stable security invoker set search_path = pg_catal
   select array_agg(distinct tail.digits::bigint)
   from unnest(refs) as given (ref)
   cross join lateral (
-    -- A minus may be the key's or the prefix's, and a prefix may end in digits: whatever is not the key finds nothing.
+    -- A minus may belong to the key or to the prefix, and a prefix may end in digits. A number that is not the key
+    -- finds nothing.
     select substring(given.ref from '[0-9]{1,19}$')
     union
     select substring(given.ref from '-[0-9]{1,19}$')
@@ -5366,7 +5364,7 @@ returns setof jsonb language plpgsql stable security definer set search_path = p
 declare
   sales jsonb[];
 begin
-  -- A host that dropped a table with cascade dropped the view as well: its sales wait until there is one again.
+  -- A host that dropped a table with cascade dropped the view as well: its sales wait until the view is there again.
   if to_regclass('fb_ads.purchases') is null then
     return;
   end if;
@@ -5377,10 +5375,10 @@ begin
       raise warning 'fb_ads: transaction % could not be read (%)', refs[1], sqlstate;
       return;
     end if;
-    -- One sale at which the host's view stumbles must not keep the others back.
+    -- One sale that the host's view cannot read must not hold up the others.
     sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
     if cardinality(sales) = 0 then
-      -- Not one sale is at fault but the view: all wait until it is mended.
+      -- No sale can be read: the view is at fault, and all wait until it is mended.
       raise;
     end if;
   end;
@@ -5676,8 +5674,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   ),
   suppressed as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
-      event_time = sales.completed_at, final_at = now(), lease_id = null
+    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at,
+      order_id = sales.order_id, event_time = sales.completed_at, final_at = now(), lease_id = null
     from sales
     where event.id = sales.id and event.lease_id = lease
       and (sales.consent = 'denied' or (sales.consent is null and require_consent))
@@ -5689,7 +5687,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     from suppressed
     cross join unnest(pixel_ids) as pixel (id)
   )
-  -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
+  -- A sale that is not in the view, or not paid (any more), is read again, less and less often, until it is too old.
   update fb_ads.conversion_events as event
   set lease_id = null,
     not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
@@ -5850,9 +5848,9 @@ end;
 $$;
 
 comment on function public.fb_freeze_purchases(jsonb) is
-  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for '
-  'all, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the reason is '
-  'event_too_old. Rows whose lease is another''s by now are left alone. Returns {frozen}.';
+  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes the snapshots of claimed purchases, which never '
+  'change again, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the '
+  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {frozen}.';
 
 -- schemas/outbox/delivery_claims.sql
 
@@ -5896,8 +5894,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.decide_delivery(fb_ads.event_deliveries, fb_ads.conversion_events) is
-  'What becomes of a delivery that is taken up: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for '
-  'the way; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
+  'What becomes of a claimed delivery: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for the '
+  'transfer; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
 
 create function fb_ads.claim_candidates(pixels jsonb, most integer)
 returns table (event_row_id bigint, pixel_id text, is_probe boolean)
@@ -5911,10 +5909,10 @@ begin
     where pixel.pixel_id in (
         select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
       )
-      and (pixel.parked_until is null or pixel.parked_until <= now())
+      and (pixel.throttled_until is null or pixel.throttled_until <= now())
       and (
         pixel.state = 'open'
-        -- One event a tick finds out whether a permission is back; without any token there is nothing to find out.
+        -- One event a tick probes whether a permission is back. Without a token there is nothing to probe.
         or (pixel.blocked_token <> '' and (pixel.probed_at is null or pixel.probed_at <= now() - interval '50 seconds'))
       )
     order by pixel.pixel_id
@@ -5936,7 +5934,7 @@ begin
         select delivery.event_row_id, delivery.pixel_id, true
         from fb_ads.event_deliveries as delivery
         where delivery.state = 'blocked' and delivery.pixel_id = given.id
-        -- The newest: the oldest may be too old to be sent, and nothing would be found out.
+        -- The newest event, for the oldest may be too old to be sent, and would probe nothing.
         order by delivery.event_row_id desc
         limit 1
         for update skip locked;
@@ -5960,7 +5958,7 @@ declare
 begin
   perform fb_ads.rescue_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
-  -- A worker has little CPU and memory: of very large events fewer are handed out, but always one.
+  -- A worker has little CPU and memory: it gets fewer events where they are very large, but always one.
   with due as materialized (
     select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
       coalesce(sum(
@@ -5979,7 +5977,7 @@ begin
       as candidate (event_row_id, pixel_id, is_probe, place)
     join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
-  -- Materialized: each mention of the decision would make it once more.
+  -- Materialized, so that each decision is made once.
   decided as materialized (
     select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.decide_delivery(waiting, event) as decision
     from due
@@ -6008,7 +6006,7 @@ begin
     returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, decided.is_probe
   )
   select
-    -- As json: jsonb_agg takes seconds for a long list, and nobody here looks into it.
+    -- As json: jsonb_agg takes seconds for a long list, and this function does not look into it.
     json_agg(json_build_object(
       'event_row_id', event.id, 'pixel_id', claimed.pixel_id, 'is_probe', claimed.is_probe,
       'is_repeat', claimed.first_unknown_at is not null,
@@ -6061,7 +6059,7 @@ comment on function public.fb_renew_deliveries(jsonb) is
 
 -- schemas/outbox/delivery_outcomes.sql
 
--- What came of an attempt, for a whole batch in one call.
+-- The outcomes of a batch of attempts, in one call.
 -- Why the same statement asks for the lease: a sender that was slower than its lease must not overwrite what another
 -- found.
 
@@ -6090,7 +6088,7 @@ begin
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
-  -- In one order, so that it never waits for a withdrawal of consent that waits for it.
+  -- Locked in one order, so that it never deadlocks with a withdrawal of consent.
   held as materialized (
     select delivery.event_row_id, delivery.pixel_id
     from fb_ads.event_deliveries as delivery
@@ -6142,8 +6140,8 @@ $$;
 comment on function public.fb_record_deliveries(jsonb) is
   'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, '
   'reason?, is_in_doubt?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
-  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries whose lease is '
-  'another''s by now are left alone. Returns {recorded}.';
+  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries that another lease '
+  'holds by now are left alone. Returns {recorded}.';
 
 -- schemas/outbox/undelivered_events.sql
 
@@ -6194,7 +6192,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   replayed bigint;
 begin
-  -- Locked, and so looked at again: what was taken up, erased or withdrawn this very moment stays as it is.
+  -- The lock makes Postgres check each row again: what was claimed, erased or withdrawn at this moment stays as it is.
   with chosen as materialized (
     select delivery.event_row_id, delivery.pixel_id, event.state = 'refused' as is_refused
     from fb_ads.event_deliveries as delivery
@@ -6256,7 +6254,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
     or exists (
       select
       from (
-        -- The few pixels there are, by skipping through the index.
+        -- Finds the few pixels by skipping through the index.
         with recursive waiting as (
           (
             select delivery.pixel_id from fb_ads.event_deliveries as delivery
@@ -6273,7 +6271,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select waiting.pixel_id from waiting where waiting.pixel_id is not null
       ) as waiting
       left join fb_ads.pixels as pixel on pixel.pixel_id = waiting.pixel_id
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
           where delivery.state = 'pending'
@@ -6281,12 +6279,12 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
             and delivery.next_attempt_at <= now()
         )
     )
-    -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go
-    -- yet.
+    -- Blocked deliveries: one probe a tick, whether Vault has a new token or the permission is back. Those of an open
+    -- pixel are still to be unblocked.
     or exists (
       select
       from fb_ads.pixels as pixel
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select
           from fb_ads.event_deliveries as delivery
@@ -6302,7 +6300,7 @@ comment on function fb_ads.has_delivery_work() is
 -- schemas/outbox/event_retention.sql
 
 -- How long events are kept. The nightly job calls fb_ads.delete_old_events until nothing is left to do.
--- Why in batches: a day of page views is a million rows, and one transaction over them would hold everything else up.
+-- Why in batches: a day of page views is a million rows, and one transaction over them would block everything else.
 
 create function fb_ads.expire_deliveries()
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6339,8 +6337,8 @@ end;
 $$;
 
 comment on function fb_ads.expire_deliveries() is
-  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where '
-  'nothing is sent at the moment; returns how many deliveries.';
+  'Ends waiting deliveries that are too old for Meta (7 days, 62 in a shop), also '
+  'where nothing is sent at the moment. Returns how many.';
 
 create function fb_ads.delete_old_events(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6360,7 +6358,7 @@ begin
       and (old.event_name = 'PageView' or old.final_at < now() - settings.sent_event_retention)
     limit most
   );
-  -- Deliveries before events, as everywhere: the cascade would come to them last.
+  -- Deliveries are locked before events, as everywhere: the cascade would lock them last.
   perform from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = any (old_ids)
   order by delivery.event_row_id, delivery.pixel_id
@@ -6421,7 +6419,7 @@ comment on function fb_ads.delete_old_events(integer) is
 -- Which ad each sale is credited to: one active row a transaction, written by attribute-purchase.
 -- Why the references to the host have no foreign key here: its tables are its own. fb_ads.attach_transactions makes the
 -- keys (on delete set null) where the host's key is a uuid named id.
--- Why the days are stored: an account's day is no function of the time alone, so no index on the time could find them.
+-- Why the days are stored: a day depends on the account's time zone too, so an index on the time cannot find it.
 
 create table public.ad_attributions (
   id uuid primary key default gen_random_uuid(),
@@ -6507,7 +6505,7 @@ create index ad_attributions_campaign_id_idx on public.ad_attributions (campaign
 create index ad_attributions_adset_id_idx on public.ad_attributions (adset_id);
 create index ad_attributions_ad_id_idx on public.ad_attributions (ad_id);
 create index ad_attributions_event_time_idx on public.ad_attributions (event_time);
--- By hash: a click id has no longest length, and is only ever looked for as a whole.
+-- By hash: a click id may have any length, and a query asks for the whole of it.
 create index ad_attributions_fb_click_id_idx on public.ad_attributions using hash (fb_click_id);
 create index ad_attributions_clicked_on_idx on public.ad_attributions (clicked_on);
 create index ad_attributions_paid_on_idx on public.ad_attributions (paid_on);
@@ -6669,8 +6667,8 @@ end;
 $$;
 
 comment on function fb_ads.lock_results(text[], text[]) is
-  'Locks the results of these sales, and of sales that share one of these digests, in one order: an event that comes '
-  'in and a run of attribution then never wait for each other in a circle.';
+  'Locks the results of these sales, and of sales that share one of these digests, in one order, so that a stored '
+  'event and a run of attribution never deadlock.';
 
 create function fb_ads.revise_sales(keys text[], clicked_at timestamptz)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6691,9 +6689,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.revise_sales(text[], timestamptz) is
-  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint or whose '
-  'browser it is became known. A touchpoint after the checkout concerns only sales that are not credited (their reason '
-  'may change).';
+  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint, or who '
+  'uses a browser, became known. A touchpoint after the checkout concerns only sales that are not credited (their '
+  'reason may change).';
 
 create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6705,7 +6703,7 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
 $$;
 
 comment on function fb_ads.history_entry(fb_ads.attribution_results) is
-  'What is kept of a result that another supersedes.';
+  'What the history keeps of a superseded result.';
 
 create function fb_ads.new_results(sales jsonb, matches jsonb)
 returns setof fb_ads.attribution_results
@@ -6732,7 +6730,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
         ),
         '[]'
       ),
-      -- Nothing of a person who said no, and nothing once nothing can change.
+      -- No digests of a person who denied consent, and none once the result can no longer change.
       'match_keys', case
         when not (sale.value ->> 'is_denied')::boolean
           and (sale.value ->> 'completed_at')::timestamptz >= now() - settings.attribution_revision_window
@@ -6749,8 +6747,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     )
   ) as worked
   left join fb_ads.attribution_results as known on known.transaction_ref = worked.transaction_ref
-  -- An event that is being stored at this moment finds neither this result nor its new digests: looked at once more,
-  -- when it is in.
+  -- An event that is stored at this moment does not see this result or its new digests, so the sale is matched once
+  -- more after it.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
     'due_at',
     case
@@ -6820,8 +6818,8 @@ end;
 $$;
 
 comment on function fb_ads.store_results(jsonb, jsonb) is
-  'Keeps results: what is the same is not written, what differs supersedes '
-  'the earlier result, which goes to its history.';
+  'Keeps results. An unchanged one is not written; one that differs supersedes '
+  'the earlier result, which goes to the history.';
 
 -- schemas/attribution/browsers.sql
 
@@ -7401,8 +7399,7 @@ begin
         coalesce(greatest(given.consent_at, known.since), given.consent_at)
     ) as decision (consent, since)
   ),
-  -- The key decides: of twenty copies at once one row comes to be. In one order, so that no two batches wait for each
-  -- other.
+  -- The key decides: twenty copies at once make one row. Inserted in one order, so that two batches never deadlock.
   stored as (
     insert into fb_ads.conversion_events as event (
       event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id,
@@ -7536,7 +7533,7 @@ begin
     where attribute.attrelid = host_table
       and attribute.attname in (attached.completed_at_column, attached.created_at_column)
       and attribute.atttypid not in ('timestamptz'::regtype, 'timestamp'::regtype)
-      -- A day does not tell what was paid before the table was attached.
+      -- A date cannot tell what was paid before the table was attached.
       and (attribute.atttypid <> 'date'::regtype or attribute.attname = attached.completed_at_column)
   ) then
     raise exception 'completed_at_column of % must be a timestamp, created_at_column a timestamp or a date', host_table
@@ -7545,7 +7542,7 @@ begin
   if coalesce(attached.completed_at_column, attached.created_at_column) is null then
     raise warning '% has no time column: what its triggers cannot note, the sweep cannot find', host_table;
   end if;
-  -- Two counting keys would give two sales one reference, and the second would never be reported.
+  -- With two counting keys two sales would share one reference, and the second would never be reported.
   if exists (
     select
     from pg_catalog.pg_attribute as attribute
@@ -7613,7 +7610,7 @@ begin
   attached.source := source;
   perform fb_ads.check_attachment(host_table, attached);
 
-  -- Attached before: the columns may change, the moment since when sales count may not.
+  -- For a table that is attached already, the columns may change and attached_at may not.
   insert into fb_ads.attached_tables as known (
     host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column,
     ref_prefix, source, capture_function
@@ -7743,15 +7740,15 @@ begin
     )
     on conflict (fb_id) do nothing;
     if not found then
-      -- Given up before, and wanted again: watched for longer.
+      -- A sale names an id again that was given up: the watch starts anew.
       update fb_ads.ad_lookups as lookup
       set requested_at = now()
       where lookup.fb_id = wanted.fb_id and lookup.state = 'unknown' and lookup.requested_at < now() - interval '1 day';
       continue;
     end if;
     continue when not wanted.is_awaited;
-    -- An id is read with the token alone; the account is where the call is counted, and what is stored goes to the ad's
-    -- own.
+    -- Meta needs only the token to read an id. The job's account is where the call is counted; the ad is stored under
+    -- its own account.
     select account.id
     into asked_account
     from public.ad_accounts as account
@@ -7770,7 +7767,7 @@ end;
 $$;
 
 comment on function fb_ads.plan_lookups(jsonb) is
-  'Makes the metadata sync read ids that sales wait for, each by a job of its own (an id that is none must not spoil '
+  'Makes the metadata sync read ids that sales wait for, each by a job of its own (an invalid id must not fail the '
   'others), and remembers those that are only watched: [{fb_id, level, account_id, is_awaited}].';
 
 create function fb_ads.is_known_object(fb_id text)
@@ -7791,7 +7788,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running')
       )
       or fb_ads.is_known_object(lookup.fb_id)
-    -- Given up, but the nightly sync may still bring it.
+    -- A lookup that was given up is over once the nightly sync brings the object.
     when 'unknown' then
       lookup.requested_at >= now() - settings.attribution_revision_window - settings.attribution_lookup_patience
       and fb_ads.is_known_object(lookup.fb_id)
@@ -7801,7 +7798,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_lookup_over(fb_ads.ad_lookups) is
-  'Whether there is news of an id: known by now, or its job has ended or taken too long.';
+  'Whether a lookup is over: the id is known by now, or its job has ended or takes too long.';
 
 create function fb_ads.settle_lookups()
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -7840,12 +7837,12 @@ end;
 $$;
 
 comment on function fb_ads.settle_lookups() is
-  'Ends lookups whose id became known or will not, and marks the sales that wait for them; returns how many.';
+  'Ends the lookups that are over, and marks the sales that wait for them; returns how many.';
 
 -- schemas/attribution/sales.sql
 
 -- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a
--- touchpoint may be its own.
+-- touchpoint may belong to it.
 -- Why through find_purchases: it is the one way to the host's tables, by their own key index.
 
 create function fb_ads.digests_in(value jsonb)
@@ -7887,8 +7884,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
-  'counts: it is paid, or was and is refunded or charged back.';
+  'Whether a row of fb_ads.purchases that was once paid counts as a sale: it is paid, refunded or charged back.';
 
 create type fb_ads.sale as (
   transaction_ref text,
@@ -7973,7 +7969,7 @@ set search_path = pg_catalog, pg_temp as $$
   cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
-    -- Refunded before anyone looked: a sale all the same, as its noted completion proves.
+    -- A sale that was refunded before its first match counts too: its noted completion proves it.
     and (
       coalesce((listed.sale ->> 'is_completed')::boolean, false)
       or (event.id is not null and fb_ads.is_sale(listed.sale))
@@ -8513,7 +8509,7 @@ begin
       select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
-  -- Not in the view, or not paid: a sale that never was one, after a week.
+  -- Not in the view, or not paid: given up after a week.
   update fb_ads.conversion_events as event
   set
     attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
@@ -8534,7 +8530,7 @@ end;
 $$;
 
 comment on function fb_ads.end_purchases(text[], jsonb) is
-  'Marks purchases as looked at. One that the host does not show as paid is looked at again every hour for a week.';
+  'Marks purchases as done. One that the host does not show as paid is tried again every hour for a week.';
 
 create function fb_ads.has_attribution_work()
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8576,7 +8572,7 @@ begin
     );
   end if;
 
-  -- Whose address or number is in no sent event: the function hashes them, by the same rules as for Meta.
+  -- Buyers whose e-mail address or phone number is in no sent event: the function hashes them by the rules for Meta.
   select jsonb_agg(jsonb_build_object(
     'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email',
     'phone', listed.sale ->> 'phone', 'country', listed.sale ->> 'country'
@@ -8598,7 +8594,7 @@ comment on function public.fb_list_sales_to_attribute(jsonb) is
 
 -- schemas/attribution/credit.sql
 
--- Working sales out and keeping the results: one call a batch, the same again as often as one likes.
+-- Matching sales and keeping the results: one call a batch. A call may be repeated.
 -- Why one run at a time writes: the result follows from what is stored, so the second of two would only find nothing to
 -- change.
 
@@ -8720,8 +8716,8 @@ end;
 $$;
 
 comment on function fb_ads.store_buyers(jsonb) is
-  'Keeps in which browser these sales (as read_sales gives them) were begun by whom, before they are matched; locks '
-  'the results of these sales, and marks other sales that this may change.';
+  'Before these sales (as read_sales gives them) are matched: keeps who began them in which browser, locks their '
+  'results, and marks other sales that this may change.';
 
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8758,12 +8754,12 @@ $$;
 
 comment on function public.fb_attribute_purchases(jsonb) is
   'Called by attribute-purchase with {transaction_refs, digests?: [{transaction_ref, email_digests, phone_digests}]}: '
-  'works these sales out, keeps the results and returns {attributed, unattributed, waiting}. Again, or twice at once, '
-  'it changes nothing. References that are no paid sale are left out.';
+  'matches these sales, keeps the results and returns {attributed, unattributed, waiting}. Called again, or twice at '
+  'once, it changes nothing. It leaves out references that are no paid sale.';
 
 -- schemas/attribution/reversals.sql
 
--- Sales that the host takes back later.
+-- Sales that the host refunds or charges back later.
 
 create function fb_ads.refresh_reversals(completed_since timestamptz)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8849,7 +8845,7 @@ begin
     select old.browser_digest, old.person_kind, old.person_digest, old.is_verified
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
-    -- Asked of the row itself: a person who is seen again at this moment stays.
+    -- Checked on the row itself: a person who is seen again at this moment stays.
     and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;
@@ -9166,7 +9162,7 @@ left join lateral (
 where attribution.state in ('active', 'reversed');
 
 comment on view fb_ads.priced_sales is
-  'Credited sales with what is left of them in the ad account''s currency. The stuff of the performance views.';
+  'Credited sales with their value after refunds in the ad account''s currency. The performance views read it.';
 comment on column fb_ads.priced_sales.ad_id is 'The ad that is credited; null where only an ad set or a campaign is.';
 comment on column fb_ads.priced_sales.campaign_id is 'The campaign that is credited.';
 comment on column fb_ads.priced_sales.clicked_on is 'Day of the click in the account''s time zone.';
@@ -9491,7 +9487,7 @@ select
 from public.fb_ad_performance as performance
 left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
 cross join lateral (
-  -- Meta lists no action where there was none; only a refused field, or a day without a row, says nothing.
+  -- Meta leaves out actions that did not occur, which counts as 0. A refused field, or a day without a row, is unknown.
   select
     case when spent.id is not null and array_position(spent.missing_fields, 'actions') is null
       then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,
@@ -9553,7 +9549,7 @@ end;
 $$;
 
 comment on function fb_ads.count_unaccounted_sales(timestamptz, timestamptz) is
-  'Paid sales of attached tables in a range of time, older than 90 minutes, that attribution has no result for; null '
+  'Paid sales of attached tables in a range of time, older than 90 minutes, without a result of attribution; null '
   'where fb_ads.purchases is gone.';
 
 create function fb_ads.count_unpaid_attributions(since timestamptz, until timestamptz)
@@ -9688,14 +9684,14 @@ $$;
 comment on function public.fb_validate(date, date) is
   'For the operator and the doctor: select * from fb_validate(''2026-11-01'', ''2026-11-30''). Each row is a check of '
   'the days from since to until (by default the last 30, and the next, which has begun where an account is ahead of '
-  'UTC), whether it holds, and how many rows fail it (null: it could not be asked). Sales of the last 90 minutes are '
-  'not yet missed.';
+  'UTC), whether it holds, and how many rows fail it (null: the check could not run). Sales of the last 90 minutes are '
+  'not missed yet.';
 
 -- schemas/operations/nightly_cleanup.sql
 
--- The nightly clean-up: what is kept only for a time goes, in batches, so that no single delete holds a table for long.
--- Why a batch a minute for an hour: each is a transaction of its own, and a night that is cut short has still deleted
--- what it deleted.
+-- The nightly clean-up: it deletes what is past its time, in batches, so that no single delete holds a table for long.
+-- Why a batch a minute for an hour: each is a transaction of its own, and a night that is cut short keeps what it has
+-- done.
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9708,8 +9704,8 @@ comment on function fb_ads.delete_old_rows(integer) is
 
 -- schemas/operations/scheduled_jobs.sql
 
--- Which cron jobs must be there.
--- Why remembered: a job that somebody switched off or dropped leaves no trace in cron.job, and nothing else would miss
+-- The cron jobs that must exist.
+-- Why remembered: a job that somebody switched off or dropped leaves no trace in cron.job, so nothing else could miss
 -- it. A migration that schedules a job adds its row.
 
 create table fb_ads.scheduled_jobs (
@@ -9834,7 +9830,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   )
   select
     'secret_missing:' || wanted.name,
-    -- Who has attached no table may read spend alone.
+    -- A team that has attached no table may want to read spend alone.
     case
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
@@ -9922,10 +9918,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Make a new token for the system user (Business settings > System users) and store it in Vault as '
     'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has needs nobody.
+    -- Nobody has to act on a token that Vault no longer has.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret
@@ -9942,7 +9938,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
       || account.fb_account_id || '"]}.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
   union all
@@ -10019,8 +10015,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     waiting.jobs || ' job' || case waiting.jobs when 1 then '' else 's' end || ' of ' || queue.slug || ' wait since '
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
       || case
-        when waiting.parked_until > now()
-          then ', throttled until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+        when waiting.throttled_until > now()
+          then ', throttled until ' || to_char(waiting.throttled_until at time zone 'utc', 'HH24:MI')
         else ''
       end || '.',
     'Figures are as old as that.',
@@ -10030,9 +10026,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
   cross join lateral (
-    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as parked_until
+    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as throttled_until
     from (
-      -- Each half by its own partial index, so that the history is not read.
+      -- Two halves, each by its own partial index, so that the history is not read.
       select pending.* from fb_ads.sync_jobs as pending where pending.state = 'pending'
       union all
       select running.* from fb_ads.sync_jobs as running where running.state = 'running'
@@ -10055,18 +10051,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'function.',
     min(failed.finished_at)
   from (
-    -- Of each list the newest failure, so that the look for a later success is one step in an index each.
+    -- The newest failure of each list, so that a later success is one index lookup away.
     select distinct on (job.account_id, job.kind)
       job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
     from fb_ads.sync_jobs as job
     where job.state = 'failed'
       and job.finished_at > now() - interval '3 days'
-      -- A dead version is an alert of its own, and what ended with its account is none.
+      -- A dead version has an alert of its own, and jobs of a disabled account need none.
       and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
     order by job.account_id, job.kind, job.created_at desc
   ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id
-  left join fb_ads.rate_limits as quota
+  left join fb_ads.quotas as quota
     on quota.scope = 'account'
       and quota.key = account.fb_account_id
       and quota.use_case = ''
@@ -10188,7 +10184,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'must show the table.',
     settings.created_at
   from fb_ads.settings as settings
-  -- Within the first day somebody is at it; fb_validate() says so from the first minute.
+  -- The alert comes after a day, for the installation takes time; fb_validate() says so from the first minute.
   where not exists (select from fb_ads.attached_tables) and settings.created_at < now() - interval '1 day'
   union all
   select
@@ -10291,7 +10287,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'public.fb_replay_deliveries();',
     dead.since
   from (
-    -- The few pixels there are, by skipping through the index.
+    -- Finds the few pixels by skipping through the index.
     with recursive refused as (
       (
         select delivery.pixel_id from fb_ads.event_deliveries as delivery
@@ -10334,7 +10330,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   cross join lateral (
     select least(
       (select min(result.due_at) from fb_ads.attribution_results as result where result.due_at is not null),
-      -- An hour's grace is part of the flow: until then the sale may still be on its way to Meta.
+      -- For an hour the sale may still be on its way to Meta.
       (
         select min(event.event_time) + interval '1 hour'
         from fb_ads.conversion_events as event
@@ -10366,7 +10362,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       )
     ) as at
   ) as newest
-  -- Asked for only once it has been quiet: the rhythm of up to 2,000 sales of the 4 weeks before.
+  -- Computed only after a silence: the pauses between up to 2,000 sales of the 4 weeks before.
   cross join lateral (
     select max(pause.length) as longest, count(*) as sales
     from (
@@ -10394,9 +10390,8 @@ comment on function fb_ads.sales_alerts() is
 
 -- The one place to look: what a person must act on now. An empty view means that nothing is wrong.
 
--- Definer: it looks at Vault, cron and the queues for readers who may see none of them; what it says holds no secret
--- and no person.
--- Many small looks by index: compiling them would take longer than running them.
+-- Definer: it reads Vault, cron and the queues for readers who may see none of them. What it returns holds no secret
+-- and no personal data. No JIT: compiling many small index reads would take longer than running them.
 create function fb_ads.current_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -10423,8 +10418,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
 $$;
 
 comment on function fb_ads.current_alerts() is
-  'What is wrong now, computed anew; since is null where only the tick that '
-  'noticed it knows. Read it through public.fb_alerts.';
+  'What is wrong now, computed at each call. since is null where only the tick that noticed the problem knows it. Read '
+  'it through public.fb_alerts.';
 
 create view public.fb_alerts with (security_invoker = true) as
 select
@@ -10489,8 +10484,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.note_alerts() is
-  'Compares what is wrong now with what was known and keeps the difference. Returns how much there is to tell or to '
-  'wait for; 0 in a quiet minute, in which nothing is written.';
+  'Compares what is wrong now with what was known and keeps the difference. Returns how many messages are to be sent '
+  'or waited for; 0 in a quiet minute, in which it writes nothing.';
 
 create function fb_ads.alert_text(state fb_ads.alert_states)
 returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10512,8 +10507,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.alert_text(fb_ads.alert_states) is
-  'The message for the webhook: what, what it costs and how to mend it when a problem begins, from when to when once '
-  'it is over. Null when it ended meanwhile.';
+  'The message for the webhook: the problem, its cost and its remedy when it begins, and its times when it is over. '
+  'Null when it ended meanwhile.';
 
 create function fb_ads.write_alert_posts()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10525,7 +10520,7 @@ begin
     select s.*
     from fb_ads.alert_states as s
     where (s.announced_at is null) = (s.ended_at is null)
-      -- A webhook that fails cannot be told so.
+      -- The webhook cannot receive a message about its own failure.
       and s.key not in ('webhook_failing', 'webhook_url')
     order by coalesce(s.ended_at, s.noticed_at), s.began_at, s.key
   loop
@@ -10568,8 +10563,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.settle_alert_posts() is
-  'Looks for the answers of messages that are on their way: 2xx confirms one, '
-  'anything else or two minutes without answer puts it off.';
+  'Reads the answers to sent messages: 2xx confirms one, anything else or two minutes without an answer puts it off.';
 
 create function fb_ads.send_alert_posts(url text)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10598,7 +10592,7 @@ begin
       else 5
     end
   loop
-    -- Short, for everything that pg_net sends at the same time waits for the slowest answer.
+    -- A short time-out, for everything that pg_net sends in one batch waits for the slowest answer.
     request := net.http_post(url := url, body := jsonb_build_object('text', post.body), timeout_milliseconds := 3000);
     insert into fb_ads.alert_flights (post_id, request_id) values (post.id, request);
     update fb_ads.alert_posts as sent set attempts = sent.attempts + 1 where sent.id = post.id;
@@ -10615,7 +10609,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   url text;
 begin
-  -- Two ticks at once would tell everything twice.
+  -- Two ticks at once would post every message twice.
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;
@@ -10638,8 +10632,8 @@ comment on function fb_ads.announce_alerts() is
 -- schemas/operations/schedule.sql
 
 -- What the cron jobs call: an hourly refresh, and a tick every minute that calls only what has work.
--- Why a tick in SQL: an idle minute costs one query and no request, and what a killed or spent run left is taken up by
--- itself.
+-- Why a tick in SQL: an idle minute costs one query and no request, and the next tick takes up what a killed run or a
+-- spent budget left.
 -- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false;
 
 create function fb_ads.refresh_insights()
@@ -10790,7 +10784,7 @@ to service_role;
 -- Tables that these RPCs write, and those that they only read.
 grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
-  fb_ads.sync_seen_pages, fb_ads.rate_limits, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
+  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
   fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
@@ -10824,9 +10818,9 @@ grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.lo
 
 -- schemas/data.sql
 
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, the key of the schedule,
--- and the schedule. The first release's migration applies it once, behind the schema files; it is no part of
--- schema_paths in config.toml. A later release that needs another row adds it here and in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, the schedule and its
+-- key. The first release's migration applies it once, behind the schema files; it is no part of schema_paths in
+-- config.toml. A later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -10834,7 +10828,7 @@ do $$
 begin
   perform fb_ads.make_purchases_view();
 exception when others then
-  -- Columns of unexpected types are no reason to stop the host's deployment: fb_validate() says that the view is empty.
+  -- Columns of unexpected types must not stop the host's deployment: fb_validate() says that the view is empty.
   raise warning 'fb_ads.purchases could not be made over the host''s tables (%); define it with create or replace view',
     sqlstate;
 end;

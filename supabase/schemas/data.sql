@@ -1,6 +1,6 @@
--- What the schema needs in it to work: the settings, the purchases view over this host's tables, the key of the schedule,
--- and the schedule. The first release's migration applies it once, behind the schema files; it is no part of
--- schema_paths in config.toml. A later release that needs another row adds it here and in its own migration.
+-- What the schema needs in it to work: the settings, the purchases view over this host's tables, the schedule and its
+-- key. The first release's migration applies it once, behind the schema files; it is no part of schema_paths in
+-- config.toml. A later release that needs another row adds it here and in its own migration.
 
 insert into fb_ads.settings (purchases_view_md5) values (md5(pg_get_viewdef('fb_ads.purchases'::regclass)));
 
@@ -8,7 +8,7 @@ do $$
 begin
   perform fb_ads.make_purchases_view();
 exception when others then
-  -- Columns of unexpected types are no reason to stop the host's deployment: fb_validate() says that the view is empty.
+  -- Columns of unexpected types must not stop the host's deployment: fb_validate() says that the view is empty.
   raise warning 'fb_ads.purchases could not be made over the host''s tables (%); define it with create or replace view',
     sqlstate;
 end;

@@ -96,7 +96,7 @@ to service_role;
 -- Tables that these RPCs write, and those that they only read.
 grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
-  fb_ads.sync_seen_pages, fb_ads.rate_limits, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
+  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
   fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates

@@ -7,7 +7,7 @@
 create schema fb_ads;
 
 comment on schema fb_ads is
-  'Machinery of the Meta Ads suite: settings, queues, runs, rate limits, events. Not exposed by the Data API; the '
+  'Machinery of the Meta Ads suite: settings, queues, runs, quotas, events. Not exposed by the Data API; the '
   'functions reach it through fb_* functions in public.';
 
 do $$

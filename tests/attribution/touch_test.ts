@@ -4,7 +4,8 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { namesItsAd, readObjectIds } from "../../shared/attribution/object_ids.ts";
 import { buildTouch, type TouchContext, type TouchEvent } from "../../shared/attribution/touch.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
@@ -186,4 +187,46 @@ Deno.test("buildTouch() tells of a person in a browser and of a checkout's click
 Deno.test("buildTouch() takes plain digests of people, without the builder's suffix and once each", () => {
   const touch = touchOf({ user_data: { fbp: FBP, em: [`${EM.toUpperCase()}.AbCdEf12`, EM] } });
   assertEquals(touch?.email_digests, [EM]);
+});
+
+Deno.test("readObjectIds() finds ids in the links that people have", () => {
+  const ID = "120210000000000301";
+  const read = (tail: string) => {
+    const ids = readObjectIds(new URL(`https://shop.example/sale${tail}`));
+    return Object.fromEntries(Object.entries(ids).filter(([, id]) => id !== null));
+  };
+  for (const name of ["ad_id", "hsa_ad", "adid", "fbadid", "tw_adid", "AD_ID"]) {
+    assertEquals(read(`?${name}=${ID}`), { fb_ad_id: ID }, name);
+  }
+  assertEquals(read(`?hsa_grp=${ID}&hsa_cam=120210000000000101`), {
+    fb_adset_id: ID,
+    fb_campaign_id: "120210000000000101",
+  });
+  assertEquals(read(`?utm_id=${ID}`), { utm_campaign_id: ID });
+  for (const name of [`Video_${ID}`, `Video|${ID}`, `Video%20-%20${ID}`]) {
+    assertEquals(read(`?utm_content=${name}`), { utm_content_id: ID }, name);
+  }
+  for (const name of ["Video_2026", "1.2E%2B17", "Video", `${ID}00000000000000`]) {
+    assertEquals(read(`?utm_content=${name}`), {}, name);
+  }
+  for (const tail of [`#ad_id=${ID}`, `#/sale?ad_id=${ID}`, `?x=1#?ad_id=${ID}`]) {
+    assertEquals(read(tail), { fb_ad_id: ID }, tail);
+  }
+  assertEquals(read(`?hsa_ad=1&ad_id=${ID}`), { fb_ad_id: ID }, "the plainest first");
+});
+
+Deno.test("namesItsAd() says so of what the capture reads, and of nothing else", () => {
+  for (
+    const tags of [
+      "ad_id={{ad.id}}",
+      "utm_content={{ad.id}}",
+      "hsa_ad=%7B%7Bad.id%7D%7D",
+      "utm_content={{ad.name}}_{{ad.id}}",
+    ]
+  ) {
+    assert(namesItsAd(tags), tags);
+  }
+  for (const tags of ["", "utm_source=facebook", "advert={{ad.id}}", "ad_id={{adset.id}}", "utm_content={{ad.name}}"]) {
+    assert(!namesItsAd(tags), tags);
+  }
 });

@@ -23,7 +23,7 @@ export async function startOver({ platform, graph }: Suite, world: World): Promi
     "fb_ads.sync_runs",
     "fb_ads.sync_jobs",
     "fb_ads.sync_seen_pages",
-    "fb_ads.rate_limits",
+    "fb_ads.quotas",
   ]);
   graph.world = world;
   graph.faults.clear();

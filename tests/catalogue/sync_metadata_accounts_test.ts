@@ -84,7 +84,7 @@ Deno.test("fb-sync-metadata with full begins half-read lists anew", async () => 
   await platform.sql`update fb_ads.settings set metadata_page_size = 20, metadata_page_size_max = 20`;
   graph.faults.add({ match: { route: "ads", page: 3 }, action: { kind: "error", error: "17" }, times: 1 });
   await sync(platform, SLUG);
-  await platform.sql`update fb_ads.rate_limits set parked_until = null`;
+  await platform.sql`update fb_ads.quotas set throttled_until = null`;
   graph.ledger.reset();
   await sync(platform, SLUG, { full: true });
   const pages = graph.ledger.calls.filter((call) => call.route === "ads" && call.account === "102938475000001");

@@ -88,7 +88,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
         assertEquals(calls.at(-1)?.fault !== null, true, "no call after the refusal");
       }
       const [quota] =
-        await sql`select parked_until > now() as parked from fb_ads.rate_limits where scope = ${scope} and parked_until is not null`;
+        await sql`select throttled_until > now() as parked from fb_ads.quotas where scope = ${scope} and throttled_until is not null`;
       assertEquals(quota?.parked, true);
       await syncToEnd(platform, SLUG, { resume: true });
       await assertTree(platform, graph.world.accounts);
@@ -151,7 +151,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
     assertEquals(job?.kind, "adsets");
     assert(job?.seconds > 700 && job?.seconds <= 720, `${job?.seconds} s`);
     const [quota] =
-      await sql`select usage_percent::text from fb_ads.rate_limits where key = ${FIRST} and use_case = 'ads_management'`;
+      await sql`select usage_percent::text from fb_ads.quotas where key = ${FIRST} and use_case = 'ads_management'`;
     assertEquals(quota?.usage_percent, "97");
     await syncToEnd(platform, SLUG, { resume: true });
     await assertTree(platform, graph.world.accounts);
@@ -176,7 +176,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
       assertEquals(answer.at(-1)?.jobs.left, 0);
       await assertTree(platform, [accountAt(graph.world, 1)]);
       const [stop] =
-        await sql`select stop_error ->> 'code' as code from fb_ads.rate_limits where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
+        await sql`select stop_error ->> 'code' as code from fb_ads.quotas where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
       const [job] =
         await sql`select j.state, j.last_error ->> 'message' as message from fb_ads.sync_jobs j join public.ad_accounts a on a.id = j.account_id where a.fb_account_id = ${FIRST} and j.kind = 'campaigns'`;
       assertEquals(job?.state, "failed");
@@ -186,7 +186,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
       graph.faults.clear();
       await syncToEnd(platform, SLUG);
       await assertTree(platform, graph.world.accounts);
-      assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+      assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
     });
   }
 
@@ -255,7 +255,7 @@ Deno.test("fb-sync-metadata stops a dead token, probes once, and goes on with th
   assertEquals((await refused.json()).error.code, "meta_token_invalid");
   assertEquals(graph.ledger.count, 1);
   const [stop] =
-    await sql`select key, stop_error ->> 'meta_code' as code, stop_error ->> 'error_subcode' as subcode from fb_ads.rate_limits where scope = 'token' and stopped_at is not null`;
+    await sql`select key, stop_error ->> 'meta_code' as code, stop_error ->> 'error_subcode' as subcode from fb_ads.quotas where scope = 'token' and stopped_at is not null`;
   assertEquals({ code: stop?.code, subcode: stop?.subcode }, { code: "190", subcode: "463" });
   assert(!stop?.key.includes(graph.token));
 
@@ -263,19 +263,19 @@ Deno.test("fb-sync-metadata stops a dead token, probes once, and goes on with th
   assertEquals(work?.due, false);
   await platform.invoke(SLUG, { resume: true }).then((response) => response.body?.cancel());
   assertEquals(graph.ledger.count, 1, "no call before the probe is due");
-  await sql`update fb_ads.rate_limits set probe_after = now() where scope = 'token'`;
+  await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
   assertEquals((await sql`select fb_ads.has_sync_work(${SLUG}) as due`)[0]?.due, true);
   await platform.invoke(SLUG, { resume: true }).then((response) => response.body?.cancel());
   assertEquals(graph.ledger.count, 2, "one probe");
 
   token.dead = null;
-  await sql`update fb_ads.rate_limits set probe_after = now() where scope = 'token'`;
+  await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
   assertEquals(
     (await sync(platform, SLUG, { resume: true })).jobs.left,
     0,
     "a probe that goes well is followed by all",
   );
-  assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+  assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
 
   token.dead = "190/460";
   await platform.invoke(SLUG, {}).then((response) => response.body?.cancel());

@@ -178,7 +178,7 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
       select fb_ad_id from public.ad_ads
       where effective_status = 'DELETED' and fb_ad_id = any (${ads.map((ad) => ad.id)}) order by 1`;
       assertEquals(deleted.map((row) => row.fb_ad_id), others);
-      assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+      assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
     });
   }
 
@@ -193,7 +193,7 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     graph.ledger.reset();
     await syncToEnd(platform, SLUG);
     assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, 20);
-    const stops = await sql`select key from fb_ads.rate_limits where scope = 'account' and stopped_at is not null`;
+    const stops = await sql`select key from fb_ads.quotas where scope = 'account' and stopped_at is not null`;
     assertEquals(stops.map((stop) => stop.key), ["102938475000001"]);
   });
 
@@ -210,7 +210,7 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     }
     graph.faults.add({ match: { path: "/6000000000001$" }, action: { kind: "error", error: "10" } });
     assertEquals((await sync(platform, SLUG, { resume: true })).jobs, { done: 2, left: 0, failed: 0 });
-    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
   });
 
   await t.step("ids that a later list shows again are not looked up any more", async () => {
@@ -223,7 +223,7 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     graph.faults.add({ match: { route: "object" }, action: { kind: "error", error: "80004" }, times: 1 });
     assertEquals((await sync(platform, SLUG)).jobs.left, 1);
     world.edit(ad.id, { hidden: false }, null);
-    await sql`update fb_ads.rate_limits set parked_until = null`;
+    await sql`update fb_ads.quotas set throttled_until = null`;
     assertEquals((await sync(platform, SLUG)).jobs.left, 0);
     assertEquals(graph.ledger.calls.filter((call) => call.route === "object").length, 1);
   });

@@ -10,7 +10,7 @@ import { planAccount, World } from "../../scripts/meta-emulator/mod.ts";
 import { type Recorder, startRecorder } from "../../scripts/supabase-local/tests/fixtures/recorder.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";
 import { startSuite, type Suite, sync } from "../../scripts/dev/testing/suite.ts";
-import { TROUBLES } from "./alert_troubles.ts";
+import { TROUBLES } from "./alert_problems.ts";
 
 /** A platform on which nothing is wrong: one account, secrets, an attached host. */
 async function startHealthySuite(webhook?: string): Promise<Suite> {

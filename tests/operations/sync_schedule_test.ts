@@ -75,7 +75,7 @@ Deno.test("fb-ads-tick calls only what has work", async (t) => {
     await platform.runCronJob("fb-ads-tick");
     assertEquals(await queued(platform), before, "nothing while all is parked");
     // The hour of Meta's quota is over.
-    await sql`update fb_ads.rate_limits set parked_until = null`;
+    await sql`update fb_ads.quotas set throttled_until = null`;
     await sql`update fb_ads.sync_jobs set not_before = now() where state = 'pending'`;
     const [planned] = await sql`select max(id)::int as id from fb_ads.sync_jobs where kind = 'accounts'`;
     await platform.runCronJob("fb-ads-tick");

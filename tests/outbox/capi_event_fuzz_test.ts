@@ -188,7 +188,7 @@ function openFunction({ platform, graph }: Suite, logs: string[]) {
     {
       get: (name) => environment[name],
       log_sink: (_level, line) => logs.push(line),
-      budget: { wall_stop_ms: 3_600_000, wall_limit_ms: 3_600_000, cpu_stop_ms: 1e9 },
+      budget: { wall_request_ms: 3_600_000, wall_limit_ms: 7_200_000, cpu_stop_ms: 1e9 },
     },
   );
 }

@@ -25,12 +25,12 @@ Deno.test("capi-event brings every event to the state that Meta's answer asks fo
 
   /** Stores leads while nothing can be sent, so that the step decides when the first attempt is. */
   async function store(ids: string[], more: Record<string, unknown> = {}): Promise<void> {
-    await sql`insert into fb_ads.pixels (pixel_id, parked_until) values (${PIXEL}, now() + interval '1 hour')
-      on conflict (pixel_id) do update set parked_until = excluded.parked_until`;
+    await sql`insert into fb_ads.pixels (pixel_id, throttled_until) values (${PIXEL}, now() + interval '1 hour')
+      on conflict (pixel_id) do update set throttled_until = excluded.throttled_until`;
     await answersOf(await platform.invoke("capi-event", { events: ids.map((id) => lead(id, more)) }));
     await dispatchNow(platform);
     assertEquals(graph.capi.requests.length, 0);
-    await sql`update fb_ads.pixels set parked_until = null`;
+    await sql`update fb_ads.pixels set throttled_until = null`;
   }
   const listed = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}-${index}`);
   const tally = async () => {
@@ -174,7 +174,7 @@ Deno.test("capi-event brings every event to the state that Meta's answer asks fo
     await dispatchNow(platform);
     assertEquals(graph.ledger.calls.length, 1);
     assertEquals((await sql`select fb_ads.has_delivery_work() as work`)[0]?.work, false);
-    await sql`update fb_ads.pixels set parked_until = now()`;
+    await sql`update fb_ads.pixels set throttled_until = now()`;
     await dispatchNow(platform);
     assertEquals(await tally(), { sent: 4 });
     assertEquals((await deliveryOf("q-0")).first_unknown_at, null);

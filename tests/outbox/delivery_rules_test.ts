@@ -184,7 +184,7 @@ Deno.test("what is taken up is sent, or settled and counted", async (t) => {
 
   await step("a throttled pixel waits as long as Meta says, be it longer than our own hour", async () => {
     const parkedFor = async () =>
-      Number((await sql`select round(extract(epoch from parked_until - now())) as s from fb_ads.pixels`)[0]?.s);
+      Number((await sql`select round(extract(epoch from throttled_until - now())) as s from fb_ads.pixels`)[0]?.s);
     await storeEvents(platform, [{ event_id: "throttled" }]);
     await record(platform, await claim(platform), "throttled", { pixel: { change: "park", seconds: 7_200 } });
     assertEquals(Math.abs(await parkedFor() - 7_200) <= 2, true);

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { SyncJob } from "../../shared/database/sync_jobs.ts";
-import { createBudget } from "../../shared/edge/budget.ts";
+import { createIsolateAccount } from "../../shared/edge/budget.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createLog } from "../../shared/edge/log.ts";
 import { createGraphClient } from "../../shared/meta/graph_client.ts";
@@ -64,7 +64,7 @@ async function read(atFirstPage: (session: SyncSession) => "running" | "parked")
       clock,
     }),
     clock,
-    budget: createBudget({ clock, isolate_started_ms: NOW.getTime() }),
+    budget: createIsolateAccount({ now_ms: () => clock.now().getTime(), born_ms: NOW.getTime() }).openBudget(),
     log: createLog(clock, {}, () => undefined),
     random: () => 0.5,
     sleep: () => Promise.resolve(),

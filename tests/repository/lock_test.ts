@@ -29,7 +29,7 @@ function oldestNode(): SemVer {
 async function complete(root: string, ...args: string[]): Promise<{ code: number; stderr: string; text: string }> {
   const { code, stderr } = await new Deno.Command("node", {
     args: [`${repositoryRoot}/scripts/dev/lock.mjs`, ...args],
-    env: { LOCK_ROOT: root },
+    cwd: root,
   }).output();
   return {
     code,
@@ -47,7 +47,7 @@ Deno.test("the lock names the packages of every platform", async () => {
   }
 });
 
-Deno.test("`npm run lock` puts back what npm left out, entry by entry, and then changes nothing", async () => {
+Deno.test("`npm run lock` mends what npm 10 and npm 11 write differently, to the letter, and then changes nothing", async () => {
   const root = await Deno.makeTempDir();
   try {
     const whole = Deno.readTextFileSync(`${repositoryRoot}/package-lock.json`);
@@ -55,14 +55,37 @@ Deno.test("`npm run lock` puts back what npm left out, entry by entry, and then 
     const places = Object.keys(cut.packages).filter((place) => /cli-(darwin|windows)-/.test(place));
     assert(places.length >= 4);
     for (const place of places) delete cut.packages[place];
+    cut.packages["node_modules/@supabase/cli-linux-x64"].libc = ["glibc"];
     await Deno.writeTextFile(`${root}/package-lock.json`, JSON.stringify(cut, null, 2));
     const checked = await complete(root, "--check");
     assertEquals(checked.code, 1);
     assertMatch(checked.stderr, /lacks node_modules\/@supabase\/cli-darwin-arm64@/);
+    assertMatch(checked.stderr, /names the libc of node_modules\/@supabase\/cli-linux-x64$/m);
     const completed = await complete(root);
     assertEquals(completed.code, 0);
-    assertEquals(Object.keys(JSON.parse(completed.text).packages), Object.keys(JSON.parse(whole).packages));
+    assertEquals(completed.text, whole);
     assertEquals((await complete(root)).text, completed.text);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("`npm ci` and `npm install` take the lock without asking a registry, and leave it alone", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const files = ["package.json", "package-lock.json", ".npmrc"];
+    for (const file of files) await Deno.copyFile(`${repositoryRoot}/${file}`, `${root}/${file}`);
+    for (const command of [["ci", "--dry-run"], ["install", "--package-lock-only"]]) {
+      const { code, stderr } = await new Deno.Command("npm", {
+        args: [...command, "--offline", "--loglevel=error", `--cache=${root}/cache`],
+        cwd: root,
+        env: { NPM_CONFIG_UPDATE_NOTIFIER: "false" },
+      }).output();
+      assertEquals(code, 0, new TextDecoder().decode(stderr));
+    }
+    for (const file of files) {
+      assertEquals(await Deno.readTextFile(`${root}/${file}`), Deno.readTextFileSync(`${repositoryRoot}/${file}`));
+    }
   } finally {
     await Deno.remove(root, { recursive: true });
   }

@@ -6,12 +6,13 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
 const MOST_LINES = 300;
 const CODE = /\.(ts|mjs|js|sql|css|html)$/;
-/** The Supabase CLI writes it. */
-const GENERATED = "shared/database/database.types.ts";
+/** Written by the Supabase CLI, and from the schema files. */
+const GENERATED = /^shared\/database\/database\.types\.ts$|^supabase\/migrations\//;
 /** A home, or a user's or a build's directory. */
 const MACHINE_PATH = /(^|[\s"'`(=])\/(home|Users|root|work|workspace)\/[a-z]/m;
 
@@ -19,7 +20,7 @@ function* filesBelow(directory: string): Generator<string> {
   for (const entry of Deno.readDirSync(`${repositoryRoot}/${directory}`)) {
     const path = `${directory}/${entry.name}`;
     if (entry.isDirectory && !entry.name.startsWith(".")) yield* filesBelow(path);
-    else if (entry.isFile && path !== GENERATED) yield path;
+    else if (entry.isFile && !GENERATED.test(path)) yield path;
   }
 }
 
@@ -45,4 +46,17 @@ Deno.test("every module opens with what it is for", () => {
 
 Deno.test("no file names a place on somebody's machine", () => {
   assertEquals(FILES.filter((path) => MACHINE_PATH.test(read(path))), []);
+});
+
+Deno.test("every path that the documentation names is there", () => {
+  const pages = FILES.filter((path) =>
+    path.endsWith(".md") && !path.startsWith("docs/decisions/") && path !== "CHANGELOG.md"
+  );
+  const missing = [...pages, "CONTRIBUTING.md"].flatMap((page) =>
+    [...read(page).matchAll(/`((?:scripts|shared|tests|docs)\/[\w./-]*\w)`/g)]
+      .map(([, path = ""]) => path)
+      .filter((path) => !path.includes("…") && !existsSync(`${repositoryRoot}/${path}`))
+      .map((path) => `${page}: ${path}`)
+  );
+  assertEquals(missing, []);
 });

@@ -7,6 +7,8 @@
 import { assertEquals } from "@std/assert";
 import postgres from "postgres";
 import { repositoryRoot, runSupabaseCli, startPlatform } from "../../scripts/supabase-local/mod.ts";
+import { readPayload } from "../../scripts/cli/installer/payload.ts";
+import { buildUninstallStatement } from "../../scripts/cli/uninstaller/statement.ts";
 import { readCatalogue } from "../cli/install/fixtures/catalogue.ts";
 
 /** What `supabase db reset` takes out of a database that is not local: schemas, and what `public` holds; no roles. */
@@ -63,6 +65,14 @@ Deno.test("the migrations apply where the role of another time or database is th
         select has_table_privilege('fb_ads_reader', 'public.fb_ad_performance', 'select') as reads,
           (select count(*)::int from cron.job) as jobs`;
       assertEquals({ ...found }, { reads: true, jobs: 7 });
+
+      const operator = postgres(inSecond(platform.hostDbUrl), { max: 1, onnotice: () => undefined });
+      await operator.unsafe(buildUninstallStatement(readPayload())).simple();
+      await operator.end();
+      assertEquals([...await owner`select to_regnamespace('fb_ads') as gone`], [{ gone: null }]);
+      const [kept] =
+        await sql`select has_table_privilege('fb_ads_reader', 'public.fb_ad_performance', 'select') as reads`;
+      assertEquals({ ...kept }, { reads: true }, "the first database keeps its reader");
       await owner.end();
     },
   });

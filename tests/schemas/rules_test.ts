@@ -1,5 +1,5 @@
 /**
- * The rules that every table, function and view of the suite keeps, asked of the catalogue: nobody has to remember them.
+ * The rules that every table, function and view of the suite keeps, asked of the catalogue.
  *
  * @module
  */
@@ -29,7 +29,8 @@ const RULES: [string, string][] = [
   ],
   [
     "every column says what it holds",
-    `select t.nspname || '.' || t.relname || '.' || a.attname as found from (${OURS}) t join pg_attribute a on a.attrelid = t.oid
+    `select t.nspname || '.' || t.relname || '.' || a.attname as found
+     from (${OURS}) t join pg_attribute a on a.attrelid = t.oid
      where a.attnum > 0 and not a.attisdropped and col_description(t.oid, a.attnum) is null`,
   ],
   [
@@ -52,16 +53,19 @@ const RULES: [string, string][] = [
     "no function is executable by everyone, anon or authenticated",
     `select p.oid::regprocedure::text as found from pg_proc p join pg_namespace n on n.oid = p.pronamespace
      where n.nspname in ('fb_ads', 'public')
-       and (has_function_privilege('anon', p.oid, 'execute') or has_function_privilege('authenticated', p.oid, 'execute'))`,
+       and (has_function_privilege('anon', p.oid, 'execute')
+         or has_function_privilege('authenticated', p.oid, 'execute'))`,
   ],
   [
     "no table or view gives anything to anon or authenticated",
     `select nspname || '.' || relname as found from (${OURS}) t
-     where has_table_privilege('anon', t.oid, 'select, insert, update, delete') or has_table_privilege('authenticated', t.oid, 'select, insert, update, delete')`,
+     where has_table_privilege('anon', t.oid, 'select, insert, update, delete')
+       or has_table_privilege('authenticated', t.oid, 'select, insert, update, delete')`,
   ],
   [
     "no policy speaks of anon or authenticated",
-    `select schemaname || '.' || tablename as found from pg_policies where roles && array['anon', 'authenticated', 'public']::name[] and schemaname in ('public', 'fb_ads')`,
+    `select schemaname || '.' || tablename as found from pg_policies
+     where roles && array['anon', 'authenticated', 'public']::name[] and schemaname in ('public', 'fb_ads')`,
   ],
   [
     "every foreign key has an index",
@@ -90,7 +94,8 @@ const RULES: [string, string][] = [
   ],
   [
     "every RPC in public is named fb_<verb>_<object>",
-    `select p.proname as found from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and p.proname !~ '^fb_[a-z]+(_[a-z_]+)?$'`,
+    `select p.proname as found from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+     where n.nspname = 'public' and p.proname !~ '^fb_[a-z]+(_[a-z_]+)?$'`,
   ],
   [
     "what runs with its owner's rights is in fb_ads or for service_role alone",
@@ -103,18 +108,21 @@ const RULES: [string, string][] = [
 
 /** The tables with the columns and types that the outside builds on. */
 const PUBLIC_TABLES: Record<string, string> = {
-  ad_accounts:
-    "id uuid, fb_account_id text, name text, currency text, timezone_name text, status text, enabled boolean, created_at timestamptz, updated_at timestamptz",
-  ad_campaigns:
-    "id uuid, account_id uuid, fb_campaign_id text, name text, objective text, status text, effective_status text, start_time timestamptz, stop_time timestamptz, created_at timestamptz, updated_at timestamptz",
-  ad_adsets:
-    "id uuid, account_id uuid, campaign_id uuid, fb_adset_id text, name text, status text, effective_status text, daily_budget numeric, lifetime_budget numeric, targeting_summary text, start_time timestamptz, stop_time timestamptz, created_at timestamptz, updated_at timestamptz",
-  ad_ads:
-    "id uuid, account_id uuid, adset_id uuid, fb_ad_id text, name text, status text, effective_status text, creative_id text, creative_summary text, created_at timestamptz, updated_at timestamptz",
-  ad_spend:
-    "id uuid, date date, account_id uuid, campaign_id uuid, adset_id uuid, ad_id uuid, spend numeric, impressions integer, clicks integer, currency text, created_at timestamptz",
-  ad_attributions:
-    "id uuid, user_id uuid, transaction_id uuid, campaign_id uuid, adset_id uuid, ad_id uuid, conversion_event text, event_time timestamptz, conversion_value numeric, currency text, source_platform text, fb_click_id text, created_at timestamptz, transaction_ref text, user_ref text",
+  ad_accounts: "id uuid, fb_account_id text, name text, currency text, timezone_name text, status text, enabled " +
+    "boolean, created_at timestamptz, updated_at timestamptz",
+  ad_campaigns: "id uuid, account_id uuid, fb_campaign_id text, name text, objective text, status text, " +
+    "effective_status text, start_time timestamptz, stop_time timestamptz, created_at timestamptz, " +
+    "updated_at timestamptz",
+  ad_adsets: "id uuid, account_id uuid, campaign_id uuid, fb_adset_id text, name text, status text, " +
+    "effective_status text, daily_budget numeric, lifetime_budget numeric, targeting_summary text, " +
+    "start_time timestamptz, stop_time timestamptz, created_at timestamptz, updated_at timestamptz",
+  ad_ads: "id uuid, account_id uuid, adset_id uuid, fb_ad_id text, name text, status text, effective_status " +
+    "text, creative_id text, creative_summary text, created_at timestamptz, updated_at timestamptz",
+  ad_spend: "id uuid, date date, account_id uuid, campaign_id uuid, adset_id uuid, ad_id uuid, spend numeric, " +
+    "impressions integer, clicks integer, currency text, created_at timestamptz",
+  ad_attributions: "id uuid, user_id uuid, transaction_id uuid, campaign_id uuid, adset_id uuid, ad_id uuid, " +
+    "conversion_event text, event_time timestamptz, conversion_value numeric, currency text, " +
+    "source_platform text, fb_click_id text, created_at timestamptz, transaction_ref text, user_ref text",
 };
 
 Deno.test("the database keeps its rules", async (t) => {
@@ -135,7 +143,8 @@ Deno.test("the database keeps its rules", async (t) => {
   for (const [table, columns] of Object.entries(PUBLIC_TABLES)) {
     await t.step(`public.${table} has the columns of its contract`, async () => {
       const rows = await platform.sql`
-        select a.attname || ' ' || replace(format_type(a.atttypid, null), 'timestamp with time zone', 'timestamptz') as found
+        select
+          a.attname || ' ' || replace(format_type(a.atttypid, null), 'timestamp with time zone', 'timestamptz') as found
         from pg_attribute a where a.attrelid = ${`public.${table}`}::regclass and a.attnum > 0 and not a.attisdropped`;
       const present = new Set([...rows].map((row) => row.found));
       assertEquals(columns.split(", ").filter((column) => !present.has(column)), []);
@@ -144,7 +153,8 @@ Deno.test("the database keeps its rules", async (t) => {
   await t.step("fb_ads_reader cannot log in and reads the ad tree and spend, not the machinery", async () => {
     const [role] = await platform.sql`
       select rolcanlogin, has_table_privilege('fb_ads_reader', 'public.ad_spend', 'select') as spend,
-        has_table_privilege('fb_ads_reader', 'fb_ads.sync_jobs', 'select') as jobs, has_table_privilege('fb_ads_reader', 'public.ad_ads', 'insert') as writes
+        has_table_privilege('fb_ads_reader', 'fb_ads.sync_jobs', 'select') as jobs,
+        has_table_privilege('fb_ads_reader', 'public.ad_ads', 'insert') as writes
       from pg_roles where rolname = 'fb_ads_reader'`;
     assertEquals({ ...role }, { rolcanlogin: false, spend: true, jobs: false, writes: false });
   });

@@ -188,7 +188,7 @@ Deno.test("the days of a plan", async (t) => {
 
   await t.step("an account that Meta refuses is refreshed by no hour, only tried again by the night", async () => {
     const id = await addAccount("9", NOON);
-    await sql`insert into fb_ads.rate_limits (scope, key, stopped_at, stop_error, probe_after) values ('account', '9', now(), '{}', now() + interval '20 hours')`;
+    await sql`insert into fb_ads.quotas (scope, key, stopped_at, stop_error, probe_after) values ('account', '9', now(), '{}', now() + interval '20 hours')`;
     const plan = (request: Record<string, boolean>) =>
       sql`select fb_ads.plan_insights(${sql.json(request)}, array[${id}::uuid])`;
     await plan({ refresh: true });
@@ -196,7 +196,7 @@ Deno.test("the days of a plan", async (t) => {
     await plan({});
     assertEquals((await plans(id)).length > 0, true);
     await sql`delete from fb_ads.sync_jobs where account_id = ${id}`;
-    await sql`update fb_ads.rate_limits set probe_after = now() where key = '9'`;
+    await sql`update fb_ads.quotas set probe_after = now() where key = '9'`;
     await plan({ refresh: true });
     assertEquals((await plans(id)).length, 1);
   });

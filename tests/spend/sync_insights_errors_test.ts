@@ -237,7 +237,7 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     assertEquals(adCalls(graph).filter((call) => call.account === FIRST).length, 1);
     assert(adCalls(graph).filter((call) => call.account === SECOND).length > 1);
     const [stop] =
-      await sql`select stop_error ->> 'reason' as reason from fb_ads.rate_limits where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
+      await sql`select stop_error ->> 'reason' as reason from fb_ads.quotas where scope = 'account' and key = ${FIRST} and stopped_at is not null`;
     assertEquals(stop?.reason, "permission_missing");
   });
 
@@ -247,10 +247,10 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     await platform.invoke(SLUG, {}).then((response) => response.text());
     const calls = graph.ledger.calls.length;
     assert(calls <= 8, `${calls} calls with a dead token`);
-    await sql`update fb_ads.rate_limits set probe_after = now() where scope = 'token'`;
+    await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
-    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
   });
 
   await t.step("the token is in no URL, no table and no log line", async () => {

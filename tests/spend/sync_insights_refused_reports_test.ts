@@ -200,7 +200,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       await sql`select distinct state from fb_ads.reconciliations r join public.ad_accounts a on a.id = r.account_id
       where a.fb_account_id = ${FIRST} and state not in ('equal', 'young')`;
     assertEquals(off.map((day) => day.state), ["off"]);
-    assertEquals((await sql`select from fb_ads.rate_limits where stopped_at is not null`).length, 0);
+    assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
   });
 
   await t.step("a database that does not take a report's id costs that report and nothing else", async () => {

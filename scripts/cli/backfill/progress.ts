@@ -40,7 +40,7 @@ export async function readProgress(database: OperatorDatabase, plan_ids: readonl
       coalesce(sum(asked.jobs_left), 0) as jobs_left, coalesce(sum(asked.jobs_failed), 0) as jobs_failed, coalesce(sum(asked.rows), 0) as rows,
       (select coalesce(sum(run.graph_calls), 0) from fb_ads.sync_runs as run
         where run.function_slug = 'fb-sync-insights' and run.started_at >= min(asked.requested_at) - interval '5 seconds') as graph_calls,
-      (select max(quota.usage_percent) from fb_ads.rate_limits as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
+      (select max(quota.usage_percent) from fb_ads.quotas as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
       (select waiting.earliest from waiting where waiting.earliest > now() + interval '5 seconds') as parked_until,
       exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-insights' and fb_ads.is_live_run(run)) as is_running
     from asked`);

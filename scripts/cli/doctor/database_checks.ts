@@ -190,7 +190,7 @@ export async function checkQueues({ database }: Patient): Promise<Finding[]> {
       (select count(*) from fb_ads.event_deliveries where state = 'pending') as pending,
       (select count(*) from fb_ads.event_deliveries where state = 'blocked') as blocked,
       (select count(*) from fb_ads.event_deliveries where state = 'dead') as dead,
-      (select count(*) from fb_ads.rate_limits where parked_until > now()) as parked,
+      (select count(*) from fb_ads.quotas where throttled_until > now()) as parked,
       (select count(*) from fb_ads.reconciliations where state = 'off') as days_off`);
   const queues: Finding = {
     check: "queues",

@@ -35,12 +35,12 @@ export async function readHealth(sql: Sql, { since, until }: ReportRange): Promi
     select
       scope,
       coalesce(account.name, parked.key) as name,
-      to_char(parked.parked_until at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as parked_until,
+      to_char(parked.throttled_until at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as parked_until,
       to_char(parked.stopped_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as stopped_at
-    from fb_ads.rate_limits as parked
+    from fb_ads.quotas as parked
     left join public.ad_accounts as account on parked.scope = 'account' and account.fb_account_id = parked.key
-    where parked.parked_until > now() or parked.stopped_at is not null
-    order by parked.stopped_at nulls last, parked.parked_until limit 50`;
+    where parked.throttled_until > now() or parked.stopped_at is not null
+    order by parked.stopped_at nulls last, parked.throttled_until limit 50`;
   const differing_days = await sql<DifferingDay[]>`
     select
       coalesce(account_name, fb_account_id) as account_name, date::text, coalesce(currency, '?') as currency,

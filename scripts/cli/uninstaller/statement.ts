@@ -123,7 +123,12 @@ begin
     -- What the host granted to the role besides goes with it; whoever may end a role may not always act as it.
     execute format('grant fb_ads_reader to %I', current_user);
     drop owned by fb_ads_reader;
-    drop role fb_ads_reader;
+    begin
+      drop role fb_ads_reader;
+    exception when dependent_objects_still_exist then
+      -- The role belongs to the server: the suite is installed in another database too, and the role stays for it.
+      null;
+    end;
   end if;
 end;
 $uninstall$;

@@ -21,6 +21,8 @@ export interface ReceivedEvent {
   event: JsonRecord;
   /** `test_event_code` of its request, or `null`. Such events count like any other. */
   test_event_code: string | null;
+  /** `partner_agent` of its request in lower case and without its version, or `null`. */
+  partner_agent: string | null;
   /** False for a duplicate within 48 hours, and for an event that vanishes. */
   counted: boolean;
   /** True for an `event_time` in milliseconds: answered with success, never seen again. */
@@ -47,6 +49,14 @@ export interface EventsRequest {
   error_subcode: number | null;
 }
 
+/** What the emulator cannot know of a pixel's event by itself. */
+export interface QualityPlan {
+  /** Events of the browser's Pixel in the same days; absent: no Pixel runs, and nothing is told of coverage. */
+  browser_events?: number;
+  /** Problems that Meta names, as they are to be answered. */
+  diagnostics?: JsonRecord[];
+}
+
 const DEDUPLICATION_MS = 48 * 3_600_000;
 
 /** Keeps events and requests in order. */
@@ -56,6 +66,7 @@ export class CapiStore {
   /** Every request, oldest first. */
   requests: EventsRequest[] = [];
   #firstSeen = new Map<string, number>();
+  readonly #quality = new Map<string, QualityPlan>();
 
   /** Opens a request. */
   begin(pixel: string, events: EventsRequest["events"], now: number): EventsRequest {
@@ -77,6 +88,7 @@ export class CapiStore {
     request: EventsRequest,
     events: { event: JsonRecord; violations: Violation[] }[],
     testCode: string | null,
+    agent: string | null,
   ): void {
     request.taken = true;
     for (const { event, violations } of events) {
@@ -89,6 +101,7 @@ export class CapiStore {
         received_at: request.received_at,
         event,
         test_event_code: testCode,
+        partner_agent: agent?.toLowerCase().replace(/[-_ /]?v?\d[\d.]*$/, "") ?? null,
         counted,
         vanished,
         violations,
@@ -123,8 +136,19 @@ export class CapiStore {
     return this.events.flatMap(({ violations }) => violations);
   }
 
+  /** Says what the emulator cannot know of an event of a pixel: how much the browser's Pixel sees, and what Meta finds. */
+  planQuality(pixel: string, eventName: string, plan: QualityPlan): void {
+    this.#quality.set(`${pixel}/${eventName}`, plan);
+  }
+
+  /** Returns what was said of an event of a pixel. */
+  qualityOf(pixel: string, eventName: string): QualityPlan {
+    return this.#quality.get(`${pixel}/${eventName}`) ?? {};
+  }
+
   /** Forgets everything, the memory for duplicates too. */
   reset(): void {
+    this.#quality.clear();
     this.events = [];
     this.requests = [];
     this.#firstSeen.clear();

@@ -4,12 +4,10 @@
  */
 
 import type { GraphContext, Visit } from "../context.ts";
-import { refusal } from "../error_catalogue.ts";
 import type { GraphAnswer } from "../graph_call.ts";
 import { jsonParam } from "../graph_call.ts";
 import { GraphRefusal, invalidParameter, nextTraceId } from "../graph_error.ts";
 import { isRecord, type JsonRecord, type JsonValue, readText } from "../json_value.ts";
-import { missing } from "../lists.ts";
 import { requirePixel } from "../objects.ts";
 import { validateEvent, type Violation } from "./validate_event.ts";
 
@@ -23,12 +21,13 @@ export function receiveEvents(context: GraphContext, visit: Visit): GraphAnswer 
   const events = Array.isArray(data) ? data : [];
   const request = context.capi.begin(pixel, events.map(nameOf), now);
   try {
-    if (!context.world.pixels.has(pixel)) throw refusal("100/33", { message: missing(pixel) });
-    requirePixel(visit);
+    requirePixel(context, visit, pixel);
     if (!Array.isArray(data) || data.length === 0) throw invalidParameter("The parameter data is required");
     if (data.length > MOST_EVENTS) throw invalidParameter(`Param data must have at most ${MOST_EVENTS} elements`);
     const taken = data.map((event, index) => validated(event, index, now));
-    context.capi.take(request, taken, readText(visit.call.params, "test_event_code") ?? null);
+    const { params } = visit.call;
+    const agent = readText(params, "partner_agent") ?? null;
+    context.capi.take(request, taken, readText(params, "test_event_code") ?? null, agent);
     return { status: 200, body: { events_received: data.length, messages: [], fbtrace_id: nextTraceId() } };
   } catch (error) {
     if (error instanceof GraphRefusal) {

@@ -12,6 +12,7 @@
  *     GET|POST tokens {name, secret, accounts, pixels, dead, dead_status, expires_at, app_secret, requires_proof}
  *     GET quota?account= | POST quota {account_id, use_case, percent} | DELETE quota
  *     GET|DELETE capi[?pixel=&event_name=&event_id=]  GET capi/requests|violations|tally?pixel=|counted?pixel=&event_name=&event_id=
+ *     POST capi/quality {pixel, event_name, browser_events, diagnostics}
  *     POST reset
  * @module
  */
@@ -181,8 +182,13 @@ function controlQuota(context: GraphContext, { method, body, query }: ControlReq
   return asJson([context.quota.entry(account, "ads_insights"), context.quota.entry(account, "ads_management")]);
 }
 
-function controlCapi({ capi }: GraphContext, { method, segments, query }: ControlRequest): JsonValue {
+function controlCapi({ capi }: GraphContext, { method, segments, query, body }: ControlRequest): JsonValue {
   if (method === "DELETE") capi.reset();
+  if (segments[1] === "quality") {
+    const { pixel, event_name, ...plan } = body;
+    capi.planQuality(String(pixel ?? ""), String(event_name ?? ""), plan);
+    return asJson(capi.qualityOf(String(pixel ?? ""), String(event_name ?? "")));
+  }
   if (segments[1] === "requests") return asJson(capi.requests);
   if (segments[1] === "violations") return asJson(capi.violations());
   const pixel = query.get("pixel");

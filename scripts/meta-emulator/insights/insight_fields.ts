@@ -5,7 +5,7 @@
  */
 
 import { dayText, graphTime } from "../calendar.ts";
-import { majorText } from "../decimal.ts";
+import { majorText, minorUnits } from "../decimal.ts";
 import { nonexistentField } from "../fields.ts";
 import type { JsonRecord, JsonValue } from "../json_value.ts";
 import { pick } from "../random.ts";
@@ -50,16 +50,30 @@ function windowed(total: number, windows: string[], write: (part: number) => str
   return parts;
 }
 
+/** Shares a count out by device where that was asked for: then `action_type` alone names no entry. */
+function byDevice(count: number, actionBreakdowns: string[]): [device: JsonRecord, part: number][] {
+  if (!actionBreakdowns.includes("action_device")) return [[{}, count]];
+  const phones = Math.ceil(count * 2 / 3);
+  const parts: [JsonRecord, number][] = [
+    [{ action_device: "android_smartphone" }, phones],
+    [{ action_device: "desktop" }, count - phones],
+  ];
+  return parts.filter(([, part]) => part > 0);
+}
+
 function actionList(
   counts: [string, number][],
   query: InsightsQuery,
   repeated: boolean,
   write: (part: number) => string,
 ): JsonValue | undefined {
-  const list: JsonValue[] = counts.filter(([, count]) => count > 0).map(([action_type, count]) => ({
-    action_type,
-    ...windowed(count, query.windows, write),
-  }));
+  const list: JsonValue[] = counts.filter(([, count]) => count > 0).flatMap(([action_type, count]) =>
+    byDevice(count, query.actionBreakdowns).map(([device, part]) => ({
+      action_type,
+      ...device,
+      ...windowed(part, query.windows, write),
+    }))
+  );
   // action_type is not unique in what Meta sends; whoever keys rows by it loses one of the two.
   const first = counts[0];
   if (repeated && first && first[1] > 0) list.push({ action_type: first[0], ...windowed(1, query.windows, write) });
@@ -88,8 +102,29 @@ const actionValues: Read = ({ metrics }, query) => {
   return actionList(counts, query, false, (part) => majorText(part, query.account.plan.currency));
 };
 
+/** A list with one entry, as Meta tells what is no count of actions by kind. */
+function single(action_type: string, count: (metrics: InsightRow["metrics"]) => number): Read {
+  return ({ metrics }, query) => actionList([[action_type, Math.floor(count(metrics))]], query, false, String);
+}
+
+/** Of a thousand times that an ad is shown, how often its video is played up to a point. */
+const WATCHED: Record<string, number> = {
+  video_play_actions: 500,
+  video_thruplay_watched_actions: 120,
+  video_p25_watched_actions: 300,
+  video_p50_watched_actions: 200,
+  video_p75_watched_actions: 140,
+  video_p95_watched_actions: 110,
+  video_p100_watched_actions: 100,
+};
+
 function ratio(above: number, below: number): string | undefined {
   return below === 0 ? undefined : (above / below).toFixed(6);
+}
+
+/** An amount for each, in major units. */
+function price(minor: number, count: number, { plan }: InsightsQuery["account"]): string | undefined {
+  return ratio(minor, count * minorUnits(plan.currency));
 }
 
 const FIELDS: Record<string, Read> = {
@@ -113,10 +148,20 @@ const FIELDS: Record<string, Read> = {
   impressions: ({ metrics }) => String(metrics.impressions),
   clicks: ({ metrics }) => String(metrics.clicks),
   unique_clicks: ({ metrics }) => String(Math.floor(metrics.clicks * 9 / 10)),
-  reach: ({ metrics }) => String(metrics.reach),
-  frequency: ({ metrics }) => ratio(metrics.impressions, metrics.reach),
+  reach: ({ metrics, tellsReach }) => tellsReach ? String(metrics.reach) : undefined,
+  frequency: ({ metrics, tellsReach }) => tellsReach ? ratio(metrics.impressions, metrics.reach) : undefined,
   inline_link_clicks: ({ metrics }) => metrics.inline_link_clicks > 0 ? String(metrics.inline_link_clicks) : undefined,
   ctr: ({ metrics }) => ratio(metrics.clicks * 100, metrics.impressions),
+  cpc: ({ metrics }, { account }) => price(metrics.spend, metrics.clicks, account),
+  cpm: ({ metrics }, { account }) => price(metrics.spend * 1000, metrics.impressions, account),
+  inline_link_click_ctr: ({ metrics }) => ratio(metrics.inline_link_clicks * 100, metrics.impressions),
+  outbound_clicks: single("outbound_click", ({ inline_link_clicks }) => inline_link_clicks * 9 / 10),
+  ...Object.fromEntries(
+    Object.entries(WATCHED).map(([field, share]) => [
+      field,
+      single("video_view", ({ impressions }) => impressions * share / 1000),
+    ]),
+  ),
   actions,
   action_values: actionValues,
   conversions: () => undefined,
@@ -137,7 +182,8 @@ export function requireInsightFields(fields: string[], world: World): void {
 /** Writes a row with the requested fields; `date_start` and `date_stop` come with every row. */
 export function writeInsight(row: InsightRow, query: InsightsQuery, world: World): JsonRecord {
   const asked = query.fields.length > 0 ? query.fields : DEFAULT_FIELDS;
-  const answer: JsonRecord = {};
+  // Breakdowns come with every row, asked for among the fields or not.
+  const answer: JsonRecord = { ...row.values };
   for (const field of [...asked, "date_start", "date_stop"]) {
     const value = FIELDS[field]?.(row, query, world);
     if (value !== undefined) answer[field] = value;

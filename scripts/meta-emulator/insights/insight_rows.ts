@@ -10,6 +10,7 @@ import { type Filter, meetsFilter } from "../filtering.ts";
 import { invalidParameter } from "../graph_error.ts";
 import { addMetrics, type DailyMetrics, dailyMetrics, hasRow } from "../world/metrics.ts";
 import { type AdNode, type AdTreeNode, ancestors, effectiveStatus } from "../world/objects.ts";
+import { breakDown, isKept, tellsReach } from "./breakdowns.ts";
 import type { InsightsQuery, Level } from "./insights_query.ts";
 
 /** One row before it is written. */
@@ -22,7 +23,13 @@ export interface InsightRow {
   last: number;
   /** Figures in minor units. */
   metrics: DailyMetrics;
+  /** Values of the breakdowns by their names. */
+  values: Record<string, string>;
+  /** False where Meta does not tell reach any more. */
+  tellsReach: boolean;
 }
+
+const WHOLE: Pick<InsightRow, "values" | "tellsReach"> = { values: {}, tellsReach: true };
 
 /** The rows of a request, by number. */
 export interface RowList {
@@ -104,7 +111,24 @@ export function findRows(query: InsightsQuery): RowList {
   const metricFilters = query.filters.filter(({ field }) => field in METRIC_FILTERS);
   const ads = chooseAds(query);
   const daily = query.level === "ad" && query.increment === 1 && metricFilters.length === 0;
-  return daily ? dailyRows(query, ads, days) : groupedRows(query, ads, days, metricFilters);
+  const whole = daily ? dailyRows(query, ads, days) : groupedRows(query, ads, days, metricFilters);
+  return query.breakdowns.length === 0 ? whole : brokenDownRows(query, whole, today);
+}
+
+function brokenDownRows({ breakdowns }: InsightsQuery, whole: RowList, today: number): RowList {
+  const rows: InsightRow[] = [];
+  for (let index = 0; index < whole.length; index++) {
+    const row = whole.at(index);
+    if (!row || !isKept(breakdowns, row.first, today)) continue;
+    const more = {
+      node: row.node,
+      first: row.first,
+      last: row.last,
+      tellsReach: tellsReach(breakdowns, row.first, today),
+    };
+    for (const slice of breakDown(row.metrics, breakdowns)) rows.push({ ...more, ...slice });
+  }
+  return { length: rows.length, at: (index) => rows[index] ?? null };
 }
 
 function dailyRows(query: InsightsQuery, ads: AdNode[], days: number): RowList {
@@ -125,7 +149,7 @@ function dailyRows(query: InsightsQuery, ads: AdNode[], days: number): RowList {
       const node = ads[at % ads.length];
       const day = since + Math.floor(at / ads.length);
       const metrics = node ? dailyMetrics(account, node, day, asOf) : null;
-      return node && metrics ? { node, first: day, last: day, metrics } : null;
+      return node && metrics ? { node, first: day, last: day, metrics, ...WHOLE } : null;
     },
   };
 }
@@ -144,7 +168,7 @@ function groupedRows(query: InsightsQuery, ads: AdNode[], days: number, filters:
       const group = groups.get(key);
       const first = since + bucket * width;
       if (group) group.metrics = addMetrics(group.metrics, metrics);
-      else groups.set(key, { node, first, last: Math.min(until, first + width - 1), metrics });
+      else groups.set(key, { node, first, last: Math.min(until, first + width - 1), metrics, ...WHOLE });
     }
   }
   const rows = [...groups.values()].filter(({ metrics }) =>

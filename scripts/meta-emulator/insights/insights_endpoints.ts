@@ -13,6 +13,7 @@ import { missing, requireKnownAccount } from "../lists.ts";
 import { pageBody, readPageStart, refusePastEnd } from "../paging.ts";
 import { requireAccount } from "../tokens.ts";
 import type { AdTreeNode } from "../world/objects.ts";
+import { isSwitchedOn } from "./breakdowns.ts";
 import { requireInsightFields, writeInsight } from "./insight_fields.ts";
 import { findRows, type RowList } from "./insight_rows.ts";
 import { type InsightsQuery, queryKey, readInsightsQuery } from "./insights_query.ts";
@@ -22,6 +23,8 @@ const REMEMBERED_LISTS = 24;
 const lists = new WeakMap<GraphContext["world"], Map<string, RowList>>();
 
 function rowsOf(context: GraphContext, query: InsightsQuery): RowList {
+  const { switched_on_breakdowns } = context.settings;
+  if (!isSwitchedOn(query.account, query.breakdowns, switched_on_breakdowns)) return { length: 0, at: () => null };
   const known = lists.get(context.world) ?? new Map<string, RowList>();
   lists.set(context.world, known);
   const key = queryKey(query, context.world.revision);

@@ -12,6 +12,7 @@ import { invalidParameter } from "../graph_error.ts";
 import { isRecord, readStringList, readText } from "../json_value.ts";
 import type { AdAccount } from "../world/account.ts";
 import type { AdTreeNode } from "../world/objects.ts";
+import { readBreakdowns } from "./breakdowns.ts";
 
 /** Levels at which rows are made. */
 export type Level = "account" | "campaign" | "adset" | "ad";
@@ -36,6 +37,10 @@ export interface InsightsQuery {
   filters: Filter[];
   /** Attribution windows that still give numbers, of those asked for. */
   windows: string[];
+  /** Breakdowns, sorted. */
+  breakdowns: string[];
+  /** Action breakdowns beside `action_type`. */
+  actionBreakdowns: string[];
   /** Instant as of which figures are told, epoch milliseconds. */
   asOf: number;
 }
@@ -45,6 +50,8 @@ const LIVE_WINDOWS = new Set(["1d_click", "7d_click", "28d_click", "1d_view", "1
 const SILENT_WINDOWS = new Set(["default", "skan_click", "skan_view", "dda", "7d_view", "28d_view"]);
 const LEVELS: readonly Level[] = ["account", "campaign", "adset", "ad"];
 const RETENTION_MONTHS = 37;
+/** Those that the emulator knows of Meta's. */
+const ACTION_BREAKDOWNS = ["action_type", "action_device"];
 
 /** Days before today at which a preset begins and ends. */
 const PRESETS: Record<string, [from: number, to: number]> = {
@@ -67,7 +74,6 @@ export function readInsightsQuery(
 ): InsightsQuery {
   const level = LEVELS.find((candidate) => candidate === (call.params["level"] ?? scope?.kind ?? "account"));
   if (!level) throw invalidParameter("Param level must be one of {ad, adset, campaign, account}");
-  if (call.params["breakdowns"] !== undefined) throw refusal("2/1504041");
   const today = localDay(account.plan.timezone_name, asOf);
   const { since, until } = readRange(call, today);
   if (since > until) throw invalidParameter("The start date of the time range cannot be after its end date");
@@ -82,6 +88,8 @@ export function readInsightsQuery(
     fields: requestedFields(call).map(({ name }) => name),
     filters: readFilters(call, level),
     windows: readWindows(call),
+    breakdowns: readBreakdowns(readStringList(jsonParam(call.params, "breakdowns")) ?? []),
+    actionBreakdowns: readActionBreakdowns(call),
     asOf,
   };
 }
@@ -117,6 +125,15 @@ function readWindows(call: GraphCall): string[] {
   return windows.filter((window) => LIVE_WINDOWS.has(window));
 }
 
+function readActionBreakdowns(call: GraphCall): string[] {
+  const names = readStringList(jsonParam(call.params, "action_breakdowns")) ?? [];
+  const unknown = names.find((name) => !ACTION_BREAKDOWNS.includes(name));
+  if (unknown !== undefined) {
+    throw invalidParameter(`Param action_breakdowns[0] must be one of {${ACTION_BREAKDOWNS.join(", ")}}`);
+  }
+  return names.filter((name) => name !== "action_type");
+}
+
 /** Writes a query as text that is equal for equal results, for the cache of row lists. */
 export function queryKey(query: InsightsQuery, revision: number): string {
   const { account, scope, level, since, until, increment, filters, asOf } = query;
@@ -130,6 +147,7 @@ export function queryKey(query: InsightsQuery, revision: number): string {
     until,
     increment,
     filters,
+    query.breakdowns,
     revision,
     inForce,
     today,

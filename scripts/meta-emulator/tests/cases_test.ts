@@ -8,7 +8,18 @@ import { playCase, readCases } from "./case_files.ts";
 import { catalogueKeys } from "../error_catalogue.ts";
 import { readText } from "../json_value.ts";
 
-const FILES = ["accounts", "lists", "errors", "usage_headers", "insights", "reports", "batch", "protocol", "events"];
+const FILES = [
+  "accounts",
+  "lists",
+  "errors",
+  "usage_headers",
+  "insights",
+  "reports",
+  "batch",
+  "protocol",
+  "events",
+  "dataset_quality",
+];
 
 for (const file of FILES) {
   for (const each of readCases(file)) Deno.test(`case ${file}: ${each.name}`, () => playCase(each));

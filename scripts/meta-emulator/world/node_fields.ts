@@ -9,8 +9,10 @@ import type { FieldRequest, NodeFields } from "../fields.ts";
 import { project } from "../fields.ts";
 import type { JsonValue } from "../json_value.ts";
 import { mix, pick } from "../random.ts";
-import { type AdAccount, makeId } from "./account.ts";
-import { BODIES, OBJECTIVES, TITLES, URL_TAGS } from "./names.ts";
+import type { PictureLink } from "../pictures.ts";
+import type { AdAccount } from "./account.ts";
+import { CREATIVE_FIELDS } from "./creative_fields.ts";
+import { OBJECTIVES } from "./names.ts";
 import { type AdNode, type AdSetNode, type CampaignNode, effectiveStatus } from "./objects.ts";
 
 /** An object together with its account. */
@@ -19,6 +21,8 @@ export interface Placed<Node> {
   account: AdAccount;
   /** The object. */
   node: Node;
+  /** Links of pictures as they are given out now. */
+  picture: PictureLink;
 }
 
 type Read<Node> = (placed: Placed<Node>, children: FieldRequest[]) => JsonValue | undefined;
@@ -93,8 +97,8 @@ export const ADSET_FIELDS: NodeFields<Placed<AdSetNode>> = {
   fields: {
     ...shared<AdSetNode>(),
     campaign_id: ({ node }) => node.campaign.id,
-    campaign: ({ account, node }, children) =>
-      project({ account, node: node.campaign }, CAMPAIGN_FIELDS, children, node.campaign.extra, NONE),
+    campaign: ({ node, ...place }, children) =>
+      project({ ...place, node: node.campaign }, CAMPAIGN_FIELDS, children, node.campaign.extra, NONE),
     daily_budget: ({ node }) => node.daily_budget ?? undefined,
     lifetime_budget: ({ node }) => node.lifetime_budget ?? undefined,
     budget_remaining: ({ node }) => node.daily_budget ?? node.lifetime_budget ?? "0",
@@ -140,41 +144,6 @@ function targeting(account: AdAccount, node: AdSetNode): JsonValue {
   };
 }
 
-/** The creative of an ad; every ad has one of its own. */
-export const CREATIVE_FIELDS: NodeFields<Placed<AdNode>> = {
-  type: "AdCreative",
-  defaults: ["id"],
-  fields: {
-    id: ({ account, node }) => makeId("creative", account.seq, node.seq),
-    account_id: ({ account }) => account.plan.account_id,
-    name: ({ node }) => `Creative ${node.name}`,
-    status: () => "ACTIVE",
-    title: ({ node }) => pick(TITLES, node.seq),
-    body: ({ node }) => pick(BODIES, node.seq),
-    object_type: ({ node }) => node.seq % 3 === 0 ? "VIDEO" : "SHARE",
-    call_to_action_type: ({ node }) => node.seq % 2 === 0 ? "LEARN_MORE" : "SHOP_NOW",
-    url_tags: ({ node }) => pick(URL_TAGS, node.seq) ?? undefined,
-    link_url: ({ node }) => node.seq % 3 === 0 ? undefined : `https://shop.example/kelas?item=${node.seq}`,
-    effective_object_story_id: ({ node }) => `10100000000001_${2_000_000_000 + node.seq}`,
-    thumbnail_url: ({ node }) => `https://scontent.example/t/${node.seq}.jpg`,
-    object_story_spec: ({ node }) => ({
-      page_id: "10100000000001",
-      link_data: {
-        link: `https://shop.example/kelas?item=${node.seq}`,
-        message: pick(BODIES, node.seq),
-        name: pick(TITLES, node.seq),
-        call_to_action: { type: node.seq % 2 === 0 ? "LEARN_MORE" : "SHOP_NOW" },
-      },
-    }),
-    asset_feed_spec: () => undefined,
-    image_url: () => undefined,
-    image_hash: () => undefined,
-    video_id: () => undefined,
-    object_story_id: () => undefined,
-    template_url: () => undefined,
-  },
-};
-
 /** The ad. */
 export const AD_FIELDS: NodeFields<Placed<AdNode>> = {
   type: "Adgroup",
@@ -183,10 +152,10 @@ export const AD_FIELDS: NodeFields<Placed<AdNode>> = {
     ...shared<AdNode>(),
     adset_id: ({ node }) => node.adset.id,
     campaign_id: ({ node }) => node.adset.campaign.id,
-    adset: ({ account, node }, children) =>
-      project({ account, node: node.adset }, ADSET_FIELDS, children, node.adset.extra, NONE),
-    campaign: ({ account, node }, children) =>
-      project({ account, node: node.adset.campaign }, CAMPAIGN_FIELDS, children, node.adset.campaign.extra, NONE),
+    adset: ({ node, ...place }, children) =>
+      project({ ...place, node: node.adset }, ADSET_FIELDS, children, node.adset.extra, NONE),
+    campaign: ({ node, ...place }, children) =>
+      project({ ...place, node: node.adset.campaign }, CAMPAIGN_FIELDS, children, node.adset.campaign.extra, NONE),
     creative: (placed, children) => project(placed, CREATIVE_FIELDS, children, {}, NONE),
     bid_amount: () => undefined,
     conversion_domain: () => "shop.example",

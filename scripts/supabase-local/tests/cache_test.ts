@@ -109,6 +109,18 @@ Deno.test("an entry that was deleted meanwhile is built again", async () => {
   }
 });
 
+Deno.test("a directory in an entry's place that nobody can hold is replaced", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    await using user = new CacheUser(directory);
+    await Deno.mkdir(join(directory, "thing-old/left"), { recursive: true });
+    const entry = await user.ask("use old");
+    assert(exists(join(entry, "content")) && !exists(join(entry, "left")));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 Deno.test("who waits for another's build says what for, and goes on when the other is killed", async () => {
   const directory = await Deno.makeTempDir();
   try {

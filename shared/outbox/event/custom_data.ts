@@ -1,6 +1,6 @@
 /**
- * The `custom_data` of an event: what was bought, for how much. Amounts are JSON numbers: a text such as "150.000" is a
- * hundred and fifty in one country and a hundred and fifty thousand in another. Fields of one's own pass through where
+ * The `custom_data` of an event: what was bought, for how much. A text such as "150.000" is a hundred and fifty in one
+ * country and a hundred and fifty thousand in another, and is no amount. Fields of one's own pass through where
  * they are plain values and not personal data.
  * Source: https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/custom-data
  *
@@ -23,6 +23,7 @@ import {
   textOf,
   wholeNotNegative,
 } from "./plain_value.ts";
+import { mendCustomData } from "./mend_custom_data.ts";
 import { joinPath } from "./storable.ts";
 
 const MAX_TEXT = 1_000;
@@ -143,7 +144,7 @@ const NOTHING: ReadonlySet<string> = new Set();
 export interface ReadCustomData {
   /** Undefined when nothing is in it. */
   readonly custom_data: Record<string, unknown> | undefined;
-  /** What is wrong; the event is refused for it. */
+  /** What is wrong with fields that were left out; whether that costs the event is the caller's to say. */
   readonly problems: Note[];
   /** What was left out. */
   readonly notes: Note[];
@@ -152,9 +153,10 @@ export interface ReadCustomData {
 }
 
 /** Checks and orders `custom_data`. */
-export function readCustomData(input: Readonly<Record<string, unknown>>): ReadCustomData {
-  const { fields, problems, wrong } = readMetasFields(input, "custom_data");
+export function readCustomData(given: Readonly<Record<string, unknown>>): ReadCustomData {
   const notes: Note[] = [];
+  const input = mendCustomData(given, notes);
+  const { fields, problems, wrong } = readMetasFields(input, "custom_data");
   const own = readPlainValues(input, "custom_data", notes, METAS_FIELDS);
   const custom_data = withoutPersonalData(fields, notes);
   Object.assign(custom_data, own);

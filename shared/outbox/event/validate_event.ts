@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPrivateAddress } from "../../user_data/client_ip_address.ts";
 import { buildUserData } from "../../user_data/build_user_data.ts";
 import { hasEnoughCustomerInformation } from "../../user_data/customer_information.ts";
 import type { UserData } from "../../user_data/fields.ts";
@@ -88,6 +89,9 @@ const CLICK_FIELDS = ["fbclid", "fbclid_seen_at"];
 
 const EVENT_FIELDS: ReadonlySet<string> = new Set(Object.keys(EVENT_SCHEMA.shape));
 
+/** What Meta refuses a Purchase without. */
+const DECISIVE = ["value", "currency"];
+
 /** Validates one event. Never throws, whatever the input is. */
 export function validateEvent(input: unknown, options: ValidateEventOptions): ValidatedEvent {
   const notes: Note[] = [];
@@ -96,7 +100,7 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
     return { ok: false, event_id: undefined, event_name: undefined, problems, notes };
   }
   const { profile, now_ms } = options;
-  const { fields, problems, wrong } = readEventFields(input, "");
+  const { fields, problems, wrong } = readEventFields(withReadTime(input), "");
   problems.push(...findUnstorable(input, "", ["user_data"]), ...refuseByProfile(input, fields, options));
   noteUnknownFields(input, notes);
 
@@ -117,10 +121,15 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
   );
   const referrer_url = readUrl("referrer_url", fields.referrer_url, notes);
   const given = readCustomData(fields.custom_data ?? {});
-  problems.push(...given.problems);
   notes.push(...given.notes);
+  for (const { path, message } of given.problems) {
+    // Only what a Purchase cannot do without costs the event.
+    const costs = fields.event_name === "Purchase" && DECISIVE.some((field) => path === `custom_data.${field}`);
+    if (costs) problems.push({ path, message });
+    else notes.push({ path, message: `${message} and was left out` });
+  }
   if (fields.event_name === "Purchase" && !wrong.has("custom_data")) {
-    for (const field of ["value", "currency"]) {
+    for (const field of DECISIVE) {
       if (given.custom_data?.[field] !== undefined || given.wrong.has(field)) continue;
       problems.push({ path: `custom_data.${field}`, message: "is required for Purchase" });
     }
@@ -174,6 +183,32 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
   return { ok: true, event, consent: state, test_event_code: fields.test_event_code, click, notes };
 }
 
+/** Times as people write them: seconds as a text, ISO 8601 with its zone. Without a zone it may be any of 38 moments. */
+function withReadTime(input: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const given = input.event_time;
+  if (typeof given !== "string") return input;
+  const text = given.trim();
+  if (/^\d{9,11}$/.test(text)) return { ...input, event_time: Number(text) };
+  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/.test(text)) return input;
+  const at = Date.parse(text.replace(" ", "T").replace(/([+-]\d{2})(\d{2})$/, "$1:$2"));
+  return Number.isNaN(at) ? input : { ...input, event_time: Math.floor(at / 1_000) };
+}
+
+/** Fields that change what counts when they stand in the wrong place. */
+const MISPLACED: Readonly<Record<string, string>> = {
+  value: "custom_data",
+  currency: "custom_data",
+  order_id: "custom_data",
+  content_ids: "custom_data",
+  contents: "custom_data",
+  em: "user_data",
+  ph: "user_data",
+  external_id: "user_data",
+  fbp: "user_data",
+  fbc: "user_data",
+  client_user_agent: "user_data",
+};
+
 function refuseByProfile(
   input: Readonly<Record<string, unknown>>,
   fields: EventFields,
@@ -202,7 +237,9 @@ function refuseByProfile(
 function noteUnknownFields(input: Readonly<Record<string, unknown>>, notes: Note[]): void {
   for (const key of Object.keys(input)) {
     if (EVENT_FIELDS.has(key)) continue;
-    notes.push({ path: joinPath("", key), message: "is not a field of an event and was left out" });
+    const place = Object.hasOwn(MISPLACED, key) ? MISPLACED[key] : undefined;
+    const belongs = place === undefined ? "" : `; it belongs in ${place}`;
+    notes.push({ path: joinPath("", key), message: `is not a field of an event and was left out${belongs}` });
   }
 }
 
@@ -262,6 +299,12 @@ function readPerson(
   for (const field of ["client_ip_address", "client_user_agent", "external_id"] as const) {
     // A server's own word stands; of a browser's nothing is left here.
     if (known?.[field] !== undefined && !isGiven(input[field])) input[field] = known[field];
+  }
+  // Of a browser the gateway knows the address; what a server names may be the last hop of its own network.
+  const address = input.client_ip_address;
+  if (profile.name === "server" && typeof address === "string" && isPrivateAddress(address.trim())) {
+    delete input.client_ip_address;
+    notes.push({ path: "user_data.client_ip_address", message: "is not an address of the internet and was left out" });
   }
   const built = buildUserData(input, {
     default_country: options.default_country,

@@ -52,15 +52,15 @@ begin
     )
     on conflict (fb_id) do nothing;
     if not found then
-      -- Given up before, and wanted again: watched for longer.
+      -- A sale names an id again that was given up: the watch starts anew.
       update fb_ads.ad_lookups as lookup
       set requested_at = now()
       where lookup.fb_id = wanted.fb_id and lookup.state = 'unknown' and lookup.requested_at < now() - interval '1 day';
       continue;
     end if;
     continue when not wanted.is_awaited;
-    -- An id is read with the token alone; the account is where the call is counted, and what is stored goes to the ad's
-    -- own.
+    -- Meta needs only the token to read an id. The job's account is where the call is counted; the ad is stored under
+    -- its own account.
     select account.id
     into asked_account
     from public.ad_accounts as account
@@ -79,7 +79,7 @@ end;
 $$;
 
 comment on function fb_ads.plan_lookups(jsonb) is
-  'Makes the metadata sync read ids that sales wait for, each by a job of its own (an id that is none must not spoil '
+  'Makes the metadata sync read ids that sales wait for, each by a job of its own (an invalid id must not fail the '
   'others), and remembers those that are only watched: [{fb_id, level, account_id, is_awaited}].';
 
 create function fb_ads.is_known_object(fb_id text)
@@ -100,7 +100,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select from fb_ads.sync_jobs as job where job.id = lookup.job_id and job.state in ('pending', 'running')
       )
       or fb_ads.is_known_object(lookup.fb_id)
-    -- Given up, but the nightly sync may still bring it.
+    -- A lookup that was given up is over once the nightly sync brings the object.
     when 'unknown' then
       lookup.requested_at >= now() - settings.attribution_revision_window - settings.attribution_lookup_patience
       and fb_ads.is_known_object(lookup.fb_id)
@@ -110,7 +110,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_lookup_over(fb_ads.ad_lookups) is
-  'Whether there is news of an id: known by now, or its job has ended or taken too long.';
+  'Whether a lookup is over: the id is known by now, or its job has ended or takes too long.';
 
 create function fb_ads.settle_lookups()
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -149,4 +149,4 @@ end;
 $$;
 
 comment on function fb_ads.settle_lookups() is
-  'Ends lookups whose id became known or will not, and marks the sales that wait for them; returns how many.';
+  'Ends the lookups that are over, and marks the sales that wait for them; returns how many.';

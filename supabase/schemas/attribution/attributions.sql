@@ -1,7 +1,7 @@
 -- Which ad each sale is credited to: one active row a transaction, written by attribute-purchase.
 -- Why the references to the host have no foreign key here: its tables are its own. fb_ads.attach_transactions makes the
 -- keys (on delete set null) where the host's key is a uuid named id.
--- Why the days are stored: an account's day is no function of the time alone, so no index on the time could find them.
+-- Why the days are stored: a day depends on the account's time zone too, so an index on the time cannot find it.
 
 create table public.ad_attributions (
   id uuid primary key default gen_random_uuid(),
@@ -87,7 +87,7 @@ create index ad_attributions_campaign_id_idx on public.ad_attributions (campaign
 create index ad_attributions_adset_id_idx on public.ad_attributions (adset_id);
 create index ad_attributions_ad_id_idx on public.ad_attributions (ad_id);
 create index ad_attributions_event_time_idx on public.ad_attributions (event_time);
--- By hash: a click id has no longest length, and is only ever looked for as a whole.
+-- By hash: a click id may have any length, and a query asks for the whole of it.
 create index ad_attributions_fb_click_id_idx on public.ad_attributions using hash (fb_click_id);
 create index ad_attributions_clicked_on_idx on public.ad_attributions (clicked_on);
 create index ad_attributions_paid_on_idx on public.ad_attributions (paid_on);

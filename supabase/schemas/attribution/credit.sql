@@ -1,4 +1,4 @@
--- Working sales out and keeping the results: one call a batch, the same again as often as one likes.
+-- Matching sales and keeping the results: one call a batch. A call may be repeated.
 -- Why one run at a time writes: the result follows from what is stored, so the second of two would only find nothing to
 -- change.
 
@@ -120,8 +120,8 @@ end;
 $$;
 
 comment on function fb_ads.store_buyers(jsonb) is
-  'Keeps in which browser these sales (as read_sales gives them) were begun by whom, before they are matched; locks '
-  'the results of these sales, and marks other sales that this may change.';
+  'Before these sales (as read_sales gives them) are matched: keeps who began them in which browser, locks their '
+  'results, and marks other sales that this may change.';
 
 create function public.fb_attribute_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -158,5 +158,5 @@ $$;
 
 comment on function public.fb_attribute_purchases(jsonb) is
   'Called by attribute-purchase with {transaction_refs, digests?: [{transaction_ref, email_digests, phone_digests}]}: '
-  'works these sales out, keeps the results and returns {attributed, unattributed, waiting}. Again, or twice at once, '
-  'it changes nothing. References that are no paid sale are left out.';
+  'matches these sales, keeps the results and returns {attributed, unattributed, waiting}. Called again, or twice at '
+  'once, it changes nothing. It leaves out references that are no paid sale.';

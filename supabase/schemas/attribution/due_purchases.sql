@@ -54,7 +54,7 @@ begin
       select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = event.event_id
     );
 
-  -- Not in the view, or not paid: a sale that never was one, after a week.
+  -- Not in the view, or not paid: given up after a week.
   update fb_ads.conversion_events as event
   set
     attribution_done = event.received_at < now() - interval '7 days', attribution_not_before = now() + interval '1 hour'
@@ -75,7 +75,7 @@ end;
 $$;
 
 comment on function fb_ads.end_purchases(text[], jsonb) is
-  'Marks purchases as looked at. One that the host does not show as paid is looked at again every hour for a week.';
+  'Marks purchases as done. One that the host does not show as paid is tried again every hour for a week.';
 
 create function fb_ads.has_attribution_work()
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -117,7 +117,7 @@ begin
     );
   end if;
 
-  -- Whose address or number is in no sent event: the function hashes them, by the same rules as for Meta.
+  -- Buyers whose e-mail address or phone number is in no sent event: the function hashes them by the rules for Meta.
   select jsonb_agg(jsonb_build_object(
     'transaction_ref', listed.sale ->> 'transaction_ref', 'email', listed.sale ->> 'email',
     'phone', listed.sale ->> 'phone', 'country', listed.sale ->> 'country'

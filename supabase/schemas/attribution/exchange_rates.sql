@@ -60,7 +60,7 @@ left join lateral (
 where attribution.state in ('active', 'reversed');
 
 comment on view fb_ads.priced_sales is
-  'Credited sales with what is left of them in the ad account''s currency. The stuff of the performance views.';
+  'Credited sales with their value after refunds in the ad account''s currency. The performance views read it.';
 comment on column fb_ads.priced_sales.ad_id is 'The ad that is credited; null where only an ad set or a campaign is.';
 comment on column fb_ads.priced_sales.campaign_id is 'The campaign that is credited.';
 comment on column fb_ads.priced_sales.clicked_on is 'Day of the click in the account''s time zone.';

@@ -127,8 +127,8 @@ end;
 $$;
 
 comment on function fb_ads.lock_results(text[], text[]) is
-  'Locks the results of these sales, and of sales that share one of these digests, in one order: an event that comes '
-  'in and a run of attribution then never wait for each other in a circle.';
+  'Locks the results of these sales, and of sales that share one of these digests, in one order, so that a stored '
+  'event and a run of attribution never deadlock.';
 
 create function fb_ads.revise_sales(keys text[], clicked_at timestamptz)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -149,9 +149,9 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.revise_sales(text[], timestamptz) is
-  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint or whose '
-  'browser it is became known. A touchpoint after the checkout concerns only sales that are not credited (their reason '
-  'may change).';
+  'Marks sales of the last settings.attribution_revision_window that share one of these digests: a touchpoint, or who '
+  'uses a browser, became known. A touchpoint after the checkout concerns only sales that are not credited (their '
+  'reason may change).';
 
 create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -163,7 +163,7 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
 $$;
 
 comment on function fb_ads.history_entry(fb_ads.attribution_results) is
-  'What is kept of a result that another supersedes.';
+  'What the history keeps of a superseded result.';
 
 create function fb_ads.new_results(sales jsonb, matches jsonb)
 returns setof fb_ads.attribution_results
@@ -190,7 +190,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
         ),
         '[]'
       ),
-      -- Nothing of a person who said no, and nothing once nothing can change.
+      -- No digests of a person who denied consent, and none once the result can no longer change.
       'match_keys', case
         when not (sale.value ->> 'is_denied')::boolean
           and (sale.value ->> 'completed_at')::timestamptz >= now() - settings.attribution_revision_window
@@ -207,8 +207,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     )
   ) as worked
   left join fb_ads.attribution_results as known on known.transaction_ref = worked.transaction_ref
-  -- An event that is being stored at this moment finds neither this result nor its new digests: looked at once more,
-  -- when it is in.
+  -- An event that is stored at this moment does not see this result or its new digests, so the sale is matched once
+  -- more after it.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
     'due_at',
     case
@@ -278,5 +278,5 @@ end;
 $$;
 
 comment on function fb_ads.store_results(jsonb, jsonb) is
-  'Keeps results: what is the same is not written, what differs supersedes '
-  'the earlier result, which goes to its history.';
+  'Keeps results. An unchanged one is not written; one that differs supersedes '
+  'the earlier result, which goes to the history.';

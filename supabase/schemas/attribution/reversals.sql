@@ -1,4 +1,4 @@
--- Sales that the host takes back later.
+-- Sales that the host refunds or charges back later.
 
 create function fb_ads.refresh_reversals(completed_since timestamptz)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -1,5 +1,5 @@
 -- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a
--- touchpoint may be its own.
+-- touchpoint may belong to it.
 -- Why through find_purchases: it is the one way to the host's tables, by their own key index.
 
 create function fb_ads.digests_in(value jsonb)
@@ -41,8 +41,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases, of which it is known that it was paid, still '
-  'counts: it is paid, or was and is refunded or charged back.';
+  'Whether a row of fb_ads.purchases that was once paid counts as a sale: it is paid, refunded or charged back.';
 
 create type fb_ads.sale as (
   transaction_ref text,
@@ -127,7 +126,7 @@ set search_path = pg_catalog, pg_temp as $$
   cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
-    -- Refunded before anyone looked: a sale all the same, as its noted completion proves.
+    -- A sale that was refunded before its first match counts too: its noted completion proves it.
     and (
       coalesce((listed.sale ->> 'is_completed')::boolean, false)
       or (event.id is not null and fb_ads.is_sale(listed.sale))

@@ -15,7 +15,7 @@ begin
     select old.browser_digest, old.person_kind, old.person_digest, old.is_verified
     from fb_ads.browser_people as old where old.last_seen_at < kept_since limit most
   )
-    -- Asked of the row itself: a person who is seen again at this moment stays.
+    -- Checked on the row itself: a person who is seen again at this moment stays.
     and known.last_seen_at < kept_since;
   get diagnostics step = row_count;
   touched := touched + step;

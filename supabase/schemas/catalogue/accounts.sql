@@ -1,6 +1,6 @@
 -- Ad accounts that the Marketing API token can read.
--- Why disabled ones are stored too: an operator sees what could be switched on, and nothing is read that nobody asked
--- for.
+-- Why disabled ones are stored too: an operator sees what could be switched on, and the syncs read only what somebody
+-- switched on.
 
 create table public.ad_accounts (
   id uuid primary key default gen_random_uuid(),

@@ -35,8 +35,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   unseen text[];
 begin
-  -- Only a complete list says anything about what is not in it; what is not in it is looked up by id before it counts
-  -- as deleted.
+  -- Only a complete list shows what is missing. A missing object is looked up by id before it counts as deleted.
   with seen as materialized (
     select unnest(page.fb_ids) as fb_id
     from fb_ads.sync_seen_pages as page
@@ -58,7 +57,7 @@ begin
   where stored.effective_status is distinct from 'DELETED'
     and not exists (select from seen where seen.fb_id = stored.fb_id);
 
-  -- What an older list did not show either is in this one's unseen; the rest has come back.
+  -- This list's unseen ids hold what older lists did not show either; the rest has come back.
   delete from fb_ads.sync_jobs as older
   where older.account_id = job.account_id
     and older.kind = 'objects'
@@ -82,7 +81,7 @@ comment on function fb_ads.plan_deleted_checks(fb_ads.sync_jobs) is
 create function fb_ads.end_list(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A crash of the server empties the unlogged pages: then this list proves nothing and begins again.
+  -- A crash of the server empties the unlogged pages. This list then proves nothing and begins again.
   if (
     select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
   ) is distinct from job.page_count then
@@ -110,7 +109,7 @@ begin
     on conflict do nothing;
   end if;
   if job.kind = 'accounts' then
-    -- Enabled but not in the token's list: asked for by id, so that the reason becomes visible.
+    -- An enabled account that is not in the token's list is read by id, so that the reason becomes visible.
     perform fb_ads.plan_account_reads(array(
       select account.id
       from public.ad_accounts as account

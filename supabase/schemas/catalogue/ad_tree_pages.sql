@@ -28,7 +28,7 @@ begin
     if job.kind = 'account' then
       perform fb_ads.plan_lists(array[job.account_id], job.created_at);
     else
-      -- The lease is handed over too: a list that has to begin again goes on under it.
+      -- The lease is passed on, for a list that begins again goes on under it.
       advanced.lease_id := job.lease_id;
       complete := fb_ads.end_list(advanced);
     end if;
@@ -67,7 +67,7 @@ begin
   perform fb_ads.stub_adsets(owner, ad_rows);
   perform fb_ads.upsert_ads(owner, ad_rows, dropped);
 
-  -- Not to be had by id either: deleted. The row stays, for its spend refers to it.
+  -- An object that Meta does not know by id either is deleted. The row stays, for its spend refers to it.
   update public.ad_campaigns as c set effective_status = 'DELETED', status = 'DELETED', updated_at = now()
   where job.object_level = 'campaign'
     and c.fb_campaign_id = any (missing)

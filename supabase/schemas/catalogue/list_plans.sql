@@ -54,7 +54,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.restart_lists(uuid[]) is
-  'Sends lists that wait half read back to their first page ({"full": true}); null means every account.';
+  'Sends lists that are read in part back to their first page ({"full": true}); null means every account.';
 
 create function fb_ads.plan_metadata(request jsonb, account_ids uuid[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -81,7 +81,7 @@ begin
     return;
   end if;
 
-  -- Two starts at the same moment are one night: a discovery planned after this request came in is as good as its own.
+  -- Two starts at the same moment share one discovery: one that was planned after this request arrived serves it too.
   insert into fb_ads.sync_jobs (kind, priority, page_size, params, not_before)
   select 'accounts', 10, settings.metadata_page_size, '{}', fb_ads.throttled_until(null, 'accounts')
   from fb_ads.settings as settings

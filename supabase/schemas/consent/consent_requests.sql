@@ -8,7 +8,7 @@ declare
   limited text;
   suppressed bigint := 0;
 begin
-  -- A row that a stranger can write counts like an event.
+  -- A stranger can write such a row, so it counts like an event.
   if request ->> 'origin' = 'browser' then
     visitor := fb_ads.visitor_of(request ->> 'visitor');
     limited := fb_ads.exceeded_event_limit(visitor, 1);

@@ -1,5 +1,5 @@
 -- Consent to advertising events.
--- Why digests: a subject is looked up by what it is, never listed by who it is.
+-- Why digests: a subject is looked up by its digest, and never listed by name.
 
 create table fb_ads.consents (
   id bigint generated always as identity primary key,

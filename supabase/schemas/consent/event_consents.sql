@@ -1,10 +1,11 @@
 -- The consent that events carry.
--- Why repeated denials are written and repeated consents are not: what is received late must not make a yes of a no.
+-- Why repeated denials are written and repeated consents are not: a consent that is received late must not undo a
+-- denial.
 
 create function fb_ads.later_grant(subject_kind text, subject text, denied_at timestamptz)
 returns table (kind text, digest text, state text, since timestamptz, source text)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- A consent that is repeated is not written for each event; a denial that is received late must still find it.
+  -- A repeated consent is not written as a row, so it is read from the events.
   select later_grant.subject_kind, later_grant.subject, 'granted', max(event.consent_at), 'event'
   from fb_ads.conversion_events as event
   where event.consent = 'granted' and event.consent_at > later_grant.denied_at
@@ -36,7 +37,7 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
-      -- A repeated denial counts against a consent between the two that is received later.
+      -- A repeated denial is written, for it outweighs a consent from between the two that is received later.
       and (
         newest.state is null
         or ((newest.state <> given.consent or given.consent = 'denied') and newest.since <= given.consent_at)
@@ -54,7 +55,7 @@ begin
     return;
   end if;
 
-  -- Of a denial that is said again and again the first and the last are kept.
+  -- Of a repeated denial the first and the last are kept.
   delete from fb_ads.consents as middle
   using unnest(denials) as last
   where middle.subject_kind = last.subject_kind and middle.subject = last.subject

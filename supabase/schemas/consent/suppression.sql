@@ -6,7 +6,7 @@ returns bigint language plpgsql volatile security invoker set search_path = pg_c
 declare
   suppressed bigint;
 begin
-  -- In one order, and first: what a sender takes up or reports at this moment is then seen as it has become.
+  -- Locked in one order, and first: what a sender claims or reports at this moment is then seen in its new state.
   perform from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = any (event_row_ids)
   order by delivery.event_row_id, delivery.pixel_id
@@ -23,7 +23,7 @@ begin
       browser_data = null, person_digests = null, user_digest = null, browser_digest = null,
       final_at = coalesce(event.final_at, now()), lease_id = null
     where event.id = any (event_row_ids)
-      -- What one pixel has, or is just being given, stays as it is until its retention.
+      -- What one pixel has received, or is being sent, stays until its retention.
       and not exists (
         select from fb_ads.event_deliveries as delivery
         where delivery.event_row_id = event.id and delivery.state in ('sent', 'sending')
@@ -32,7 +32,7 @@ begin
   )
   update fb_ads.conversion_events as event
   set consent = 'denied', consent_at = now(),
-    -- A row under way keeps what it needs to be put together again.
+    -- An event that is being sent keeps the data that a repetition needs.
     browser_data = case
       when exists (
         select
@@ -41,15 +41,15 @@ begin
       ) then event.browser_data
     end
   where event.id = any (event_row_ids) and not exists (select from stripped where stripped.id = event.id);
-  -- What one pixel has and another will not get is over.
+  -- An event that one pixel has and the others will not get is final.
   perform fb_ads.finish_events(event_row_ids);
   return suppressed;
 end;
 $$;
 
 comment on function fb_ads.suppress_events(bigint[]) is
-  'Takes what waits of these events out of the outbox for want of consent and deletes what they say of the person; '
-  'returns how many deliveries that were.';
+  'Takes the waiting deliveries of these events out of the outbox and deletes what the events say of the person. '
+  'Returns how many deliveries that were.';
 
 create function fb_ads.suppress_subjects(digests text[])
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

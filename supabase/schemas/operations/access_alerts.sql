@@ -20,7 +20,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   )
   select
     'secret_missing:' || wanted.name,
-    -- Who has attached no table may read spend alone.
+    -- A team that has attached no table may want to read spend alone.
     case
       when wanted.name = 'meta_capi_access_token' and not exists (select from fb_ads.attached_tables) then 'warning'
       else 'error'
@@ -108,10 +108,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Make a new token for the system user (Business settings > System users) and store it in Vault as '
     'meta_marketing_api_token. It is taken up within a minute.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
-    -- A token that Vault no longer has needs nobody.
+    -- Nobody has to act on a token that Vault no longer has.
     and quota.key = (
       select fb_ads.token_fingerprint(secret.decrypted_secret)
       from vault.decrypted_secrets as secret
@@ -128,7 +128,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'FB_ADS_ACCOUNT_IDS. It is tried every night; at once with fb-sync-metadata {"account_ids": ["'
       || account.fb_account_id || '"]}.',
     quota.stopped_at
-  from fb_ads.rate_limits as quota
+  from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
   union all

@@ -1,8 +1,7 @@
 -- The one place to look: what a person must act on now. An empty view means that nothing is wrong.
 
--- Definer: it looks at Vault, cron and the queues for readers who may see none of them; what it says holds no secret
--- and no person.
--- Many small looks by index: compiling them would take longer than running them.
+-- Definer: it reads Vault, cron and the queues for readers who may see none of them. What it returns holds no secret
+-- and no personal data. No JIT: compiling many small index reads would take longer than running them.
 create function fb_ads.current_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security definer set search_path = pg_catalog, pg_temp set jit = off as $$
@@ -29,8 +28,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
 $$;
 
 comment on function fb_ads.current_alerts() is
-  'What is wrong now, computed anew; since is null where only the tick that '
-  'noticed it knows. Read it through public.fb_alerts.';
+  'What is wrong now, computed at each call. since is null where only the tick that noticed the problem knows it. Read '
+  'it through public.fb_alerts.';
 
 create view public.fb_alerts with (security_invoker = true) as
 select

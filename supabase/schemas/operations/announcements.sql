@@ -34,8 +34,8 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
 $$;
 
 comment on function fb_ads.note_alerts() is
-  'Compares what is wrong now with what was known and keeps the difference. Returns how much there is to tell or to '
-  'wait for; 0 in a quiet minute, in which nothing is written.';
+  'Compares what is wrong now with what was known and keeps the difference. Returns how many messages are to be sent '
+  'or waited for; 0 in a quiet minute, in which it writes nothing.';
 
 create function fb_ads.alert_text(state fb_ads.alert_states)
 returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -57,8 +57,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.alert_text(fb_ads.alert_states) is
-  'The message for the webhook: what, what it costs and how to mend it when a problem begins, from when to when once '
-  'it is over. Null when it ended meanwhile.';
+  'The message for the webhook: the problem, its cost and its remedy when it begins, and its times when it is over. '
+  'Null when it ended meanwhile.';
 
 create function fb_ads.write_alert_posts()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -70,7 +70,7 @@ begin
     select s.*
     from fb_ads.alert_states as s
     where (s.announced_at is null) = (s.ended_at is null)
-      -- A webhook that fails cannot be told so.
+      -- The webhook cannot receive a message about its own failure.
       and s.key not in ('webhook_failing', 'webhook_url')
     order by coalesce(s.ended_at, s.noticed_at), s.began_at, s.key
   loop
@@ -113,8 +113,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.settle_alert_posts() is
-  'Looks for the answers of messages that are on their way: 2xx confirms one, '
-  'anything else or two minutes without answer puts it off.';
+  'Reads the answers to sent messages: 2xx confirms one, anything else or two minutes without an answer puts it off.';
 
 create function fb_ads.send_alert_posts(url text)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -143,7 +142,7 @@ begin
       else 5
     end
   loop
-    -- Short, for everything that pg_net sends at the same time waits for the slowest answer.
+    -- A short time-out, for everything that pg_net sends in one batch waits for the slowest answer.
     request := net.http_post(url := url, body := jsonb_build_object('text', post.body), timeout_milliseconds := 3000);
     insert into fb_ads.alert_flights (post_id, request_id) values (post.id, request);
     update fb_ads.alert_posts as sent set attempts = sent.attempts + 1 where sent.id = post.id;
@@ -160,7 +159,7 @@ returns void language plpgsql volatile security invoker set search_path = pg_cat
 declare
   url text;
 begin
-  -- Two ticks at once would tell everything twice.
+  -- Two ticks at once would post every message twice.
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;

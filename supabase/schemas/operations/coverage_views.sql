@@ -91,7 +91,7 @@ select
 from public.fb_ad_performance as performance
 left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
 cross join lateral (
-  -- Meta lists no action where there was none; only a refused field, or a day without a row, says nothing.
+  -- Meta leaves out actions that did not occur, which counts as 0. A refused field, or a day without a row, is unknown.
   select
     case when spent.id is not null and array_position(spent.missing_fields, 'actions') is null
       then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,

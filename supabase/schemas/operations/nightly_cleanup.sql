@@ -1,6 +1,6 @@
--- The nightly clean-up: what is kept only for a time goes, in batches, so that no single delete holds a table for long.
--- Why a batch a minute for an hour: each is a transaction of its own, and a night that is cut short has still deleted
--- what it deleted.
+-- The nightly clean-up: it deletes what is past its time, in batches, so that no single delete holds a table for long.
+-- Why a batch a minute for an hour: each is a transaction of its own, and a night that is cut short keeps what it has
+-- done.
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -12,7 +12,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'must show the table.',
     settings.created_at
   from fb_ads.settings as settings
-  -- Within the first day somebody is at it; fb_validate() says so from the first minute.
+  -- The alert comes after a day, for the installation takes time; fb_validate() says so from the first minute.
   where not exists (select from fb_ads.attached_tables) and settings.created_at < now() - interval '1 day'
   union all
   select
@@ -115,7 +115,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'public.fb_replay_deliveries();',
     dead.since
   from (
-    -- The few pixels there are, by skipping through the index.
+    -- Finds the few pixels by skipping through the index.
     with recursive refused as (
       (
         select delivery.pixel_id from fb_ads.event_deliveries as delivery
@@ -158,7 +158,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   cross join lateral (
     select least(
       (select min(result.due_at) from fb_ads.attribution_results as result where result.due_at is not null),
-      -- An hour's grace is part of the flow: until then the sale may still be on its way to Meta.
+      -- For an hour the sale may still be on its way to Meta.
       (
         select min(event.event_time) + interval '1 hour'
         from fb_ads.conversion_events as event
@@ -190,7 +190,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       )
     ) as at
   ) as newest
-  -- Asked for only once it has been quiet: the rhythm of up to 2,000 sales of the 4 weeks before.
+  -- Computed only after a silence: the pauses between up to 2,000 sales of the 4 weeks before.
   cross join lateral (
     select max(pause.length) as longest, count(*) as sales
     from (

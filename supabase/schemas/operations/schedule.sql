@@ -1,6 +1,6 @@
 -- What the cron jobs call: an hourly refresh, and a tick every minute that calls only what has work.
--- Why a tick in SQL: an idle minute costs one query and no request, and what a killed or spent run left is taken up by
--- itself.
+-- Why a tick in SQL: an idle minute costs one query and no request, and the next tick takes up what a killed run or a
+-- spent budget left.
 -- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false;
 
 create function fb_ads.refresh_insights()

@@ -1,5 +1,5 @@
--- Which cron jobs must be there.
--- Why remembered: a job that somebody switched off or dropped leaves no trace in cron.job, and nothing else would miss
+-- The cron jobs that must exist.
+-- Why remembered: a job that somebody switched off or dropped leaves no trace in cron.job, so nothing else could miss
 -- it. A migration that schedules a job adds its row.
 
 create table fb_ads.scheduled_jobs (

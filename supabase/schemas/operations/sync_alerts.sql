@@ -9,8 +9,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     waiting.jobs || ' job' || case waiting.jobs when 1 then '' else 's' end || ' of ' || queue.slug || ' wait since '
       || to_char(waiting.oldest at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC'
       || case
-        when waiting.parked_until > now()
-          then ', throttled until ' || to_char(waiting.parked_until at time zone 'utc', 'HH24:MI')
+        when waiting.throttled_until > now()
+          then ', throttled until ' || to_char(waiting.throttled_until at time zone 'utc', 'HH24:MI')
         else ''
       end || '.',
     'Figures are as old as that.',
@@ -20,9 +20,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from (values ('fb-sync-metadata'), ('fb-sync-insights')) as queue (slug)
   cross join fb_ads.settings as settings
   cross join lateral (
-    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as parked_until
+    select count(*) as jobs, min(job.created_at) as oldest, min(job.not_before) as throttled_until
     from (
-      -- Each half by its own partial index, so that the history is not read.
+      -- Two halves, each by its own partial index, so that the history is not read.
       select pending.* from fb_ads.sync_jobs as pending where pending.state = 'pending'
       union all
       select running.* from fb_ads.sync_jobs as running where running.state = 'running'
@@ -45,18 +45,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'function.',
     min(failed.finished_at)
   from (
-    -- Of each list the newest failure, so that the look for a later success is one step in an index each.
+    -- The newest failure of each list, so that a later success is one index lookup away.
     select distinct on (job.account_id, job.kind)
       job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
     from fb_ads.sync_jobs as job
     where job.state = 'failed'
       and job.finished_at > now() - interval '3 days'
-      -- A dead version is an alert of its own, and what ended with its account is none.
+      -- A dead version has an alert of its own, and jobs of a disabled account need none.
       and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
     order by job.account_id, job.kind, job.created_at desc
   ) as failed
   left join public.ad_accounts as account on account.id = failed.account_id
-  left join fb_ads.rate_limits as quota
+  left join fb_ads.quotas as quota
     on quota.scope = 'account'
       and quota.key = account.fb_account_id
       and quota.use_case = ''

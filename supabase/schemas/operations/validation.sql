@@ -23,7 +23,7 @@ end;
 $$;
 
 comment on function fb_ads.count_unaccounted_sales(timestamptz, timestamptz) is
-  'Paid sales of attached tables in a range of time, older than 90 minutes, that attribution has no result for; null '
+  'Paid sales of attached tables in a range of time, older than 90 minutes, without a result of attribution; null '
   'where fb_ads.purchases is gone.';
 
 create function fb_ads.count_unpaid_attributions(since timestamptz, until timestamptz)
@@ -158,5 +158,5 @@ $$;
 comment on function public.fb_validate(date, date) is
   'For the operator and the doctor: select * from fb_validate(''2026-11-01'', ''2026-11-30''). Each row is a check of '
   'the days from since to until (by default the last 30, and the next, which has begun where an account is ahead of '
-  'UTC), whether it holds, and how many rows fail it (null: it could not be asked). Sales of the last 90 minutes are '
-  'not yet missed.';
+  'UTC), whether it holds, and how many rows fail it (null: the check could not run). Sales of the last 90 minutes are '
+  'not missed yet.';

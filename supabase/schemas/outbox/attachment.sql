@@ -57,7 +57,7 @@ begin
     where attribute.attrelid = host_table
       and attribute.attname in (attached.completed_at_column, attached.created_at_column)
       and attribute.atttypid not in ('timestamptz'::regtype, 'timestamp'::regtype)
-      -- A day does not tell what was paid before the table was attached.
+      -- A date cannot tell what was paid before the table was attached.
       and (attribute.atttypid <> 'date'::regtype or attribute.attname = attached.completed_at_column)
   ) then
     raise exception 'completed_at_column of % must be a timestamp, created_at_column a timestamp or a date', host_table
@@ -66,7 +66,7 @@ begin
   if coalesce(attached.completed_at_column, attached.created_at_column) is null then
     raise warning '% has no time column: what its triggers cannot note, the sweep cannot find', host_table;
   end if;
-  -- Two counting keys would give two sales one reference, and the second would never be reported.
+  -- With two counting keys two sales would share one reference, and the second would never be reported.
   if exists (
     select
     from pg_catalog.pg_attribute as attribute
@@ -134,7 +134,7 @@ begin
   attached.source := source;
   perform fb_ads.check_attachment(host_table, attached);
 
-  -- Attached before: the columns may change, the moment since when sales count may not.
+  -- For a table that is attached already, the columns may change and attached_at may not.
   insert into fb_ads.attached_tables as known (
     host_table, key_column, status_column, completed_statuses, completed_at_column, created_at_column, user_column,
     ref_prefix, source, capture_function

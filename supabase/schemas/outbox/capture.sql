@@ -16,16 +16,16 @@ begin
         return null;
       end if;
       begin
-        -- A key is seldom known already, and asking for each of 100,000 would double the cost. In the index's order,
-        -- for the same reason.
+        -- A key is seldom known already, and a lookup of each of 100,000 would double the cost. Inserted in the index's
+        -- order, for the same reason.
         insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref)
         select 'Purchase', %2$s, %3$s, %2$s
         from new_rows as sale
         where %1$s and sale.%5$I is not null and %3$s >= %4$L::timestamptz
         order by (%2$s) collate "C";
       exception when unique_violation then
-        -- What the host's own server has sent by that id is sent already, and is this sale. No "do update": it locks
-        -- what it leaves alone.
+        -- An event that the host's own server sent by that id is this sale, and is sent already. No "do update": it
+        -- locks rows that it does not change.
         update fb_ads.conversion_events as known
         set transaction_ref = known.event_id
         where known.event_name = 'Purchase' and known.transaction_ref is null
@@ -40,7 +40,7 @@ begin
       if not exists (select from new_rows as sale where %1$s) then
         return null;
       end if;
-      -- "not in" and no join: its plan is a hash whatever the size of the statement for which it was first made.
+      -- "not in" and no join: its plan is a hash, whatever the size of the first statement that was planned.
       if not exists (
         select
         from new_rows as sale
@@ -95,7 +95,7 @@ $body$,
     format('was.%I::text = any (%L::text[])', attached.status_column, spelt.statuses)
   )
   from (
-    -- The spellings that hosts use, written out: lower() for every row would cost more than all the rest.
+    -- The spellings that hosts use are written out: lower() for every row would cost more than everything else.
     select array_agg(distinct spelling.status)
     from unnest(attached.completed_statuses) as named (status)
     cross join lateral (values (named.status), (upper(named.status)), (initcap(named.status))) as spelling (status)
@@ -136,7 +136,8 @@ end;
 $$;
 
 comment on function fb_ads.remake_capture_function() is
-  'The trigger function of a host table holds what this row says, attached_at too: who changes the row changes both.';
+  'The trigger function of a host table holds the values of this row, '
+  'attached_at too, so a change of the row makes it anew.';
 
 create trigger attached_tables_remake_capture_function
 after insert or update on fb_ads.attached_tables

@@ -38,8 +38,8 @@ returns text language sql stable security invoker set search_path = pg_catalog, 
 $$;
 
 comment on function fb_ads.decide_delivery(fb_ads.event_deliveries, fb_ads.conversion_events) is
-  'What becomes of a delivery that is taken up: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for '
-  'the way; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
+  'What becomes of a claimed delivery: sending; expired (Meta''s 7 days, 62 in a shop, less 2 minutes for the '
+  'transfer; or 48 hours after an attempt of unknown outcome); suppressed (consent withdrawn since).';
 
 create function fb_ads.claim_candidates(pixels jsonb, most integer)
 returns table (event_row_id bigint, pixel_id text, is_probe boolean)
@@ -53,10 +53,10 @@ begin
     where pixel.pixel_id in (
         select wanted.pixel_id from jsonb_populate_recordset(null::fb_ads.pixel_token, pixels) as wanted
       )
-      and (pixel.parked_until is null or pixel.parked_until <= now())
+      and (pixel.throttled_until is null or pixel.throttled_until <= now())
       and (
         pixel.state = 'open'
-        -- One event a tick finds out whether a permission is back; without any token there is nothing to find out.
+        -- One event a tick probes whether a permission is back. Without a token there is nothing to probe.
         or (pixel.blocked_token <> '' and (pixel.probed_at is null or pixel.probed_at <= now() - interval '50 seconds'))
       )
     order by pixel.pixel_id
@@ -78,7 +78,7 @@ begin
         select delivery.event_row_id, delivery.pixel_id, true
         from fb_ads.event_deliveries as delivery
         where delivery.state = 'blocked' and delivery.pixel_id = given.id
-        -- The newest: the oldest may be too old to be sent, and nothing would be found out.
+        -- The newest event, for the oldest may be too old to be sent, and would probe nothing.
         order by delivery.event_row_id desc
         limit 1
         for update skip locked;
@@ -102,7 +102,7 @@ declare
 begin
   perform fb_ads.rescue_deliveries();
   perform fb_ads.resume_pixels(request -> 'pixels');
-  -- A worker has little CPU and memory: of very large events fewer are handed out, but always one.
+  -- A worker has little CPU and memory: it gets fewer events where they are very large, but always one.
   with due as materialized (
     select candidate.event_row_id, candidate.pixel_id, candidate.is_probe,
       coalesce(sum(
@@ -121,7 +121,7 @@ begin
       as candidate (event_row_id, pixel_id, is_probe, place)
     join fb_ads.conversion_events as event on event.id = candidate.event_row_id
   ),
-  -- Materialized: each mention of the decision would make it once more.
+  -- Materialized, so that each decision is made once.
   decided as materialized (
     select due.event_row_id, due.pixel_id, due.is_probe, fb_ads.decide_delivery(waiting, event) as decision
     from due
@@ -150,7 +150,7 @@ begin
     returning delivery.event_row_id, delivery.pixel_id, delivery.state, delivery.first_unknown_at, decided.is_probe
   )
   select
-    -- As json: jsonb_agg takes seconds for a long list, and nobody here looks into it.
+    -- As json: jsonb_agg takes seconds for a long list, and this function does not look into it.
     json_agg(json_build_object(
       'event_row_id', event.id, 'pixel_id', claimed.pixel_id, 'is_probe', claimed.is_probe,
       'is_repeat', claimed.first_unknown_at is not null,

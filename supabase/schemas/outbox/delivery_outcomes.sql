@@ -1,4 +1,4 @@
--- What came of an attempt, for a whole batch in one call.
+-- The outcomes of a batch of attempts, in one call.
 -- Why the same statement asks for the lease: a sender that was slower than its lease must not overwrite what another
 -- found.
 
@@ -27,7 +27,7 @@ begin
     )
     cross join unnest(said.event_row_ids) as event_row (id)
   ),
-  -- In one order, so that it never waits for a withdrawal of consent that waits for it.
+  -- Locked in one order, so that it never deadlocks with a withdrawal of consent.
   held as materialized (
     select delivery.event_row_id, delivery.pixel_id
     from fb_ads.event_deliveries as delivery
@@ -79,5 +79,5 @@ $$;
 comment on function public.fb_record_deliveries(jsonb) is
   'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, '
   'reason?, is_in_doubt?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
-  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries whose lease is '
-  'another''s by now are left alone. Returns {recorded}.';
+  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries that another lease '
+  'holds by now are left alone. Returns {recorded}.';

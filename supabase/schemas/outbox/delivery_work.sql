@@ -11,7 +11,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
     or exists (
       select
       from (
-        -- The few pixels there are, by skipping through the index.
+        -- Finds the few pixels by skipping through the index.
         with recursive waiting as (
           (
             select delivery.pixel_id from fb_ads.event_deliveries as delivery
@@ -28,7 +28,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
         select waiting.pixel_id from waiting where waiting.pixel_id is not null
       ) as waiting
       left join fb_ads.pixels as pixel on pixel.pixel_id = waiting.pixel_id
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select from fb_ads.event_deliveries as delivery
           where delivery.state = 'pending'
@@ -36,12 +36,12 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
             and delivery.next_attempt_at <= now()
         )
     )
-    -- Blocked: one look a tick, whether Vault has a new token or the permission is back. Of an open pixel: not let go
-    -- yet.
+    -- Blocked deliveries: one probe a tick, whether Vault has a new token or the permission is back. Those of an open
+    -- pixel are still to be unblocked.
     or exists (
       select
       from fb_ads.pixels as pixel
-      where (pixel.parked_until is null or pixel.parked_until <= now())
+      where (pixel.throttled_until is null or pixel.throttled_until <= now())
         and exists (
           select
           from fb_ads.event_deliveries as delivery

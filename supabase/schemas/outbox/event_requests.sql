@@ -11,7 +11,7 @@ set search_path = pg_catalog, pg_temp as $$
     given.ordinality, given.event_name, given.event_id, to_timestamp(given.event_time), given.action_source,
     given.content, given.user_data, given.browser_data, given.order_id, given.user_digest, given.browser_digest,
     given.person_digests, given.consent,
-    -- An event's second lasts to its end; no consent is of the future.
+    -- An event's time is a whole second, so its consent dates from the end of it; never from the future.
     case
       when given.consent is not null
         then least(
@@ -32,5 +32,5 @@ set search_path = pg_catalog, pg_temp as $$
 $$;
 
 comment on function fb_ads.given_events(jsonb) is
-  'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them: '
-  'of one that it may not nothing is kept.';
+  'The events of a request to fb_store_events as rows, with their place in it and whether this caller may send them. '
+  'Nothing is kept of an event that it may not send.';

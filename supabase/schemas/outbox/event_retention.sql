@@ -1,5 +1,5 @@
 -- How long events are kept. The nightly job calls fb_ads.delete_old_events until nothing is left to do.
--- Why in batches: a day of page views is a million rows, and one transaction over them would hold everything else up.
+-- Why in batches: a day of page views is a million rows, and one transaction over them would block everything else.
 
 create function fb_ads.expire_deliveries()
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -36,8 +36,8 @@ end;
 $$;
 
 comment on function fb_ads.expire_deliveries() is
-  'Ends what waits and is too old for Meta (7 days, 62 in a shop), also where '
-  'nothing is sent at the moment; returns how many deliveries.';
+  'Ends waiting deliveries that are too old for Meta (7 days, 62 in a shop), also '
+  'where nothing is sent at the moment. Returns how many.';
 
 create function fb_ads.delete_old_events(most integer default 5000)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -57,7 +57,7 @@ begin
       and (old.event_name = 'PageView' or old.final_at < now() - settings.sent_event_retention)
     limit most
   );
-  -- Deliveries before events, as everywhere: the cascade would come to them last.
+  -- Deliveries are locked before events, as everywhere: the cascade would lock them last.
   perform from fb_ads.event_deliveries as delivery
   where delivery.event_row_id = any (old_ids)
   order by delivery.event_row_id, delivery.pixel_id

@@ -43,8 +43,7 @@ begin
         coalesce(greatest(given.consent_at, known.since), given.consent_at)
     ) as decision (consent, since)
   ),
-  -- The key decides: of twenty copies at once one row comes to be. In one order, so that no two batches wait for each
-  -- other.
+  -- The key decides: twenty copies at once make one row. Inserted in one order, so that two batches never deadlock.
   stored as (
     insert into fb_ads.conversion_events as event (
       event_name, event_id, event_time, action_source, content, user_data, browser_data, origin, state, order_id,

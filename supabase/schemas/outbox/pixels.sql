@@ -6,7 +6,7 @@ create table fb_ads.pixels (
   blocked_at timestamptz,
   blocked_token text,
   probed_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   throttled_count integer not null default 0,
   code integer,
   subcode integer,
@@ -28,7 +28,7 @@ comment on column fb_ads.pixels.blocked_at is 'Since when it is blocked.';
 comment on column fb_ads.pixels.blocked_token is
   'Fingerprint of the token that Meta refused; empty when Vault had none.';
 comment on column fb_ads.pixels.probed_at is 'When one event was last tried while blocked.';
-comment on column fb_ads.pixels.parked_until is 'Meta throttles: nothing is sent before.';
+comment on column fb_ads.pixels.throttled_until is 'Meta throttles: nothing is sent before.';
 comment on column fb_ads.pixels.throttled_count is 'Throttlings in a row, each longer than the one before.';
 comment on column fb_ads.pixels.code is 'Meta''s error code of the last refusal that concerned the whole pixel.';
 comment on column fb_ads.pixels.subcode is 'Meta''s error_subcode of it.';
@@ -52,7 +52,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.unblock_deliveries(text[]) is
-  'Lets blocked deliveries of these pixels go again, at most 20,000 a call: a day of them would not fit into the Data '
+  'Makes blocked deliveries of these pixels pending, at most 20,000 a call: a day of them would not fit into the Data '
   'API''s 8 s. The next claim goes on.';
 
 create function fb_ads.block_deliveries(pixel_ids text[])
@@ -136,7 +136,7 @@ begin
   loop
     if given.change = 'open' then
       update fb_ads.pixels as pixel
-      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, parked_until = null,
+      set state = 'open', blocked_at = null, blocked_token = null, probed_at = null, throttled_until = null,
         throttled_count = 0, code = null, subcode = null, fbtrace_id = null, reason = null, updated_at = now()
       where pixel.pixel_id = given.pixel_id
         and (pixel.state <> 'open' or pixel.throttled_count > 0 or pixel.reason is not null);
@@ -157,13 +157,13 @@ begin
         reason = excluded.reason, updated_at = now();
       perform fb_ads.block_deliveries(array[given.pixel_id]);
     elsif given.change = 'park' then
-      insert into fb_ads.pixels as pixel (pixel_id, parked_until, throttled_count, code, subcode, fbtrace_id, reason)
+      insert into fb_ads.pixels as pixel (pixel_id, throttled_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
         given.subcode, given.fbtrace_id, given.reason
       )
       on conflict (pixel_id) do update
-      set parked_until = now() + least(
+      set throttled_until = now() + least(
         86400, greatest(coalesce(given.seconds, 0), least(3600, 60 * power(2, least(pixel.throttled_count, 6))))
       )
           * interval '1 second',

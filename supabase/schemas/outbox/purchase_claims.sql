@@ -60,8 +60,8 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   ),
   suppressed as (
     update fb_ads.conversion_events as event
-    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at, order_id = sales.order_id,
-      event_time = sales.completed_at, final_at = now(), lease_id = null
+    set state = 'suppressed', checkout_event_id = null, consent = sales.consent, consent_at = sales.consent_at,
+      order_id = sales.order_id, event_time = sales.completed_at, final_at = now(), lease_id = null
     from sales
     where event.id = sales.id and event.lease_id = lease
       and (sales.consent = 'denied' or (sales.consent is null and require_consent))
@@ -73,7 +73,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     from suppressed
     cross join unnest(pixel_ids) as pixel (id)
   )
-  -- Not in the view, or not paid (any more): looked for again, less and less often, until it is too old.
+  -- A sale that is not in the view, or not paid (any more), is read again, less and less often, until it is too old.
   update fb_ads.conversion_events as event
   set lease_id = null,
     not_before = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(event.attempts, 8)))
@@ -234,6 +234,6 @@ end;
 $$;
 
 comment on function public.fb_freeze_purchases(jsonb) is
-  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes what is sent of claimed purchases, once and for '
-  'all, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the reason is '
-  'event_too_old. Rows whose lease is another''s by now are left alone. Returns {frozen}.';
+  'Called by capi-event with {lease_id, pixel_ids, purchases}: writes the snapshots of claimed purchases, which never '
+  'change again, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the '
+  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {frozen}.';

@@ -6,7 +6,8 @@ returns bigint[] language sql stable security invoker set search_path = pg_catal
   select array_agg(distinct tail.digits::bigint)
   from unnest(refs) as given (ref)
   cross join lateral (
-    -- A minus may be the key's or the prefix's, and a prefix may end in digits: whatever is not the key finds nothing.
+    -- A minus may belong to the key or to the prefix, and a prefix may end in digits. A number that is not the key
+    -- finds nothing.
     select substring(given.ref from '[0-9]{1,19}$')
     union
     select substring(given.ref from '-[0-9]{1,19}$')
@@ -73,7 +74,7 @@ returns setof jsonb language plpgsql stable security definer set search_path = p
 declare
   sales jsonb[];
 begin
-  -- A host that dropped a table with cascade dropped the view as well: its sales wait until there is one again.
+  -- A host that dropped a table with cascade dropped the view as well: its sales wait until the view is there again.
   if to_regclass('fb_ads.purchases') is null then
     return;
   end if;
@@ -84,10 +85,10 @@ begin
       raise warning 'fb_ads: transaction % could not be read (%)', refs[1], sqlstate;
       return;
     end if;
-    -- One sale at which the host's view stumbles must not keep the others back.
+    -- One sale that the host's view cannot read must not hold up the others.
     sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
     if cardinality(sales) = 0 then
-      -- Not one sale is at fault but the view: all wait until it is mended.
+      -- No sale can be read: the view is at fault, and all wait until it is mended.
       raise;
     end if;
   end;

@@ -62,7 +62,7 @@ begin
     begin
       noted := noted + fb_ads.sweep_table(attached);
     exception when others then
-      -- One table whose columns have changed must not keep the others' sales back.
+      -- One table whose columns have changed must not hold up the others' sales.
       raise warning 'fb_ads: % could not be swept (%)', attached.host_table, sqlstate;
     end;
   end loop;

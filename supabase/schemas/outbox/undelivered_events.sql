@@ -45,7 +45,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   replayed bigint;
 begin
-  -- Locked, and so looked at again: what was taken up, erased or withdrawn this very moment stays as it is.
+  -- The lock makes Postgres check each row again: what was claimed, erased or withdrawn at this moment stays as it is.
   with chosen as materialized (
     select delivery.event_row_id, delivery.pixel_id, event.state = 'refused' as is_refused
     from fb_ads.event_deliveries as delivery

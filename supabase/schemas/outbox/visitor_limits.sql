@@ -26,7 +26,7 @@ create table fb_ads.visitor_salts (
 );
 
 comment on table fb_ads.visitor_salts is
-  'The salt of each day''s visitor counters. Yesterday''s is deleted, and with it every way back to an address.';
+  'The salt of each day''s visitor counters. Yesterday''s is deleted, so nothing leads back to an address.';
 comment on column fb_ads.visitor_salts.salted_on is 'The UTC day.';
 comment on column fb_ads.visitor_salts.salt is '32 random bytes.';
 
@@ -81,7 +81,7 @@ create function fb_ads.count_events(visitor text, events bigint)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.event_counts as counted (counter, window_start, events)
   values
-    -- Four rows for the sum of all, so that visitors seldom wait for one another.
+    -- The sum of all is spread over four rows, so that visitors seldom wait for one another.
     ('all:' || floor(random() * 4)::text, date_trunc('minute', now()), count_events.events),
     ('day:' || visitor, date_trunc('day', now(), 'utc'), count_events.events),
     ('minute:' || visitor, date_trunc('minute', now()), count_events.events)
@@ -89,4 +89,4 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.count_events(text, bigint) is
-  'Counts events of a visitor, in the order of the counters'' names so that no two calls wait for each other.';
+  'Counts events of a visitor, in the order of the counters'' names so that two calls never deadlock.';

@@ -51,8 +51,8 @@ declare
   account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
   claimed bigint;
   poll_in_seconds double precision;
-  -- The other sync is at work too: it gets the accounts whose more urgent jobs wait for it, and this one waits for
-  -- those it holds.
+  -- While the other sync runs too, it gets the accounts that have more urgent jobs of its own, and this one waits for
+  -- the accounts that it holds.
   shared boolean := exists (
     select from fb_ads.sync_runs as run
     where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
@@ -114,7 +114,7 @@ begin
           where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
         )
       end;
-    -- Who waits for a report holds no job, and is live all the same.
+    -- A run that waits for a report holds no job, and is live all the same.
     if poll_in_seconds is not null then
       perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
     end if;
@@ -122,7 +122,7 @@ begin
   end if;
 
   -- A stopped token is probed with one job; the next probe is a minute away.
-  update fb_ads.rate_limits as quota
+  update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null;
 
@@ -132,5 +132,5 @@ $$;
 
 comment on function public.fb_claim_sync_job(jsonb) is
   'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, '
-  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}, the time until a report at Meta, or an '
-  'account that the other sync holds, is to be looked at. Never a second job of an account.';
+  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}: when to look at a report at Meta, or at an '
+  'account that the other sync holds. Never claims a second job of an account.';

@@ -112,7 +112,7 @@ create index sync_jobs_finished_at_idx on fb_ads.sync_jobs (finished_at) where s
 create index sync_jobs_plan_id_idx on fb_ads.sync_jobs (plan_id);
 create index sync_jobs_open_reports_idx on fb_ads.sync_jobs (account_id)
   where report_run_id is not null and state in ('pending', 'running');
--- Failures are few: this asks for them without reading the many jobs that went well.
+-- Failures are few: this index finds them without the many jobs that succeeded.
 create index sync_jobs_failed_idx on fb_ads.sync_jobs (finished_at) where state = 'failed';
 
 alter table fb_ads.sync_jobs enable row level security;
@@ -174,7 +174,7 @@ $$;
 comment on function fb_ads.end_jobs_of_disabled_account() is
   'Gives up the pending jobs of an account that is disabled; one that runs ends with its list or range.';
 
--- A row at a time, for it fires when somebody disables an account and at no other update.
+-- For each row, because it fires only when somebody disables an account.
 create trigger ad_accounts_end_jobs
   after update of enabled on public.ad_accounts
   for each row when (old.enabled and not new.enabled)

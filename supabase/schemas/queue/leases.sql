@@ -67,12 +67,12 @@ comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz;
+  throttled_until timestamptz;
 begin
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
-  parked_until := fb_ads.throttle_sync_jobs(
+  throttled_until := fb_ads.throttle_sync_jobs(
     throttling ->> 'scope',
     case
       when throttling ->> 'scope' = 'app' then 'default'
@@ -84,7 +84,7 @@ begin
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
   update fb_ads.sync_jobs as j
-  set not_before = greatest(j.not_before, parked_until)
+  set not_before = greatest(j.not_before, throttled_until)
   where j.id = job.id and j.state = 'pending';
   perform fb_ads.renew_run_lease(job.run_id);
 end;
@@ -97,13 +97,13 @@ comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  parked_until timestamptz := fb_ads.app_throttled_until(job);
+  throttled_until timestamptz := fb_ads.app_throttled_until(job);
 begin
-  if job.state <> 'running' or parked_until is null then
+  if job.state <> 'running' or throttled_until is null then
     return false;
   end if;
   update fb_ads.sync_jobs as j
-  set state = 'pending', lease_id = null, lease_until = null, not_before = parked_until
+  set state = 'pending', lease_id = null, lease_until = null, not_before = throttled_until
   where j.id = job.id;
   perform fb_ads.renew_run_lease(job.run_id);
   return true;
@@ -111,7 +111,7 @@ end;
 $$;
 
 comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when somebody else was refused '
+  'After a stored page: gives the held job back when Meta has refused another call '
   'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
@@ -135,4 +135,4 @@ $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
   'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
-  'what becomes of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+  'what became of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';

@@ -1,7 +1,7 @@
 -- What Meta says of its quotas, and what is throttled or stopped because of it.
 -- Why throttling is written into the jobs: a claim looks at one column, and an operator can free a job with one update.
 
-create table fb_ads.rate_limits (
+create table fb_ads.quotas (
   scope text not null,
   key text not null,
   use_case text not null default '',
@@ -9,7 +9,7 @@ create table fb_ads.rate_limits (
   regain_at timestamptz,
   access_tier text,
   throttled_at timestamptz,
-  parked_until timestamptz,
+  throttled_until timestamptz,
   stopped_at timestamptz,
   probe_after timestamptz,
   stop_error jsonb,
@@ -19,28 +19,28 @@ create table fb_ads.rate_limits (
   constraint stop_has_a_reason check ((stopped_at is null) = (stop_error is null))
 );
 
-comment on table fb_ads.rate_limits is
+comment on table fb_ads.quotas is
   'What Meta last said of its quotas, and what is throttled or stopped because of it.';
-comment on column fb_ads.rate_limits.scope is
+comment on column fb_ads.quotas.scope is
   'app: the whole app; token: one token; account: one ad account; pixel: one pixel.';
-comment on column fb_ads.rate_limits.key is
+comment on column fb_ads.quotas.key is
   'app: default; token: first 16 hex digits of its SHA-256; account: Meta''s digits; pixel: its id.';
-comment on column fb_ads.rate_limits.use_case is
+comment on column fb_ads.quotas.use_case is
   'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
-comment on column fb_ads.rate_limits.usage_percent is
+comment on column fb_ads.quotas.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
-comment on column fb_ads.rate_limits.regain_at is 'When Meta expects to give access back.';
-comment on column fb_ads.rate_limits.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
-comment on column fb_ads.rate_limits.throttled_at is 'When Meta last refused a call of this quota.';
-comment on column fb_ads.rate_limits.parked_until is 'Nothing is sent in this scope before.';
-comment on column fb_ads.rate_limits.stopped_at is
+comment on column fb_ads.quotas.regain_at is 'When Meta expects to give access back.';
+comment on column fb_ads.quotas.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
+comment on column fb_ads.quotas.throttled_at is 'When Meta last refused a call of this quota.';
+comment on column fb_ads.quotas.throttled_until is 'Nothing is sent in this scope before.';
+comment on column fb_ads.quotas.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.rate_limits.probe_after is 'When one call may probe whether Meta takes calls again.';
-comment on column fb_ads.rate_limits.stop_error is
+comment on column fb_ads.quotas.probe_after is 'When one call may probe whether Meta takes calls again.';
+comment on column fb_ads.quotas.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
-comment on column fb_ads.rate_limits.updated_at is 'When the row last changed.';
+comment on column fb_ads.quotas.updated_at is 'When the row last changed.';
 
-alter table fb_ads.rate_limits enable row level security;
+alter table fb_ads.quotas enable row level security;
 
 create function fb_ads.use_case_kinds(use_case text)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -56,9 +56,9 @@ comment on function fb_ads.use_case_kinds(text) is
 
 create function fb_ads.throttled_until(account_id uuid, kind text)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select coalesce(max(quota.parked_until), now())
-  from fb_ads.rate_limits as quota
-  where quota.parked_until > now()
+  select coalesce(max(quota.throttled_until), now())
+  from fb_ads.quotas as quota
+  where quota.throttled_until > now()
     and throttled_until.kind = any (fb_ads.use_case_kinds(quota.use_case))
     and (
       quota.scope = 'app'
@@ -77,14 +77,14 @@ returns timestamptz language plpgsql volatile security invoker set search_path =
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, throttled_at, parked_until)
+  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until)
   values (
     throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
     ends_at
   )
-  on conflict on constraint rate_limits_pkey do update set
+  on conflict on constraint quotas_pkey do update set
     throttled_at = excluded.throttled_at,
-    parked_until = greatest(quota.parked_until, excluded.parked_until),
+    throttled_until = greatest(quota.throttled_until, excluded.throttled_until),
     updated_at = now();
 
   update fb_ads.sync_jobs as job
@@ -119,7 +119,7 @@ comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of on
 
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
   select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
     r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
@@ -135,7 +135,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where (quota.usage_percent, quota.regain_at, quota.access_tier)
     is distinct from (excluded.usage_percent, excluded.regain_at, coalesce(excluded.access_tier, quota.access_tier));
 
-  -- A use case has a time of regaining only while it is blocked: also one that this very call did not spend.
+  -- Meta names a time of regaining only for a blocked use case, be it one that this call did not spend.
   select fb_ads.throttle_sync_jobs(r.scope, r.key, r.use_case, max(r.regain_seconds), null)
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
   where r.scope = 'account' and r.use_case in ('ads_management', 'ads_insights') and r.regain_seconds > 0
@@ -149,22 +149,22 @@ comment on function fb_ads.store_usage(jsonb) is
 
 create function fb_ads.app_throttled_until(job fb_ads.sync_jobs)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select max(quota.parked_until)
-  from fb_ads.rate_limits as quota
+  select max(quota.throttled_until)
+  from fb_ads.quotas as quota
   where quota.scope = 'app'
     and quota.key = 'default'
-    and quota.parked_until > now()
+    and quota.throttled_until > now()
     and quota.throttled_at > job.claimed_at
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
 comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
-  'Until when a held job has to wait because somebody else was refused for the whole app since it was claimed; null '
-  'where nobody was. A job that is claimed in spite of it was freed by an operator.';
+  'Until when a held job waits because Meta refused another call for the whole app since the job was claimed; null '
+  'where it refused none. A throttled job that is claimed all the same was freed by an operator.';
 
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   values ('token', fingerprint, now(), error, now() + interval '55 seconds')
   on conflict (scope, key, use_case) do update set
     stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
@@ -181,7 +181,7 @@ create function fb_ads.may_use_token(fingerprint text)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select not exists (
     select
-    from fb_ads.rate_limits as quota
+    from fb_ads.quotas as quota
     where quota.scope = 'token'
       and quota.key = fingerprint
       and quota.stopped_at is not null
@@ -189,12 +189,12 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   );
 $$;
 
-comment on function fb_ads.may_use_token(text) is 'Whether a token is good as far as we know, or due for a probe.';
+comment on function fb_ads.may_use_token(text) is 'Whether a token is not stopped, or due for a probe.';
 
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  -- Whatever answered is neither dead nor forbidden.
-  update fb_ads.rate_limits as quota
+  -- A token or account whose call Meta answered is not stopped.
+  update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
     and (
@@ -219,7 +219,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     set state = 'failed', finished_at = now(), last_error = error
     where other.account_id = job.account_id and other.state = 'pending'
   )
-  insert into fb_ads.rate_limits as quota (scope, key, stopped_at, stop_error, probe_after)
+  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
   from public.ad_accounts as account
   where account.id = job.account_id

@@ -15,8 +15,8 @@ declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   outcome text := request ->> 'outcome';
   error jsonb := nullif(request -> 'error', 'null');
-  -- Pages between two failures forgive the failures, but a list that always breaks off behind its first page would
-  -- begin for ever.
+  -- A stored page resets the attempts, but restarts count on: a list that always breaks off after its first page would
+  -- restart for ever.
   restarts integer := coalesce((job.params ->> 'restarts')::integer, 0) + (
     request ->> 'outcome' is not distinct from 'restart'
   )::integer;
@@ -25,8 +25,7 @@ begin
   if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
     raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
   end if;
-  -- Twelve failures in a row without a page between them are over an hour: what then still fails waits for a person or
-  -- the next night.
+  -- Twelve failures in a row take over an hour. A job that still fails then waits for a person or the next night.
   given_up := outcome in ('fail', 'stop_account') or (
     outcome in ('retry', 'restart')
     and greatest(job.attempts, restarts - 1) >= 11
@@ -84,7 +83,7 @@ begin
     perform fb_ads.end_insights_plan(job);
   end if;
   if given_up and error ->> 'reason' = 'version_dead' then
-    -- Every call would be refused, and refusals cost the app its access tier: what waits fails with this one.
+    -- Meta would refuse every call, and refusals cost the app its access tier, so all pending jobs fail with this one.
     update fb_ads.sync_jobs as other
     set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
     where other.state = 'pending';

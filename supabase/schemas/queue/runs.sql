@@ -1,4 +1,4 @@
--- Runs: what each invocation of a sync did, and until when it counts as alive.
+-- Runs: what each invocation of a sync did, and until when it counts as live.
 
 create table fb_ads.sync_runs (
   id uuid primary key default gen_random_uuid(),
@@ -20,7 +20,7 @@ create table fb_ads.sync_runs (
 );
 
 comment on table fb_ads.sync_runs is
-  'One row an invocation of a sync. At most two of a function are live at a time: its slots.';
+  'One row a run of a sync: one invocation of its function. At most two of a function are live at a time: its slots.';
 comment on column fb_ads.sync_runs.id is 'The run_id of answers and log lines.';
 comment on column fb_ads.sync_runs.function_slug is 'The Edge Function that ran.';
 comment on column fb_ads.sync_runs.token_fingerprint is 'Which token it used: the first 16 hex digits of its SHA-256.';
@@ -50,4 +50,4 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.renew_run_lease(uuid) is
-  'An invocation that has just given a job back, or waits for a report, is live until it claims the next.';
+  'Keeps a run live that holds no job: it has just given one back, or waits for a report.';

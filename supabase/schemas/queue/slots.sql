@@ -16,8 +16,7 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.is_live_run(fb_ads.sync_runs) is
-  'Whether an invocation still holds its slot: it has just begun or ended a '
-  'job, or holds one whose lease has not run out.';
+  'Whether a run still holds its slot: it has just begun or ended a job, or holds one whose lease has not expired.';
 
 create function fb_ads.free_slots(function_slug text)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -28,7 +27,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
     and fb_ads.is_live_run(run);
 $$;
 
-comment on function fb_ads.free_slots(text) is 'How many more invocations of a sync may start: at most two are live.';
+comment on function fb_ads.free_slots(text) is 'How many more runs of a sync may start: at most two are live.';
 
 create function fb_ads.end_dead_runs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -41,7 +40,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.end_dead_runs() is
-  'Ends the invocations that are not live any more, so that the table says what became of them.';
+  'Ends the runs that are not live any more, so that the table says what became of them.';
 
 create function public.fb_take_sync_slot(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -66,8 +65,8 @@ end;
 $$;
 
 comment on function public.fb_take_sync_slot(jsonb) is
-  'For an invocation that found no slot and whose caller waits: {run_id, account_ids?}. Takes a slot that has become '
-  'free, a killed worker''s too. Returns {slot, jobs_left}.';
+  'For a run that found no slot and whose caller waits: {run_id, account_ids?}. Takes a slot that has become free, a '
+  'killed worker''s too. Returns {slot, jobs_left}.';
 
 create function public.fb_finish_sync_run(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -89,5 +88,5 @@ end;
 $$;
 
 comment on function public.fb_finish_sync_run(jsonb) is
-  'Ends an invocation and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns '
-  '{done, left, failed} jobs. Called twice it says the same.';
+  'Ends a run and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
+  'left, failed} jobs. Called twice it returns the same.';

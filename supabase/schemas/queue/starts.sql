@@ -9,7 +9,7 @@ declare
   has_slot boolean;
   started fb_ads.sync_runs;
 begin
-  -- An account that the configuration names is known before it was ever read.
+  -- An account that the configuration names is stored before it is read.
   perform fb_ads.upsert_accounts((
     select coalesce(jsonb_agg(jsonb_build_object('fb_account_id', named.fb_account_id, 'configured', true)), '[]')
     from jsonb_array_elements_text(coalesce(request -> 'configured' -> 'ids', '[]')) as named (fb_account_id)
@@ -74,6 +74,6 @@ end;
 $$;
 
 comment on function public.fb_start_sync_run(jsonb) is
-  'Begins an invocation: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, '
-  'configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, '
-  'slot, refused, jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
+  'Begins a run: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: '
+  '{mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, '
+  'jobs_left, settings}; with refused accounts nothing is started and run_id is null.';

@@ -30,5 +30,5 @@ end;
 $$;
 
 comment on function fb_ads.has_sync_work(text) is
-  'Whether an invocation of that sync would find something to do: a job that may start, a free slot, and a token that '
-  'is not stopped (or due for a probe).';
+  'Whether a run of that sync would find something to do: a job that may start, a free slot, and a token that is not '
+  'stopped (or due for a probe).';

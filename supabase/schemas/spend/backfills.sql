@@ -39,8 +39,8 @@ declare
   zone text := (
     select account.timezone_name from public.ad_accounts as account where account.id = plan_backfill.account_id
   );
-  -- The calendar of an account that was never read is not known: what is asked for is cut to its days once it is
-  -- (fb_replan_insights).
+  -- The time zone of an account that was never read is unknown. fb_replan_insights cuts the range to its days once it
+  -- is known.
   first_day date := greatest(since, fb_ads.earliest_insight_day(fb_ads.local_day(coalesce(zone, 'Etc/GMT+12'))));
   last_day date := least(until, fb_ads.local_day(coalesce(zone, 'Etc/GMT-14')));
 begin

@@ -20,8 +20,8 @@ returns date language sql immutable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.earliest_insight_day(date) is
-  'First day that Meta still reports on when it is today there: 37 months back, '
-  'and a day, for the limit itself is refused (3018).';
+  'First day that Meta still reports on when it is today there: the day after 37 '
+  'months ago, for Meta refuses the limit itself (3018).';
 
 create function fb_ads.insight_chunks(since date, until date, days integer, first_days integer default null)
 returns table (part integer, part_since date, part_until date)

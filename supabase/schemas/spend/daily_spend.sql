@@ -68,8 +68,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     )
     order by r.date, r.fb_ad_id
   ),
-  -- Our keys, looked up once an object and in the order of an index, so that a row costs no more when a million ads are
-  -- stored.
+  -- Our keys, looked up once an object and in index order, so that a row costs the same when a million ads are stored.
   campaigns as materialized (
     select c.id, c.fb_campaign_id from public.ad_campaigns as c
     where c.fb_campaign_id = any (array(select distinct i.fb_campaign_id from incoming as i))
@@ -90,7 +89,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
     left join adsets as s on s.fb_adset_id = i.fb_adset_id
     left join ads as a on a.fb_ad_id = i.fb_ad_id
   ),
-  -- What is stored already, one pass over the index a day instead of one descent a row.
+  -- The stored rows: one index scan a day instead of one lookup a row.
   known as materialized (
     select d.*
     from (
@@ -103,7 +102,7 @@ language sql volatile security invoker set search_path = pg_catalog, pg_temp as 
       select spend.* from public.ad_spend as spend where spend.date = day.date and spend.ad_id = any (day.ad_ids)
     ) as d
   ),
-  -- What Meta would not tell this time keeps its last known value; missing_fields says so.
+  -- A field that Meta refused this time keeps its last value; missing_fields names it.
   merged as (
     select
       r.date, r.campaign_id, r.adset_id, r.ad_id, r.spend, r.impressions, r.clicks,

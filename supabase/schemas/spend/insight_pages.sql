@@ -24,8 +24,8 @@ begin
   perform fb_ads.stub_adsets(job.account_id, rows);
   perform fb_ads.stub_ads(job.account_id, rows);
 
-  -- The spend is stored now; the names come by id, because a list may never show such an object. Where everything is
-  -- unknown, the lists cost less, and what they do not show is looked up by id after them.
+  -- The spend is stored now; the names come by id, because a list may never show such an object. Where most objects are
+  -- unknown the lists cost less, and what they do not show is looked up by id after them.
   if coalesce(cardinality(campaigns), 0) + coalesce(cardinality(adsets), 0) + coalesce(cardinality(ads), 0) > 100 then
     perform fb_ads.plan_lists(array[job.account_id], now());
     return;
@@ -40,7 +40,7 @@ end;
 $$;
 
 comment on function fb_ads.stub_insight_objects(fb_ads.sync_jobs, jsonb) is
-  'Makes bare rows for the campaigns, ad sets and ads that a page of insights speaks of and nobody knows, and plans '
+  'Makes bare rows for the campaigns, ad sets and ads that a page of insights names and that are not stored, and plans '
   'to read them: by id, or by lists where there are more than 100.';
 
 create function fb_ads.store_insight_rows(job fb_ads.sync_jobs, rows jsonb, dropped text[])
@@ -75,7 +75,7 @@ returns bigint language sql volatile security invoker set search_path = pg_catal
     where d.account_id = job.account_id
       and d.date between job.since and job.until
       and a.id = d.ad_id
-      -- An ad of a status that was not asked for cannot have been seen.
+      -- An ad with a status that was not requested cannot have been seen.
       and (a.effective_status is null or a.effective_status = any (effective_statuses))
       and not exists (select from seen where seen.key = d.date::text || ' ' || a.fb_ad_id)
     returning 1
@@ -119,7 +119,7 @@ begin
     select
       job.account_id, 'reconciliation', job.purpose, job.plan_id,
       case job.purpose when 'backfill' then 210 else 110 end, first_day, last_day, settings.insights_page_size,
-      -- A total has one row a day, so of the limits only what Meta has refused before is one for it.
+      -- A total has one row a day, so only the limit that Meta's refusals have set applies to it.
       jsonb_build_object(
         'read', case when last_day - first_day + 1 > fb_ads.refused_above(job.account_id) then 'report' else 'sync' end
       ),
@@ -136,9 +136,9 @@ comment on function fb_ads.end_insights_plan(fb_ads.sync_jobs) is
 create function fb_ads.end_range(job fb_ads.sync_jobs, effective_statuses text[])
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  -- A range that was restricted to some ads, or had rows that could not be read, says nothing of what is not in it.
+  -- A range that was restricted to some ads, or had unreadable rows, does not show what is missing.
   if job.object_ids is null and not coalesce((job.params ->> 'keep_rows')::boolean, false) then
-    -- A crash of the server empties the unlogged pages: then this range proves nothing and begins again.
+    -- A crash of the server empties the unlogged pages. This range then proves nothing and begins again.
     if (
       select count(*) from fb_ads.sync_seen_pages as page where page.job_id = job.id
     ) is distinct from job.page_count then
@@ -154,7 +154,7 @@ begin
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   if job.params ? 'field_trial' then
-    -- What one ad's day could be read without, the other parts of what failed are read without at once.
+    -- The fields without which one part could be read are left out of the other parts at once.
     update fb_ads.sync_jobs as part
     set params = part.params || jsonb_build_object(
       'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',

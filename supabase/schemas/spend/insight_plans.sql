@@ -1,7 +1,7 @@
 -- What a start of the insights sync plans for an account: window and default backfill, a refresh, or the range that was
 -- asked for.
--- Why an open plan is gone on with: a caller that asks until nothing is left must come to an end, and half a window is
--- not begun anew.
+-- Why it goes on with an open plan: a caller that asks until nothing is left must come to an end, and a window that is
+-- half read must not begin anew.
 
 create function fb_ads.plan_refresh(account_id uuid, arrived_at timestamptz, read_until date default null)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -57,17 +57,17 @@ begin
     perform fb_ads.drop_idle_refresh(plan_window.account_id);
     perform fb_ads.plan_ranges(plan_window.account_id, 'window', first_day, today);
   elsif planned_until < today then
-    -- An open window is gone on with, but it ends on the day on which it was planned.
+    -- The run goes on with an open window, but that window ends on the day on which it was planned.
     perform fb_ads.plan_refresh(plan_window.account_id, arrived_at, planned_until);
   end if;
 
-  -- What was given up of a backfill is tried again with every full run.
+  -- Every full run tries the failed jobs of a backfill again.
   with revived as (
     update fb_ads.sync_jobs as job
     set
       state = 'pending', finished_at = null, attempts = 0,
       not_before = fb_ads.throttled_until(job.account_id, job.kind),
-      -- From its beginning, for neither a report nor a cursor lives as long as a night.
+      -- From the beginning, for a report or a cursor does not live until the next night.
       report_run_id = null, cursor = null, page_count = 0, params = job.params - 'report'
     from fb_ads.insight_backfills as backfill
     where backfill.account_id = plan_window.account_id
@@ -99,7 +99,7 @@ $$;
 
 comment on function fb_ads.plan_window(uuid, timestamptz) is
   'Plans the last 28 local days of an account, once its backfill of 90 days, and after a pause the days that left the '
-  'window unsettled. An open window is gone on with.';
+  'window unsettled. It goes on with an open window.';
 
 create function fb_ads.plan_insights(request jsonb, account_ids uuid[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -110,7 +110,7 @@ declare
   window_days integer := (select settings.insights_window_days from fb_ads.settings as settings);
   account public.ad_accounts;
 begin
-  -- Every account is wanted and none is known: they are discovered first, and then planned as is asked for here.
+  -- All accounts are wanted and none is known: the discovery comes first, and then plans what this request asks for.
   if request -> 'configured' ->> 'mode' = 'all'
     and not exists (select from public.ad_accounts as a where a.configured) then
     perform fb_ads.plan_metadata(jsonb_build_object('arrived_at', arrived_at), null);
@@ -132,10 +132,10 @@ begin
         'request', arrived_at
       );
     elsif coalesce((request ->> 'refresh')::boolean, false) then
-      -- An account that Meta refuses is asked for once a night, not every hour.
+      -- An account that Meta refuses is tried once a night, not every hour.
       if not exists (
         select
-        from fb_ads.rate_limits as quota
+        from fb_ads.quotas as quota
         where quota.scope = 'account'
           and quota.key = account.fb_account_id
           and quota.stopped_at is not null
@@ -182,7 +182,7 @@ begin
   select bool_or(dropped.plan_id not in (select known.plan_id from unnest(asked) as known)) into wants_window
   from dropped;
   delete from fb_ads.insight_backfills as known where known.account_id = job.account_id;
-  -- The night before the first night of the metadata sync: its lists are wanted too.
+  -- The metadata sync has not run yet, so the lists are planned too.
   perform fb_ads.plan_lists(array[job.account_id], now());
   if wants_window then
     perform fb_ads.plan_window(job.account_id, now());

@@ -44,6 +44,6 @@ end;
 $$;
 
 comment on function public.fb_store_report(jsonb) is
-  'Keeps the state of a report and gives its job back until the next look: {job_id, lease_id, report_run_id, params, '
-  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report '
-  'is to be made; restart: pages read so far do not count. Raises lease_lost (409).';
+  'Keeps the state of a report and gives its job back until the next poll: {job_id, lease_id, report_run_id, params, '
+  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report is '
+  'to be made; restart: pages read so far do not count. Raises lease_lost (409).';

@@ -57,7 +57,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.drop_idle_refresh(uuid) is
-  'Takes back a refresh of the account that has not begun: a plan that holds its days is about to be made.';
+  'Deletes a refresh of the account that has not begun, before a plan that holds its days is made.';
 
 create function fb_ads.reset_range(job fb_ads.sync_jobs, since date, until date, object_ids text[], params jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$

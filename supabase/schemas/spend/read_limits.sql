@@ -15,7 +15,7 @@ create table fb_ads.insight_reads (
 );
 
 comment on table fb_ads.insight_reads is
-  'How an account''s insights are best read: what worked and what Meta refused. Refusals are forgotten after 30 days.';
+  'How an account''s insights are best read: what worked and what Meta refused. A refusal counts for 30 days.';
 comment on column fb_ads.insight_reads.account_id is 'The ad account.';
 comment on column fb_ads.insight_reads.sync_max_days is
   'Longest range in days that is still read at once; 0: every range is a report. Null: Meta has refused none.';
@@ -64,8 +64,7 @@ returns integer language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Meta does not answer ranges of the account at once that are longer than so '
-  'many days; null: it has refused none in 30 days.';
+  'Up to how many days Meta answers at once for the account; null: it has refused none in 30 days.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)

@@ -67,14 +67,14 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
 $$;
 
 comment on function fb_ads.was_split_by_ads(uuid, date) is
-  'Whether a plan read a day by our own ads: then it misses those that nobody knew.';
+  'Whether a plan read a day by our own ads: then it misses ads that are not stored.';
 
 create function fb_ads.compare_days(job fb_ads.sync_jobs, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   with theirs as (
     select r.date, sum(r.spend) as spend
     from jsonb_to_recordset(rows) as r (date date, spend numeric)
-    -- Days between those that were read once more were not: they keep what was last said of them.
+    -- A recheck compares only the days that it read; the days between keep their result.
     where job.purpose <> 'recheck' or exists (
       select
       from fb_ads.sync_jobs as part
@@ -110,7 +110,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     case
       when abs(c.our_spend - c.meta_spend) <= c.tolerance then 'equal'
       when job.purpose = 'recheck' then case when c.is_young then 'young' else 'off' end
-      -- Any other young day only moves.
+      -- The figures of any other young day still move.
       when c.is_young and not fb_ads.was_split_by_ads(job.plan_id, c.date) then 'young'
       else 'rereading'
     end,
@@ -136,7 +136,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   plan uuid := gen_random_uuid();
 begin
-  -- A day without a row is one on which Meta knows of no spend.
+  -- A day without a row is a day without spend at Meta.
   perform fb_ads.compare_days(job, (
     select jsonb_agg(jsonb_build_object('date', day::date, 'spend', 0))
     from generate_series(job.since::timestamp, job.until, interval '1 day') as day
@@ -147,13 +147,13 @@ begin
     )
   ));
 
-  -- Read once more, newest first; a difference that runs through a whole history is no matter of reading again.
+  -- Up to 31 days are read once more, newest first; reading again does not cure a difference through a whole history.
   insert into fb_ads.sync_jobs (
     account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
   )
   select
     job.account_id, 'insights', 'recheck', plan, 105, off.date, off.date, settings.insights_page_size,
-    -- A day that no report could hold in one piece may be had page by page, and then holds the ads that nobody knew.
+    -- A day that was split by ads is read page by page now, which also shows ads that are not stored.
     jsonb_build_object(
       'read',
       case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end

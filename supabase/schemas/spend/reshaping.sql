@@ -68,7 +68,7 @@ comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Our own ids: collecting them from Meta would be one more heavy call. Ads that spend about then come first.
+  -- Our own ids, for collecting them from Meta would be one more heavy call. Ads that spent around that day come first.
   ids text[] := coalesce(job.object_ids, array(
     select ad.fb_ad_id
     from public.ad_ads as ad
@@ -89,7 +89,7 @@ begin
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
-    -- The sum was off though all known ads were read: what is missing is of ads that nobody knows.
+    -- The sum was off though all stored ads were read, so the rest belongs to ads that are not stored.
     insert into fb_ads.sync_jobs (
       account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
     )
@@ -141,7 +141,7 @@ $$;
 
 comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
   'After error 3018: the range begins later, by a day at least; one that lies before '
-  'Meta''s 37 months is done, for there is nothing to be had.';
+  'Meta''s 37 months is done, for Meta has nothing on it.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -159,7 +159,7 @@ begin
     when 'split' then case
       when job.since < job.until then fb_ads.split_by_date(job)
       when job.kind = 'insights' then fb_ads.split_by_ads(job)
-      -- An account's total of one day is as small as can be: what is too much of it at once may still be reported.
+      -- An account's total of one day cannot be split. What Meta does not answer at once it may still report.
       when job.params ->> 'read' is distinct from 'report' then fb_ads.turn_to_report(job)
       else 'none'
     end
@@ -171,7 +171,7 @@ begin
     update fb_ads.sync_jobs as j
     set last_error = nullif(request -> 'error', 'null') || jsonb_build_object('at', now())
     where j.id = job.id;
-    -- The parts wait as the whole would.
+    -- The parts are throttled like the whole.
     update fb_ads.sync_jobs as part
     set not_before = pause.ends_at
     from (select fb_ads.throttled_until(job.account_id, job.kind) as ends_at) as pause

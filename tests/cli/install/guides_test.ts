@@ -1,5 +1,5 @@
 /**
- * README and guides hold: every SQL block of theirs runs, every link within the repo leads somewhere, every command exists.
+ * README, docs and guides hold: every SQL block of theirs runs, every link within the repo leads somewhere, every command exists.
  *
  * @module
  */
@@ -12,7 +12,8 @@ import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/m
 import { readBlocks } from "./fixtures/guide.ts";
 
 const GUIDES = [...Deno.readDirSync(`${repositoryRoot}/docs/guides`)].map(({ name }) => `docs/guides/${name}`).sort();
-const PAGES = ["README.md", "docs/browser.md", ...GUIDES];
+const DOCS = ["architecture", "browser", "glossary", "performance", "security"].map((name) => `docs/${name}.md`);
+const PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...DOCS, ...GUIDES];
 const read = (page: string) => Deno.readTextFileSync(`${repositoryRoot}/${page}`);
 
 Deno.test("every SQL block of README and guides runs", async (t) => {

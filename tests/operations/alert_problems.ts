@@ -69,17 +69,17 @@ export const TROUBLES: Trouble[] = [
     key: "token_dead:12998c017066eb0d",
     severity: "error",
     begin: `${changeSecret("meta_marketing_api_token", "hello there")};
-      insert into fb_ads.rate_limits (scope, key, stopped_at, stop_error)
+      insert into fb_ads.quotas (scope, key, stopped_at, stop_error)
       values ('token', fb_ads.token_fingerprint('hello there'), now(), '{"code": "meta_token_invalid", "reason": "token_expired"}')`,
     end: changeSecret("meta_marketing_api_token", "another token"),
   },
   {
     key: "permission_lost:1001",
     severity: "error",
-    begin: `insert into fb_ads.rate_limits (scope, key, stopped_at, stop_error)
+    begin: `insert into fb_ads.quotas (scope, key, stopped_at, stop_error)
       values ('account', '1001', now(), '{"code": "meta_permission", "reason": "permission_denied"}')
       on conflict (scope, key, use_case) do update set stopped_at = excluded.stopped_at, stop_error = excluded.stop_error`,
-    end: "update fb_ads.rate_limits set stopped_at = null, stop_error = null where key = '1001'",
+    end: "update fb_ads.quotas set stopped_at = null, stop_error = null where key = '1001'",
   },
   {
     key: "pixel_blocked:4711",

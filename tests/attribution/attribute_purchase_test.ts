@@ -247,8 +247,11 @@ Deno.test("attribute-purchase", async (t) => {
     assertEquals(await status({ transaction_refs: [""] }), 400);
     assertEquals(await status({ refs: [] }), 400);
     assertEquals(await status({ transaction_refs: ["no such sale"] }), 200);
-    const got = await fetch(`${platform.functionsUrl}/attribute-purchase`, { headers: { apikey: platform.secretKey } });
-    assertEquals([got.status, (await got.json()).error.code], [405, "method_not_allowed"]);
+    const put = await fetch(`${platform.functionsUrl}/attribute-purchase`, {
+      method: "PUT",
+      headers: { apikey: platform.secretKey },
+    });
+    assertEquals([put.status, (await put.json()).error.code], [405, "method_not_allowed"]);
   });
 
   await t.step("answers at once to a caller that does not want to wait", async () => {

@@ -129,9 +129,10 @@ export async function cached(
   });
 }
 
+/** Notes that an entry is in use, by the file system's own clock: ours may be another day's (`PLATFORM_CLOCK`). */
 function touch(directory: string): void {
   try {
-    Deno.utimeSync(directory, new Date(), new Date());
+    Deno.removeSync(Deno.makeTempFileSync({ dir: directory, prefix: "used-" }));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) throw error;
   }

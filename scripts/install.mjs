@@ -31,6 +31,16 @@ function isAlive(pid) {
   }
 }
 
+/** Who installs; 0 where nobody has written yet, or has just ended. */
+function readPid(path) {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return 0;
+    throw error;
+  }
+}
+
 /** Waits until nobody else installs here, and keeps others away until what it returns is called. */
 function takeTurn() {
   const path = join(root, ".cache/installing");
@@ -42,8 +52,7 @@ function takeTurn() {
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
     }
-    // Written a moment after it was made; an empty one is somebody's who is about to.
-    const pid = Number(readFileSync(path, { encoding: "utf8", flag: "a+" }));
+    const pid = readPid(path);
     if (pid > 0 && !isAlive(pid)) rmSync(path, { force: true });
     if (waited === SILENT_WAIT_MS) console.error(`Process ${pid} installs the packages; waiting for it …`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_AGAIN_MS);

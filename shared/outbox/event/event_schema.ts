@@ -86,3 +86,18 @@ export const PLAIN_EVENT_FIELDS: PlainChecks<typeof EVENT_SCHEMA> = {
 
 /** Reads the fields of an event, each by itself. */
 export const readEventFields = objectReader(EVENT_SCHEMA, PLAIN_EVENT_FIELDS);
+
+/** Fields that change what counts when they stand in the wrong place. */
+export const MISPLACED: Readonly<Record<string, string>> = {
+  value: "custom_data",
+  currency: "custom_data",
+  order_id: "custom_data",
+  content_ids: "custom_data",
+  contents: "custom_data",
+  em: "user_data",
+  ph: "user_data",
+  external_id: "user_data",
+  fbp: "user_data",
+  fbc: "user_data",
+  client_user_agent: "user_data",
+};

@@ -44,3 +44,16 @@ export function checkEventTime(
   }
   return { event_time: Math.min(event_time, now), ahead: event_time > now };
 }
+
+/**
+ * A time as people write it, in seconds: a text of digits, ISO 8601 with its zone. Anything else is given back as it is;
+ * a time without a zone may be any of 38 moments.
+ */
+export function readTime(given: unknown): unknown {
+  if (typeof given !== "string") return given;
+  const text = given.trim();
+  if (/^\d{9,11}$/.test(text)) return Number(text);
+  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/.test(text)) return given;
+  const at = Date.parse(text.replace(" ", "T").replace(/([+-]\d{2})(\d{2})$/, "$1:$2"));
+  return Number.isNaN(at) ? given : Math.floor(at / 1_000);
+}

@@ -16,8 +16,8 @@ import { buildFbc } from "../../attribution/click_id.ts";
 import { type Consent, readConsent } from "../../consent/consent.ts";
 import { readCustomData, readPlainValues } from "./custom_data.ts";
 import { checkDataProcessing } from "./data_processing.ts";
-import { EVENT_SCHEMA, type EventFields, readEventFields } from "./event_schema.ts";
-import { checkEventTime } from "./event_time.ts";
+import { EVENT_SCHEMA, type EventFields, MISPLACED, readEventFields } from "./event_schema.ts";
+import { checkEventTime, readTime } from "./event_time.ts";
 import { isObject } from "./lenient_object.ts";
 import { cleanUrl } from "./personal_text.ts";
 import { orderEvent, orderUserData, type ServerEvent } from "./server_event.ts";
@@ -100,7 +100,7 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
     return { ok: false, event_id: undefined, event_name: undefined, problems, notes };
   }
   const { profile, now_ms } = options;
-  const { fields, problems, wrong } = readEventFields(withReadTime(input), "");
+  const { fields, problems, wrong } = readEventFields({ ...input, event_time: readTime(input.event_time) }, "");
   problems.push(...findUnstorable(input, "", ["user_data"]), ...refuseByProfile(input, fields, options));
   noteUnknownFields(input, notes);
 
@@ -182,32 +182,6 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
   const state = consent !== undefined && "consent" in consent ? consent.consent : undefined;
   return { ok: true, event, consent: state, test_event_code: fields.test_event_code, click, notes };
 }
-
-/** Times as people write them: seconds as a text, ISO 8601 with its zone. Without a zone it may be any of 38 moments. */
-function withReadTime(input: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const given = input.event_time;
-  if (typeof given !== "string") return input;
-  const text = given.trim();
-  if (/^\d{9,11}$/.test(text)) return { ...input, event_time: Number(text) };
-  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})$/.test(text)) return input;
-  const at = Date.parse(text.replace(" ", "T").replace(/([+-]\d{2})(\d{2})$/, "$1:$2"));
-  return Number.isNaN(at) ? input : { ...input, event_time: Math.floor(at / 1_000) };
-}
-
-/** Fields that change what counts when they stand in the wrong place. */
-const MISPLACED: Readonly<Record<string, string>> = {
-  value: "custom_data",
-  currency: "custom_data",
-  order_id: "custom_data",
-  content_ids: "custom_data",
-  contents: "custom_data",
-  em: "user_data",
-  ph: "user_data",
-  external_id: "user_data",
-  fbp: "user_data",
-  fbc: "user_data",
-  client_user_agent: "user_data",
-};
 
 function refuseByProfile(
   input: Readonly<Record<string, unknown>>,

@@ -29,11 +29,15 @@ async function makeBuyers({ sql }: Platform): Promise<void> {
       fb_ads.digest_of(user_id::text), 'browser', now() - interval '10 minutes'
     from public.transactions;
     insert into fb_ads.checkout_clicks (event_id, fbc_digest) select 'checkout-' || id, md5(user_id::text) || md5('fbc') from public.transactions;
-    insert into fb_ads.browser_people (browser_digest, person_kind, person_digest, first_seen_at, last_seen_at)
-    select md5(id::text) || md5(side), 'user', fb_ads.digest_of(id::text), now() - interval '1 day', now()
+    insert into fb_ads.browser_people (
+      browser_digest, person_kind, person_digest, first_seen_at, last_seen_at, is_verified, received_at)
+    select md5(id::text) || md5(side), 'user', fb_ads.digest_of(id::text), now() - interval '1 day', now(), true,
+      now() - interval '1 day'
     from public.unified_profiles, unnest(array['browser', 'phone']) as side;
-    insert into fb_ads.touchpoints (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
-    select now() - n * interval '1 day' - interval '1 hour', (120210000000010000 + n)::text, 'IwAR0' || n, md5(id::text) || md5('fbc'),
+    insert into fb_ads.touchpoints (
+      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
+    select now() - n * interval '1 day' - interval '1 hour', now() - n * interval '1 day' - interval '1 hour', 'user',
+      sha256(convert_to(id::text || n, 'UTF8')), (120210000000010000 + n)::text, 'IwAR0' || n, md5(id::text) || md5('fbc'),
       md5(id::text) || md5(case when n % 2 = 0 then 'browser' else 'phone' end), case when n = 3 then fb_ads.digest_of(id::text) end
     from public.unified_profiles, generate_series(1, 5) as n;
     alter table fb_ads.touchpoints set unlogged;`);
@@ -43,11 +47,15 @@ async function makeBuyers({ sql }: Platform): Promise<void> {
 async function fillTouches({ sql }: Platform, from: number, to: number): Promise<void> {
   const indexes = await sql<{ name: string; definition: string }[]>`
     select indexname as name, indexdef as definition from pg_indexes
-    where schemaname = 'fb_ads' and tablename = 'touchpoints' and indexname <> 'touchpoints_pkey'`;
+    where schemaname = 'fb_ads' and tablename = 'touchpoints'
+      and indexdef not like 'CREATE UNIQUE%'`;
   for (const { name } of indexes) await sql.unsafe(`drop index fb_ads.${name}`);
   await sql.unsafe(`
-    insert into fb_ads.touchpoints (clicked_at, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests)
-    select now() - n % 5000000 * interval '1 second', (120210000000010001 + n % 5000)::text, case when n % 3 > 0 then 'IwAR1' || n end,
+    insert into fb_ads.touchpoints (
+      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest,
+      email_digests)
+    select now() - n % 5000000 * interval '1 second', now() - n % 5000000 * interval '1 second', 'server',
+      sha256(convert_to('other ' || n, 'UTF8')), (120210000000010001 + n % 5000)::text, case when n % 3 > 0 then 'IwAR1' || n end,
       case when n % 3 > 0 then md5(n::text) || '0123456789abcdef0123456789abcdef' end, md5((n / 3)::text) || 'fedcba9876543210fedcba9876543210',
       case when n % 4 = 0 then md5((n / 5)::text) || '0011223344556677001122334455667788' end,
       case when n % 50 = 0 then array[md5((n / 7)::text) || '0011223344556677001122334455667788'] end

@@ -191,10 +191,11 @@ async function playOne(
   };
 
   const ad = shopper.ad === null ? null : ads[shopper.ad] ?? null;
+  // All of it within the ten minutes that a page may be late: what a browser says of longer ago counts from its receipt.
   // The cookie that the browser client keeps of the click, on the device that clicked.
-  const clicked = ad === null ? {} : { fbc: `fb.1.${(now - 1_800) * 1000}.${clickId(index)}` };
-  await send("PageView", now - 1_800, landing(ad, index), 0);
-  await send("Lead", now - 1_500, `${SHOP_ORIGIN}/kelas-canva`, 0, {
+  const clicked = ad === null ? {} : { fbc: `fb.1.${(now - 480) * 1000}.${clickId(index)}` };
+  await send("PageView", now - 480, landing(ad, index), 0);
+  await send("Lead", now - 420, `${SHOP_ORIGIN}/kelas-canva`, 0, {
     user_data: { fbp: browserId(0), country, em: email, ...clicked },
   });
 
@@ -202,10 +203,10 @@ async function playOne(
   const paying = shopper.changes_device === true || index % 2 === 0 ? user_id : null;
   const [sale] = await host`
     insert into public.transactions ${
-    host({ user_id: paying, status: "pending", amount, currency, source, created_at: new Date((now - 900) * 1000) })
+    host({ user_id: paying, status: "pending", amount, currency, source, created_at: new Date((now - 300) * 1000) })
   } returning id`;
   const order_id = String(sale?.id);
-  await send("InitiateCheckout", now - 900, `${SHOP_ORIGIN}/checkout`, buying_device, {
+  await send("InitiateCheckout", now - 300, `${SHOP_ORIGIN}/checkout`, buying_device, {
     user_data: {
       fbp: browserId(buying_device),
       country,

@@ -100,7 +100,7 @@ Deno.test("`npm run deploy` brings a project from nothing to running, again with
       assertStringIncludes(output, title);
     }
     assertStringIncludes(output, `function (${SLUGS.length}): deployed, boots, takes the key and reaches the database`);
-    assertStringIncludes(output, "token:meta_marketing_api_token: it lives");
+    assertStringIncludes(output, "token (2): it lives");
     assertEquals(code, 0, output);
     assertQuiet(output);
   });

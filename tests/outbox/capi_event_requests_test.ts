@@ -232,7 +232,7 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
           user_data,
           ...more,
         });
-      await answersOf(await postAsBrowser(platform, landed("n1", 600)));
+      await answersOf(await postAsBrowser(platform, landed("n1", 300)));
       await answersOf(
         await postAsBrowser(platform, {
           events: [
@@ -240,7 +240,7 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
             landed("n3", 5, {}, { fbp: "fb.1.1795300000000.22" }),
             landed("n4", 9, { fbclid: "IwAR-other" }, { fbp: "fb.1.1795300000000.22" }),
             landed("n5", 8, { fbclid: "IwAR-other" }, { fbp: "fb.1.1795300000000.22" }),
-            landed("n6", 700),
+            landed("n6", 400),
           ],
         }),
       );
@@ -250,17 +250,17 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
       const fbcs = graph.capi.events.map(({ event }) => [event.event_id, fbcOf(event)]).sort();
       const at = (ago: number, fbclid: string) => `fb.1.${(now - ago) * 1_000}.${fbclid}`;
       assertEquals(fbcs, [
-        ["n1", at(600, "IwAR-first")],
-        ["n2", at(700, "IwAR-first")],
+        ["n1", at(300, "IwAR-first")],
+        ["n2", at(400, "IwAR-first")],
         ["n3", at(5, "IwAR-first")],
         ["n4", at(9, "IwAR-other")],
         ["n5", at(9, "IwAR-other")],
-        ["n6", at(700, "IwAR-first")],
+        ["n6", at(400, "IwAR-first")],
         ["n7", at(3, "IwAR-first")],
       ]);
       await answersOf(await postAsBrowser(platform, landed("n8", 1)));
       await platform.invoke("capi-event", { dispatch: true }).then((response) => response.body?.cancel());
-      assertEquals(fbcOf(graph.capi.events.at(-1)?.event), at(700, "IwAR-first"));
+      assertEquals(fbcOf(graph.capi.events.at(-1)?.event), at(400, "IwAR-first"));
     },
   );
 

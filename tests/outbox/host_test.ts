@@ -98,7 +98,7 @@ Deno.test("`fb_ads.attach_transactions` keeps its moment, makes our foreign keys
   const functions = await sql`select prosecdef, proconfig from pg_proc
     where pronamespace = 'fb_ads'::regnamespace and proname like 'capture_purchases_%'`;
   assertEquals(functions.map((row) => ({ ...row })), [
-    { prosecdef: true, proconfig: ['search_path=""', "lock_timeout=50ms"] },
+    { prosecdef: true, proconfig: ["search_path=pg_catalog, pg_temp", "lock_timeout=50ms"] },
   ]);
 
   await sql`alter table public.transactions add column refunded_amount numeric`;

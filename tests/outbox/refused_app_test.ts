@@ -35,10 +35,10 @@ Deno.test("what refuses every event of a pixel blocks it, loses none, and ends b
   }
   /** Stores the six while nothing can be sent, so that they are one batch. */
   async function store(): Promise<void> {
-    await sql`insert into fb_ads.pixels (pixel_id, parked_until) values (${PIXEL}, now() + interval '1 hour')
-      on conflict (pixel_id) do update set parked_until = excluded.parked_until`;
+    await sql`insert into fb_ads.pixels (pixel_id, throttled_until) values (${PIXEL}, now() + interval '1 hour')
+      on conflict (pixel_id) do update set throttled_until = excluded.throttled_until`;
     await answersOf(await platform.invoke("capi-event", { events: IDS.map((id) => lead(id)) }));
-    await sql`update fb_ads.pixels set parked_until = null`;
+    await sql`update fb_ads.pixels set throttled_until = null`;
   }
   const nextMinute = () => sql`update fb_ads.pixels set probed_at = now() - interval '1 minute'`;
   const requests = () => capi.requests.length;
@@ -100,7 +100,7 @@ Deno.test("what refuses every event of a pixel blocks it, loses none, and ends b
     assertEquals([await tally(), counted()], [{ sent: 6 }, [1, 1, 1, 1, 1, 1]]);
 
     await sql`select vault.create_secret(${APP_SECRET}, 'meta_marketing_app_secret')`;
-    await sql`update fb_ads.rate_limits set probe_after = now() where stopped_at is not null`;
+    await sql`update fb_ads.quotas set probe_after = now() where stopped_at is not null`;
     const resumed = await platform.invoke("fb-sync-metadata", { resume: true });
     assertEquals(resumed.status, 200, await resumed.text());
   });
@@ -110,7 +110,7 @@ Deno.test("what refuses every event of a pixel blocks it, loses none, and ends b
     const [row] = await sql`select
       (select jsonb_agg(to_jsonb(job)) from fb_ads.sync_jobs as job)::text ||
       (select jsonb_agg(to_jsonb(run)) from fb_ads.sync_runs as run)::text ||
-      (select jsonb_agg(to_jsonb(quota)) from fb_ads.rate_limits as quota)::text ||
+      (select jsonb_agg(to_jsonb(quota)) from fb_ads.quotas as quota)::text ||
       (select jsonb_agg(to_jsonb(delivery)) from fb_ads.event_deliveries as delivery)::text as tables`;
     for (const secret of [APP_SECRET, ...PROOFS]) {
       assert(!logs.includes(secret) && !String(row?.tables).includes(secret));

@@ -105,7 +105,7 @@ grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
   fb_ads.undelivered_events, fb_ads.priced_sales, public.fb_ad_performance, public.fb_campaign_performance,
   public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts,
-  fb_ads.alert_flights, public.fb_alerts
+  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.

@@ -112,8 +112,8 @@ export const BREAKAGES: Breakage[] = [
   },
   {
     name: "a function that does not reach the database",
-    sql: "revoke execute on function public.fb_start_sync_run from service_role",
-    mend: "grant execute on function public.fb_start_sync_run to service_role",
+    sql: "revoke execute on function public.fb_identify_project from service_role",
+    mend: "grant execute on function public.fb_identify_project to service_role",
     finds: "error function:fb-sync-insights",
     says: "its call of the database fails",
   },

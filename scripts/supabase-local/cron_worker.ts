@@ -57,25 +57,24 @@ export function isDue(schedule: CronSchedule, minute: Date): boolean {
   return schedule.any_day || schedule.any_weekday ? day && weekday : day || weekday;
 }
 
-/** Starts the clock. */
-export async function startCronWorker(server: Server): Promise<CronWorker> {
+/** Starts the clock. `now` tells the time in milliseconds of the epoch. */
+export async function startCronWorker(server: Server, now = Date.now): Promise<CronWorker> {
   const sql = server.connect({ max: 4, connection: { application_name: "pg_cron scheduler" } });
   const states = new Map<string, State>();
   const runs = new Set<Promise<void>>();
   let jobs: Entry[] = [];
   let stopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let lastMinute = Math.floor(Date.now() / 60_000);
+  let lastMinute = Math.floor(now() / 60_000);
 
   async function load(): Promise<void> {
     if (stopped) return;
     jobs = await sql<Entry[]>`
       select jobid, command, database, username, cron._parse_schedule(schedule) as parsed
       from cron.job where active order by jobid`;
-    const now = Date.now();
     for (const { jobid, parsed } of jobs) {
       const known = states.get(jobid);
-      if (!known) states.set(jobid, { running: false, pending: 0, nextAt: now + (parsed.seconds ?? 0) * 1000 });
+      if (!known) states.set(jobid, { running: false, pending: 0, nextAt: now() + (parsed.seconds ?? 0) * 1000 });
     }
     arm();
   }
@@ -83,24 +82,24 @@ export async function startCronWorker(server: Server): Promise<CronWorker> {
   function arm(): void {
     clearTimeout(timer);
     if (stopped) return;
-    const now = Date.now();
-    let next = (Math.floor(now / 60_000) + 1) * 60_000;
+    const at = now();
+    let next = (Math.floor(at / 60_000) + 1) * 60_000;
     for (const { jobid, parsed } of jobs) {
       const state = states.get(jobid);
-      if (parsed.seconds !== undefined && state) next = Math.min(next, Math.max(state.nextAt, now + 20));
+      if (parsed.seconds !== undefined && state) next = Math.min(next, Math.max(state.nextAt, at + 20));
     }
-    timer = setTimeout(tick, next - now);
+    timer = setTimeout(tick, next - at);
   }
 
   function tick(): void {
-    const now = Date.now();
-    const minute = Math.floor(now / 60_000);
+    const at = now();
+    const minute = Math.floor(at / 60_000);
     for (const job of jobs) {
       const state = states.get(job.jobid);
       if (!state) continue;
       if (job.parsed.seconds !== undefined) {
-        if (now < state.nextAt) continue;
-        state.nextAt = now + job.parsed.seconds * 1000;
+        if (at < state.nextAt) continue;
+        state.nextAt = at + job.parsed.seconds * 1000;
         state.pending = 1;
       } else if (minute > lastMinute && isDue(job.parsed, new Date(minute * 60_000))) {
         state.pending++;

@@ -21,8 +21,8 @@ export interface Gateway {
 export interface Upstreams {
   /** Keys of this platform. */
   keys: PlatformKeys;
-  /** PostgREST's URL. */
-  postgrestUrl?: string;
+  /** PostgREST's URL; the first call starts it. */
+  dataApi?: () => Promise<string>;
   /** The functions. */
   functions?: FunctionHost;
 }
@@ -81,8 +81,8 @@ async function answerRest(
   upstreams: Upstreams,
   client: Deno.HttpClient,
 ): Promise<Response> {
-  const { keys, postgrestUrl } = upstreams;
-  if (!postgrestUrl) return Response.json({ message: "The Data API is not ready." }, { status: 503 });
+  const { keys, dataApi } = upstreams;
+  if (!dataApi) return Response.json({ message: "The Data API is not ready." }, { status: 503 });
   if (request.method === "OPTIONS") return new Response(null, { status: 200, headers: CORS_HEADERS });
   const apiKey = request.headers.get("apikey") ?? url.searchParams.get("apikey") ?? bearer(request);
   if (!apiKey) {
@@ -105,7 +105,7 @@ async function answerRest(
   if (!claims) return Response.json({ code: "PGRST301", message: "JWT expired" }, { status: 401 });
   headers.set("authorization", `Bearer ${await keys.postgrestToken(claims)}`);
   url.searchParams.delete("apikey");
-  const response = await fetch(`${postgrestUrl}${url.pathname.slice("/rest/v1".length) || "/"}${url.search}`, {
+  const response = await fetch(`${await dataApi()}${url.pathname.slice("/rest/v1".length) || "/"}${url.search}`, {
     method: request.method,
     headers,
     body: request.body,

@@ -18,7 +18,7 @@ import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type TokenSigning, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { startPostgrest } from "./postgrest.ts";
-import { exists, findDeno, PlatformError, repositoryRoot } from "./project.ts";
+import { exists, findDeno, findPostgrest, PlatformError, repositoryRoot } from "./project.ts";
 import { Reaper } from "./reaper.ts";
 import { type Server, type Sql, startServer } from "./server.ts";
 import { serverMayEnter } from "./server_user.ts";
@@ -53,6 +53,8 @@ export interface PlatformOptions {
   tokenSigning?: TokenSigning;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;
+  /** What tells the time to the stand-in of pg_cron, in milliseconds of the epoch. Default: the machine's clock. */
+  cronClock?: () => number;
   /** Whether a commit waits for the disk, as on a real server. Default false. */
   durable?: boolean;
   /** Whether to apply the project's migrations. Default true. */
@@ -144,15 +146,20 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
   );
   await storeSecrets(sql, { fb_ads_project_url: apiUrl, ...options.vault });
-  upstreams.postgrestUrl = await startPostgrest(reaper, {
+  const postgrest = {
+    program: findPostgrest(),
     databaseUrl: server.url("authenticator"),
     jwtSecret: keys.postgrestSecret,
     // A Data API that is off knows no schema of anybody's.
     schemas: options.exposedSchemas?.length === 0 ? ["pgrst_no_exposed_schemas"] : options.exposedSchemas ?? ["public"],
     directory,
-  });
+  };
+  let dataApi: Promise<string> | undefined;
+  upstreams.dataApi = () => dataApi ??= startPostgrest(reaper, postgrest);
   if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);
-  if (!installation.real.has("pg_cron") && options.schedule !== false) parts.cron = await startCronWorker(server);
+  if (!installation.real.has("pg_cron") && options.schedule !== false) {
+    parts.cron = await startCronWorker(server, options.cronClock);
+  }
 
   const functionsUrl = `${apiUrl}/functions/v1`;
   let stopped: Promise<void> | undefined;

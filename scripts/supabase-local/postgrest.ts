@@ -4,7 +4,7 @@
  * @module
  */
 
-import { findPostgrest, PlatformError } from "./project.ts";
+import { PlatformError } from "./project.ts";
 import { withFreePort } from "./ports.ts";
 import type { Reaper } from "./reaper.ts";
 
@@ -12,6 +12,8 @@ const READY_WITHIN_MS = 30_000;
 
 /** What PostgREST is to serve. */
 export interface PostgrestOptions {
+  /** The program. */
+  program: string;
   /** Connection URL of the role `authenticator`. */
   databaseUrl: string;
   /** Keys of the tokens that it accepts, as a JWK set. */
@@ -31,7 +33,7 @@ async function startOn(port: number, reaper: Reaper, options: PostgrestOptions):
   const configuration = `${options.directory}/postgrest.conf`;
   await Deno.writeTextFile(configuration, 'log-level = "error"\n');
   const child = await reaper.spawn({
-    command: [findPostgrest(), configuration],
+    command: [options.program, configuration],
     cwd: options.directory,
     env: {
       PATH: "/usr/local/bin:/usr/bin:/bin",

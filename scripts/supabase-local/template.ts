@@ -34,7 +34,7 @@ export async function baseTemplate(reaper: Reaper, installation: Installation): 
   const sql = await Promise.all(
     ["roles", "extensions"].map((name) => Deno.readTextFile(join(platformDirectory, "sql", `${name}.sql`))),
   );
-  const key = await hashOf([installation.key, ...sql, "2"]);
+  const key = await hashOf([installation.key, ...sql, "3"]);
   const directory = await cached("cluster", key, (path) => reaper.own(path), async (path) => {
     await Deno.chmod(path, 0o711);
     const password = crypto.randomUUID().replaceAll("-", "");
@@ -112,7 +112,8 @@ async function initialise(
     command: [
       join(installation.bin, "initdb"),
       ...["-D", data, "-U", "supabase_admin", "-A", "scram-sha-256", `--pwfile=${passwordFile}`],
-      ...["-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
+      // Small segments of the log: a copy of the data directory is half as large.
+      ...["-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--wal-segsize=1"],
     ],
     env: { ...installation.env, PATH: "/usr/local/bin:/usr/bin:/bin", LC_ALL: "C.UTF-8" },
     cwd: data,

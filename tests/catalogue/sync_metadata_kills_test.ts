@@ -9,13 +9,15 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { howMany } from "../../scripts/dev/testing/thorough.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { assertTree, pageReads, startOver } from "./metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");
 const SLUG = "fb-sync-metadata";
+const KILLS = howMany({ usually: 10, thoroughly: 60 });
 
-Deno.test("fb-sync-metadata survives sixty kills at random milliseconds", async () => {
+Deno.test(`fb-sync-metadata survives ${KILLS} kills at random milliseconds`, async () => {
   const world = manyAccountsWorld(NOW, { accounts: 12, ads: 40, plain: true });
   await using suite = await startSuite({ graph: { world } });
   const { platform, graph } = suite;
@@ -31,7 +33,7 @@ Deno.test("fb-sync-metadata survives sixty kills at random milliseconds", async 
   await platform.killFunction(SLUG);
   let kills = 0;
   let nights = 0;
-  while (kills < 60) {
+  while (kills < KILLS) {
     const isNight = await open() > 0;
     const running = answerIfAny(platform, SLUG, isNight ? { resume: true } : {});
     const ended = await Promise.race([running, delay(random() * (2 * boot_ms + 150)).then(() => "kill")]);

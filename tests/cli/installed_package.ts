@@ -7,6 +7,7 @@
 
 import { assertEquals } from "@std/assert";
 import { dirname, join } from "node:path";
+import { withLock } from "../../scripts/supabase-local/cache.ts";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import { findSupabaseCli } from "../../scripts/supabase-local/project.ts";
 import { buildEnv, type Outcome, outcomeOf } from "./meta_ads.ts";
@@ -56,11 +57,9 @@ export async function installPackage(): Promise<InstalledPackage> {
   const own = join(modules, "supabase-meta-ads");
   const log = join(path, "cli_calls");
   await Deno.mkdir(own, { recursive: true });
-  const packed = await run(
-    "npm",
-    ["pack", "--json", "--ignore-scripts=false", "--pack-destination", path],
-    repositoryRoot,
-  );
+  // Packing builds dist/, which is one for all.
+  const pack = ["pack", "--json", "--ignore-scripts=false", "--pack-destination", path];
+  const packed = await withLock("package", () => run("npm", pack, repositoryRoot));
   const [tarball]: { filename: string; files: { path: string }[] }[] = JSON.parse(packed.slice(packed.indexOf("[")));
   await run("tar", ["-xzf", join(path, String(tarball?.filename)), "-C", own, "--strip-components=1"], path);
   const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(

@@ -7,11 +7,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
+import { howMany } from "../../scripts/dev/testing/thorough.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { answerIfAny } from "../../scripts/dev/testing/suite.ts";
 import { dispatchAll, lead, makeShop, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
 
-const KILLS = 100;
+const KILLS = howMany({ usually: 10, thoroughly: 100 });
 /** Leads in a request, and sales after it. */
 const BATCH = 10;
 

@@ -9,11 +9,12 @@ import { assert, assertEquals } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { howMany } from "../../scripts/dev/testing/thorough.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { adCalls, assertSpend, jobsOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
-const KILLS = 20;
+const KILLS = howMany({ usually: 5, thoroughly: 20 });
 
 for (const reports of [false, true]) {
   Deno.test(`fb-sync-insights survives ${KILLS} kills, read ${reports ? "by reports" : "at once"}`, async () => {

@@ -11,6 +11,7 @@ import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/test
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { until } from "../../scripts/dev/testing/waiting.ts";
 import { startOver } from "../catalogue/metadata_expectations.ts";
+import { shortenReportPauses } from "./report_pauses.ts";
 import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
@@ -32,6 +33,7 @@ Deno.test("fb-sync-insights compares with totals that Meta does not give at once
   await using suite = await startSuite({ graph: { world: atNoon(smallWorld) } });
   const { platform, graph } = suite;
   const { sql } = platform;
+  await shortenReportPauses(platform);
 
   async function begin(error: string | null = "100/1504018", match: object = {}) {
     await startOver(suite, atNoon(smallWorld));

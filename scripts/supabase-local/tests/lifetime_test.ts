@@ -1,79 +1,16 @@
 /**
- * Nothing of a platform outlives it, however it ends. Each program of these tests gets a temporary directory of its own,
- * which names its processes and which must be empty afterwards.
+ * Nothing of a platform outlives it, however it ends.
  *
  * @module
  */
 
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import { PlatformError, repositoryRoot, startPlatform } from "../mod.ts";
+import { processesNaming, Program } from "./fixtures/program.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
 import { until } from "../../dev/testing/waiting.ts";
 
 const HOLDER = `${repositoryRoot}/scripts/supabase-local/tests/fixtures/hold_platform.ts`;
-
-/** A program that runs with a temporary directory of its own. */
-class Program implements AsyncDisposable {
-  readonly directory = Deno.makeTempDirSync({ prefix: "lifetime-" });
-  readonly process: Deno.ChildProcess;
-  readonly output: Promise<unknown>;
-  text = "";
-  ended = false;
-
-  constructor(command: string, args: string[], env: Record<string, string> = {}, mode = 0o755) {
-    Deno.chmodSync(this.directory, mode);
-    const process = this.process = new Deno.Command(command, {
-      args,
-      env: { TMPDIR: this.directory, NO_COLOR: "1", ...env },
-      cwd: repositoryRoot,
-      detached: true,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const collect = async (stream: ReadableStream<Uint8Array>) => {
-      for await (const text of stream.pipeThrough(new TextDecoderStream())) this.text += text;
-    };
-    this.output = Promise.all([collect(process.stdout), collect(process.stderr)]).then(() => this.ended = true);
-  }
-
-  async waitFor(text: string): Promise<void> {
-    await until(`it prints ${text}`, () => this.ended || this.text.includes(text));
-    assert(this.text.includes(text), this.text);
-  }
-
-  /** Kills the program and all that is in its process group, as a terminal or a supervisor does. */
-  async killGroup(): Promise<void> {
-    const args = ["-c", 'kill -KILL "-$1"', "sh", String(this.process.pid)];
-    assert((await new Deno.Command("sh", { args }).output()).success);
-  }
-
-  /** Resolves when no process names the directory any more and it is empty; the standard output is closed by then. */
-  async leavesNothing(): Promise<void> {
-    await this.process.status;
-    await this.output;
-    await until("no process is left", async () => (await processesNaming(this.directory)).length === 0);
-    await until("no file is left", () => [...Deno.readDirSync(this.directory)].length === 0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.directory, { recursive: true });
-  }
-}
-
-/** The text goes in by standard input, so that the search does not find itself. */
-async function processesNaming(text: string): Promise<string[]> {
-  const search = new Deno.Command("sh", {
-    args: ["-c", "grep -alF -f - /proc/[0-9]*/cmdline 2>/dev/null"],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const input = search.stdin.getWriter();
-  await input.write(new TextEncoder().encode(text));
-  await input.close();
-  const { stdout } = await search.output();
-  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
-}
 
 /** What a shell command prints. */
 async function printed(command: string, ...args: string[]): Promise<string> {
@@ -132,12 +69,12 @@ Deno.test("a file mode mask that keeps everything to oneself is no hindrance, fo
 });
 
 Deno.test("a platform that is killed while it starts leaves no process and no file", async () => {
-  for (const milliseconds of [150, 320, 480, 700]) {
+  await Promise.all([150, 320, 480, 700].map(async (milliseconds) => {
     await using program = holder();
     await new Promise((resolve) => setTimeout(resolve, milliseconds));
     program.process.kill("SIGKILL");
     await program.leavesNothing();
-  }
+  }));
 });
 
 Deno.test("a test that fails outside itself leaves no process and no file of its platform", async () => {
@@ -159,26 +96,6 @@ Deno.test("a platform that cannot start says why and leaves no process and no fi
   assertEquals((await program.process.status).success, false);
   await program.leavesNothing();
   await Deno.remove(project, { recursive: true });
-});
-
-Deno.test("`npm run stack` prints its addresses and ends in order at SIGINT and SIGTERM", async () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    await using program = new Program("node", ["scripts/deno.mjs", "run", "-A", "scripts/dev/stack.ts"]);
-    await program.waitFor("\nready\n");
-    for (const name of ["API_URL", "FUNCTIONS_URL", "DB_URL", "PUBLISHABLE_KEY", "SECRET_KEY", "GRAPH_URL"]) {
-      assertMatch(program.text, new RegExp(`^${name}="[^"\n]+"$`, "m"));
-    }
-    program.process.kill(signal);
-    assertEquals((await program.process.status).code, 0);
-    await program.leavesNothing();
-  }
-});
-
-Deno.test("`npm run stack` ends when the process that started it is killed", async () => {
-  await using program = new Program("node", ["scripts/deno.mjs", "run", "-A", "scripts/dev/stack.ts"]);
-  await program.waitFor("\nready\n");
-  program.process.kill("SIGKILL");
-  await program.leavesNothing();
 });
 
 Deno.test("two platforms live beside each other and know nothing of each other", async () => {

@@ -95,6 +95,14 @@ export async function jobsOf(platform: Platform, kind = "insights"): Promise<Rec
   ];
 }
 
+/** Whether all ranges are read but one, whose report has come to this many per cent at least. */
+export async function isReportLast({ sql }: Platform, percent = 0): Promise<boolean> {
+  const open = await sql<{ percent: number | null }[]>`
+    select (params -> 'report' ->> 'percent')::int as percent from fb_ads.sync_jobs
+    where kind = 'insights' and state in ('pending', 'running')`;
+  return open.length === 1 && (open[0]?.percent ?? -1) >= percent;
+}
+
 /** Enables no backfill, so that a test sees the window alone. */
 export async function windowOnly(platform: Platform): Promise<void> {
   await platform.sql`update fb_ads.settings set insights_backfill_days = 0`;

@@ -6,13 +6,21 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
+import { until } from "../../scripts/dev/testing/waiting.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
-import { assertSpend, expectedRows, jobsOf, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";
+import {
+  assertSpend,
+  expectedRows,
+  isReportLast,
+  jobsOf,
+  SLUG,
+  today,
+  windowOnly,
+} from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
 
@@ -80,13 +88,14 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
   await t.step("a report that failed for a quota parks the account and splits nothing", async () => {
     await begin();
     failReports({ error_code: 80000, error_subcode: 2446079, error_message: "too many calls from this ad-account" }, 2);
+    const begun = Date.now();
     const answer = await sync(platform, SLUG);
     assertEquals(answer.jobs.failed, 0);
     const created = calls("insights.create").length;
     assert(created <= 2, `${created} reports while the account is blocked`);
     const waiting = (await jobs()).filter((job) => job.state === "pending");
     assertEquals(waiting.length, 2);
-    for (const job of waiting) assert(job.not_before.getTime() > Date.now() + 40_000, "the account is parked");
+    for (const job of waiting) assert(job.not_before.getTime() > begun + 40_000, "the account is parked");
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
     assertEquals((await sql`select from fb_ads.sync_jobs where params ? 'is_part'`).length, 0);
@@ -157,9 +166,10 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     const headers = { "x-business-use-case-usage": JSON.stringify({ [FIRST]: [usage] }) };
     graph.faults.add({ match, action: { kind: "error", error: "100/1487534" }, times: 1 });
     graph.faults.add({ match, action: { kind: "headers", headers }, times: 1 });
+    const begun = Date.now();
     await sync(platform, SLUG);
     assertEquals(calls("insights.create").length, 1);
-    const waiting = (await jobs()).map((job) => [job.state, job.not_before.getTime() > Date.now() + 300_000]);
+    const waiting = (await jobs()).map((job) => [job.state, job.not_before.getTime() > begun + 300_000]);
     assertEquals(waiting, [["pending", true], ["pending", true], ["pending", true]]);
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
@@ -173,7 +183,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       times: 1,
     });
     const running = sync(platform, SLUG);
-    await delay(4_000);
+    await until("only the report that is not readable is left", async () => await isReportLast(platform, 100));
     await sql`update fb_ads.sync_jobs set params = jsonb_set(params, '{report,moved_at}', '1') where params -> 'report' ->> 'percent' = '100'`;
     await running;
     await syncToEnd(platform, SLUG, { resume: true });

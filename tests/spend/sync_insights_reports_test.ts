@@ -6,7 +6,6 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { dayText, planAccount, type ReportOutcome, smallWorld, World } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
@@ -100,7 +99,7 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
       times: 1,
     });
     const running = sync(platform, SLUG);
-    await delay(4_000);
+    await until("only the report that stands still is left", async () => await isReportLast(platform));
     await sql`update fb_ads.sync_jobs set params = jsonb_set(params, '{report,moved_at}', '1') where params -> 'report' is not null`;
     await running;
     await syncToEnd(platform, SLUG, { resume: true });

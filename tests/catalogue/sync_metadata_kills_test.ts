@@ -6,10 +6,10 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { howMany } from "../../scripts/dev/testing/thorough.ts";
+import { momentOfKill } from "../kill_moments.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { assertTree, pageReads, startOver } from "./metadata_expectations.ts";
 
@@ -17,7 +17,7 @@ const NOW = new Date("2026-11-22T03:00:00Z");
 const SLUG = "fb-sync-metadata";
 const KILLS = howMany({ usually: 10, thoroughly: 60 });
 
-Deno.test(`fb-sync-metadata survives ${KILLS} kills at random milliseconds`, async () => {
+Deno.test(`fb-sync-metadata survives ${KILLS} kills at random moments`, async () => {
   const world = manyAccountsWorld(NOW, { accounts: 12, ads: 40, plain: true });
   await using suite = await startSuite({ graph: { world } });
   const { platform, graph } = suite;
@@ -26,17 +26,12 @@ Deno.test(`fb-sync-metadata survives ${KILLS} kills at random milliseconds`, asy
   graph.settings.latency_ms = { min: 1, max: 12 };
   const random = seededFraction(20261122);
   const open = async () => (await sql`select from fb_ads.sync_jobs where state in ('pending', 'running')`).length;
-  // A refused request boots a worker and does no more: the kills fall on what it does after that, on any machine.
-  const begun = performance.now();
-  await (await platform.invoke(SLUG, [])).body?.cancel();
-  const boot_ms = performance.now() - begun;
-  await platform.killFunction(SLUG);
   let kills = 0;
   let nights = 0;
   while (kills < KILLS) {
     const isNight = await open() > 0;
     const running = answerIfAny(platform, SLUG, isNight ? { resume: true } : {});
-    const ended = await Promise.race([running, delay(random() * (2 * boot_ms + 150)).then(() => "kill")]);
+    const ended = await Promise.race([running, momentOfKill(graph, random).then(() => "kill")]);
     if (ended === "kill") {
       await platform.killFunction(SLUG);
       await running;

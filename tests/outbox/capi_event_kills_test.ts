@@ -6,8 +6,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { howMany } from "../../scripts/dev/testing/thorough.ts";
+import { momentOfKill } from "../kill_moments.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { answerIfAny } from "../../scripts/dev/testing/suite.ts";
 import { dispatchAll, lead, makeShop, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
@@ -41,15 +41,9 @@ Deno.test(`capi-event loses and doubles no event under ${KILLS} kills`, async ()
   let kills = 0;
   let hasFailed = false;
   let nextKill = Promise.withResolvers<void>();
-  /**
-   * Kills whenever the worker has asked Meta for something one to three times, and up to as long after it as answers
-   * take. So it gets on between two kills, on any machine, and dies before an answer, after one, and while it stores.
-   */
   async function kill(): Promise<void> {
     while (!hasFailed && kills < KILLS) {
-      let left = 1 + Math.floor(random() * 3);
-      await Promise.race([graph.ledger.whenCalled(() => --left === 0), selling]);
-      await delay(random() * 60);
+      await Promise.race([momentOfKill(graph, random, 3), selling]);
       await platform.killFunction("capi-event");
       kills += 1;
       await sql`update fb_ads.event_deliveries set lease_until = now() where state = 'sending'`;

@@ -6,11 +6,11 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { setTimeout as delay } from "node:timers/promises";
 import { manyAccountsWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { howMany } from "../../scripts/dev/testing/thorough.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
+import { momentOfKill } from "../kill_moments.ts";
 import { seededFraction } from "../seeded_random.ts";
 import { adCalls, assertSpend, jobsOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
 
@@ -32,17 +32,12 @@ for (const reports of [false, true]) {
     graph.ledger.reset();
     const random = seededFraction(2026);
     const open = async () => (await sql`select from fb_ads.sync_jobs where state in ('pending', 'running')`).length;
-    // A refused request boots a worker and does no more: the kills fall on what it does after that, on any machine.
-    const begun = performance.now();
-    await (await platform.invoke(SLUG, [])).body?.cancel();
-    const longest_ms = 2 * (performance.now() - begun) + (reports ? 1_400 : 150);
-    await platform.killFunction(SLUG);
     let kills = 0;
     let windows = 0;
     while (kills < KILLS) {
       const isPlanned = await open() > 0;
       const running = answerIfAny(platform, SLUG, isPlanned ? { resume: true } : {});
-      const ended = await Promise.race([running, delay(random() * longest_ms).then(() => "kill")]);
+      const ended = await Promise.race([running, momentOfKill(graph, random).then(() => "kill")]);
       if (ended === "kill") {
         await platform.killFunction(SLUG);
         await running;

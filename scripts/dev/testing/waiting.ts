@@ -22,6 +22,16 @@ export async function until(what: string, isTrue: () => boolean | Promise<boolea
 }
 
 /**
+ * The database's present time. A test reads it before the function sets a wait, and again after: the wait's end lies as
+ * long after the first as after the second at most, however long the machine takes between.
+ */
+export async function databaseNow(sql: Platform["sql"]): Promise<Date> {
+  const [row] = await sql<{ at: Date }[]>`select clock_timestamp() as at`;
+  if (row === undefined) throw new Error("the database tells no time");
+  return row.at;
+}
+
+/**
  * Empties tables, and what refers to them, beside functions that may still be ending what they began. Takes all locks at
  * once or none, and tries again: who waits for one table while it holds another ends in a deadlock with them.
  */

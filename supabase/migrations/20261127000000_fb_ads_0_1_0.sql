@@ -10942,7 +10942,8 @@ grant execute on function
   fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
   fb_ads.collapse_touchpoints,
   fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
-  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_worth, fb_ads.refresh_reversals
+  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_worth,
+  fb_ads.refresh_reversals
 to service_role;
 -- Operations.
 grant execute on function

@@ -7,14 +7,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
-import { connectProject } from "../../shared/database/project.ts";
 import { settleBackground } from "../../shared/edge/background.ts";
-import { createFunction } from "../../shared/edge/serve.ts";
-import { BodySchema, handleCapiEvent, SETTINGS } from "../../supabase/functions/capi-event/handler.ts";
-import type { Suite } from "../../scripts/dev/testing/suite.ts";
 import { howMany } from "../../scripts/dev/testing/thorough.ts";
+import { openFunctions } from "../open_functions.ts";
 import { seededFraction } from "../seeded_random.ts";
-import { nowSeconds, ORIGIN, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
+import { nowSeconds, ORIGIN, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
 
 const REQUESTS = howMany({ usually: 1_000, thoroughly: 20_000 });
 const IN_FLIGHT = 12;
@@ -165,35 +162,6 @@ function body(): string {
   return JSON.stringify(kind < 0.5 ? events[0] : { events });
 }
 
-function openFunction({ platform, graph }: Suite, logs: string[]) {
-  const environment: Record<string, string> = {
-    SUPABASE_URL: platform.apiUrl,
-    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: platform.publishableKey }),
-    SUPABASE_SECRET_KEYS: JSON.stringify({ default: platform.secretKey }),
-    SUPABASE_JWKS: JSON.stringify({ keys: [] }),
-    META_PIXEL_ID: PIXEL,
-    META_GRAPH_URL: graph.url,
-    FB_ADS_ALLOWED_ORIGINS: ORIGIN,
-    FB_ADS_DEFAULT_COUNTRY: "ID",
-  };
-  return createFunction(
-    {
-      slug: "capi-event",
-      callers: "publishable_or_secret",
-      browsers: true,
-      settings: SETTINGS,
-      bodySchema: BodySchema,
-      connect: connectProject,
-      run: handleCapiEvent,
-    },
-    {
-      get: (name) => environment[name],
-      log_sink: (_level, line) => logs.push(line),
-      budget: { wall_request_ms: 3_600_000, wall_limit_ms: 7_200_000, cpu_stop_ms: 1e9 },
-    },
-  );
-}
-
 function request(platform: Platform): Request {
   const isServer = random() < 0.3;
   return new Request("http://127.0.0.1/capi-event", {
@@ -228,9 +196,9 @@ Deno.test(`capi-event answers ${REQUESTS} odd requests without a server error or
   const { platform, graph } = suite;
   // All requests come from a few addresses.
   await platform.sql`update fb_ads.settings set visitor_events_per_minute = 1000000, visitor_events_per_day = 1000000,
-    browser_events_per_minute = 1000000`;
+    browser_events_per_minute = 4000000, browser_events_per_day = 4000000`;
   const logs: string[] = [];
-  const { fetch: capiEvent } = openFunction(suite, logs);
+  const { "capi-event": capiEvent } = openFunctions(suite, logs);
   const statuses = new Map<number, number>();
   const failures: string[] = [];
   const stored = new Set<string>();

@@ -13,7 +13,7 @@ import { checkEventName } from "./event_name.ts";
 import { objectReader } from "./lenient_object.ts";
 import { containsEmail } from "./personal_text.ts";
 import { aBoolean, anObject, anything, finite, oneOf, type PlainChecks, textOf } from "./plain_value.ts";
-import { ACTION_SOURCES } from "./server_event.ts";
+import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
 const MAX_URL_LENGTH = 8_000;
 /** Long enough for any scheme of ids, short enough for an index. */
@@ -37,6 +37,7 @@ export const EVENT_SCHEMA = z.object({
   event_time: seconds.optional(),
   event_id: event_id.optional(),
   action_source: z.enum(ACTION_SOURCES).optional(),
+  messaging_channel: z.enum(MESSAGING_CHANNELS).optional(),
   event_source_url: z.string({ error: "must be a text" }).max(MAX_URL_LENGTH, "is too long").optional(),
   referrer_url: z.unknown().optional(),
   user_data: object.optional(),
@@ -71,6 +72,7 @@ export const PLAIN_EVENT_FIELDS: PlainChecks<typeof EVENT_SCHEMA> = {
   event_time: finite,
   event_id: textOf(1, MAX_EVENT_ID_LENGTH, (id) => /\S/.test(id) && !containsEmail(id)),
   action_source: oneOf(ACTION_SOURCES),
+  messaging_channel: oneOf(MESSAGING_CHANNELS),
   event_source_url: textOf(0, MAX_URL_LENGTH),
   referrer_url: anything,
   user_data: anObject,

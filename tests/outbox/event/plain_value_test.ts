@@ -18,6 +18,7 @@ const SCALARS: unknown[] = [
     " Lead",
     "Custom",
     "website",
+    "whatsapp",
     "mars",
     "IDR",
     "idr",

@@ -783,6 +783,7 @@ export type Database = {
     };
     Functions: {
       "fb_attribute_purchases": { Args: { "request": Json }; Returns: Json };
+      "fb_check_alerts": { Args: Record<PropertyKey, never>; Returns: Json };
       "fb_claim_deliveries": { Args: { "request": Json }; Returns: Json };
       "fb_claim_purchases": { Args: { "request": Json }; Returns: Json };
       "fb_claim_sync_job": { Args: { "request": Json }; Returns: Json };

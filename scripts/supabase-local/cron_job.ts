@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Server, Sql } from "./server.ts";
+import { type Server, type Sql, STATEMENT_TIMEOUT } from "./server.ts";
 
 /** What of `cron.job` a run needs. */
 export interface CronJob {
@@ -32,7 +32,7 @@ export async function runJob(server: Server, admin: Sql, job: CronJob): Promise<
   const session = server.connect({
     max: 1,
     database: job.database,
-    connection: { application_name: "pg_cron" },
+    connection: { application_name: "pg_cron", statement_timeout: STATEMENT_TIMEOUT },
   });
   let runId: string | undefined;
   let result: CronRun;

@@ -185,7 +185,7 @@ async function answerFunction(
 
 /** A secret key in a browser has leaked already; the platform refuses it by the look of the User-Agent. */
 function refuseSecretInBrowser(request: Request, role: string | null): Response | null {
-  if (role !== "service_role" || !/^Mozilla\//i.test(request.headers.get("user-agent") ?? "")) return null;
+  if (role === null || role === "anon" || !/^Mozilla\//i.test(request.headers.get("user-agent") ?? "")) return null;
   return Response.json({
     message: "Forbidden use of secret API key in browser",
     hint: "Secret API keys can only be used in a protected environment and should never be used in a browser.",

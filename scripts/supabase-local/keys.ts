@@ -34,13 +34,14 @@ export type TokenSigning = "ES256" | "HS256";
 export class PlatformKeys {
   /** Publishable keys by name; acts as `anon`. */
   readonly publishable: Readonly<Record<string, string>> = { default: randomKey("sb_publishable_") };
-  /** Secret keys by name; each acts as `service_role`. */
-  readonly secret: Readonly<Record<string, string> & { default: string }> = { default: randomKey("sb_secret_") };
+  /** Secret keys by name: `default`, which acts as `service_role`, and those whose template names another role. */
+  readonly secret: Readonly<Record<string, string> & { default: string }>;
   /** Public keys of the users' tokens, as `SUPABASE_JWKS` holds them. */
   readonly jwks: { keys: Record<string, string | undefined>[] };
   /** The key that PostgREST accepts, in its own form. */
   readonly postgrestSecret: string;
 
+  readonly #roles: Readonly<Record<string, string>>;
   readonly #signing: TokenSigning;
   readonly #userKeys: CryptoKeyPair;
   readonly #legacyKey: CryptoKey;
@@ -49,6 +50,7 @@ export class PlatformKeys {
 
   private constructor(made: {
     signing: TokenSigning;
+    roles: Readonly<Record<string, string>>;
     user: CryptoKeyPair;
     publicJwk: JsonWebKey;
     legacy: CryptoKey;
@@ -56,6 +58,9 @@ export class PlatformKeys {
     roleJwk: JsonWebKey;
   }) {
     this.#signing = made.signing;
+    this.#roles = { ...made.roles, default: "service_role" };
+    const secretKeys = Object.keys(this.#roles).map((name) => [name, randomKey("sb_secret_")]);
+    this.secret = { default: "", ...Object.fromEntries(secretKeys) };
     this.#userKeys = made.user;
     this.#legacyKey = made.legacy;
     this.#roleKey = made.role;
@@ -66,14 +71,18 @@ export class PlatformKeys {
     this.postgrestSecret = JSON.stringify({ keys: [{ kty: made.roleJwk.kty, k: made.roleJwk.k, alg: "HS256" }] });
   }
 
-  /** Makes a new set of keys. */
-  static async generate(signing: TokenSigning = "ES256"): Promise<PlatformKeys> {
+  /** Makes a new set of keys; `roles`: by name, the roles of secret keys beside `default`. */
+  static async generate(
+    signing: TokenSigning = "ES256",
+    roles: Readonly<Record<string, string>> = {},
+  ): Promise<PlatformKeys> {
     const user = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
     const makeSecret = () =>
       crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256", length: 256 }, true, ["sign", "verify"]);
     const [legacy, role] = await Promise.all([makeSecret(), makeSecret()]);
     return new PlatformKeys({
       signing,
+      roles,
       user,
       publicJwk: await crypto.subtle.exportKey("jwk", user.publicKey),
       legacy,
@@ -83,9 +92,10 @@ export class PlatformKeys {
   }
 
   /** The role that a key acts as, or null for a key that is none of ours. */
-  roleOf(key: string): "anon" | "service_role" | null {
+  roleOf(key: string): string | null {
     if (Object.values(this.publishable).includes(key)) return "anon";
-    return Object.values(this.secret).includes(key) ? "service_role" : null;
+    const name = Object.keys(this.secret).find((known) => this.secret[known] === key);
+    return name === undefined ? null : this.#roles[name] ?? null;
   }
 
   /** A token that makes PostgREST take a role, and shows SQL these claims. */

@@ -51,6 +51,8 @@ export interface PlatformOptions {
   exposedSchemas?: readonly string[];
   /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
   tokenSigning?: TokenSigning;
+  /** Roles of secret keys beside `default` (`secret_jwt_template` of the Management API), granted to `authenticator`. */
+  secretKeyRoles?: Readonly<Record<string, string>>;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;
   /** What tells the time to the stand-in of pg_cron, in milliseconds of the epoch. Default: the machine's clock. */
@@ -83,6 +85,8 @@ export interface Platform extends AsyncDisposable {
   publishableKey: string;
   /** The secret key, named `default`. */
   secretKey: string;
+  /** All secret keys by name. */
+  secretKeys: Readonly<Record<string, string>>;
   /** A client as the superuser. */
   sql: Sql;
   /** Major version of the server. */
@@ -134,7 +138,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
 async function assemble(parts: Parts, options: PlatformOptions): Promise<Platform> {
   const { reaper } = parts;
   const projectRoot = options.projectRoot ?? repositoryRoot;
-  const keys = await PlatformKeys.generate(options.tokenSigning);
+  const keys = await PlatformKeys.generate(options.tokenSigning, options.secretKeyRoles);
   const installation = await prepareInstallation(reaper, options.pgBin);
   const directory = await makeDirectory(reaper);
   const server = await startDatabase(parts, directory, installation, projectRoot, options);
@@ -172,6 +176,7 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     hostDbUrl: server.url("postgres"),
     publishableKey: keys.publishable.default ?? "",
     secretKey: keys.secret.default,
+    secretKeys: keys.secret,
     sql,
     pgMajor: installation.major,
     realExtensions: installation.real,

@@ -22,8 +22,8 @@ export interface Server {
   port: number;
   /** Connection URL of a role; works with the Supabase CLI too, which needs `sslmode=disable`. */
   url(role: string): string;
-  /** A client as the superuser `supabase_admin`. */
-  connect(options?: Record<string, unknown>): Sql;
+  /** A client as the superuser `supabase_admin`, without the project's limit on statements unless `connection` has one. */
+  connect(options?: Record<string, unknown> & { connection?: Record<string, string | number> }): Sql;
   /** The last lines of its log. */
   lastLines(): string[];
   /** Shuts down in order, so that the data directory needs no recovery. */
@@ -33,6 +33,9 @@ export interface Server {
 const KEPT_LOG_LINES = 20;
 /** A server that has to recover first may take long; one that crashes again and again is given up. */
 const READY_WITHIN_MS = 120_000;
+
+/** Hosted projects end every statement then, whatever its role, unless the role has a limit of its own. */
+export const STATEMENT_TIMEOUT = "2min";
 
 /** A directory of sockets that is not there. */
 const NOWHERE = "/nowhere";
@@ -72,7 +75,7 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
     gentle: true,
   });
   const lines = await waitUntilReady(child);
-  const connect = (more: Record<string, unknown> = {}) =>
+  const connect: Server["connect"] = ({ connection, ...more } = {}) =>
     postgres({
       host: "127.0.0.1",
       port,
@@ -82,6 +85,8 @@ async function startOn(port: number, reaper: Reaper, options: ServerOptions): Pr
       max: 4,
       onnotice: () => undefined,
       ...more,
+      // The platform's own hand is not a role of the project: it may take its time.
+      connection: { statement_timeout: 0, ...connection },
     });
   return {
     port,
@@ -106,6 +111,7 @@ function serverSettings(
     unix_socket_directories: "",
     fsync: durable ? "on" : "off",
     jit: "off",
+    statement_timeout: STATEMENT_TIMEOUT,
     max_connections: "120",
     max_worker_processes: "24",
     timezone: "UTC",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { document, location } from "./page.ts";
+import { document, location, stringify } from "./page.ts";
 
 /**
  * Parameters that say where a visit came from; the first group is those of an ad's address. Macros that Meta did not
@@ -40,4 +40,4 @@ export const findLanding = (): Landing | undefined | false => {
 
 /** The newer one; of two sightings of one landing the first. */
 export const newerLanding = (known: Landing | undefined, seen: Landing | undefined | false): Landing | undefined =>
-  !seen || (known && (JSON.stringify(known.tags) === JSON.stringify(seen.tags) || known.at > seen.at)) ? known : seen;
+  !seen || (known && (stringify(known.tags) === stringify(seen.tags) || known.at > seen.at)) ? known : seen;

@@ -6,7 +6,7 @@
  */
 
 import type { Landing } from "./landing.ts";
-import { attempt } from "./page.ts";
+import { attempt, parse, stringify } from "./page.ts";
 
 const KEY = "meta_ads";
 
@@ -31,13 +31,13 @@ let inMemory: Remembered = { queue: {} };
 let isKept: unknown = true;
 
 /** Reads what is remembered. Only the page itself can write there: a wrong form is met by the attempts around every use. */
-export const recall = (): Remembered => (isKept && attempt(() => JSON.parse(localStorage[KEY]))) ?? inMemory;
+export const recall = (): Remembered => (isKept && attempt(() => parse(localStorage[KEY]))) ?? inMemory;
 
 /** Changes what is remembered. */
 export const remember = (change: (remembered: Remembered) => void): void => {
   inMemory = recall();
   change(inMemory);
-  isKept = attempt(() => localStorage[KEY] = JSON.stringify(inMemory));
+  isKept = attempt(() => localStorage[KEY] = stringify(inMemory));
 };
 
 /** Deletes it. */

@@ -79,7 +79,8 @@ export const createMetaAds = (options: MetaAdsOptions): MetaAds => {
             consent: "granted",
           }, user_data);
         };
-        if (isAgreed !== false && held.length < MOST_EVENTS) held.push(send);
+        const isSent = event_name !== "PageView" || Math.random() < (options.pageViews ?? 1) || findLanding();
+        if (isAgreed !== false && isSent && held.length < MOST_EVENTS) held.push(send);
         release();
       });
       return event_id;

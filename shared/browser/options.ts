@@ -21,6 +21,13 @@ export interface MetaAdsOptions {
    * not fail: null where nobody is signed in.
    */
   readonly accessToken?: (() => string | null | undefined | PromiseLike<string | null | undefined>) | undefined;
+  /**
+   * The share of PageViews that are sent, from 0 to 1; each is an invocation of a function. Those that a click on an ad
+   * led to always go, for a sale is credited by them: with 0 they alone do.
+   *
+   * @default 1
+   */
+  readonly pageViews?: number | undefined;
 }
 
 /** The details of an event, in Meta's field names. */

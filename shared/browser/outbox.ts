@@ -7,7 +7,7 @@
 
 import { type QueuedEvent, recall, remember } from "./memory.ts";
 import type { MetaAdsOptions } from "./options.ts";
-import { navigator } from "./page.ts";
+import { navigator, parse, stringify } from "./page.ts";
 
 /** The most events that wait, for consent or for the network; then the oldest of the latter goes. */
 export const MOST_EVENTS = 50;
@@ -25,7 +25,7 @@ const post = async (options: MetaAdsOptions, content: object): Promise<boolean> 
   const most_characters = 20_000;
   try {
     const token = await options.accessToken?.();
-    const body = JSON.stringify(content);
+    const body = stringify(content);
     const { status } = await fetch(`${options.url}/functions/v1/capi-event`, {
       method: "POST",
       headers: {
@@ -46,7 +46,7 @@ const post = async (options: MetaAdsOptions, content: object): Promise<boolean> 
 /** Adds an event to what waits. */
 export const enqueue = (event_id: string, event: QueuedEvent, user_data: object | undefined): void => {
   // What is no JSON throws here, before it could hold up others.
-  complete[event_id] = JSON.parse(JSON.stringify({ ...event, user_data: { ...user_data, ...event.user_data } }));
+  complete[event_id] = parse(stringify({ ...event, user_data: { ...user_data, ...event.user_data } }));
   remember(({ queue }) => {
     queue[event_id] = event;
     Object.keys(queue).slice(0, -MOST_EVENTS).forEach((oldest) => delete queue[oldest]);

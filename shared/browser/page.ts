@@ -31,5 +31,8 @@ export const attempt = <Result>(work: () => Result): Result | undefined => {
   }
 };
 
+/** Under short names, for each use of the long ones would be in the built client. */
+export const { parse, stringify } = JSON;
+
 /** Random digits, at most ten a word, also on pages without https, where `crypto.randomUUID` is missing. */
 export const randomDigits = (words: number): string => crypto.getRandomValues(new Uint32Array(words)).join("");

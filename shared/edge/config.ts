@@ -106,7 +106,10 @@ const requireConsent = setting.transform((text, context) => {
   return z.NEVER;
 });
 
-const testEventCode = setting.transform((text) => text ?? null);
+const testEventCode = setting.transform((text) => text ?? null).refine(
+  (text) => text === null || /^[!#-&(-~]+$/.test(text),
+  "must be a code of Events Manager, without quotes or spaces",
+);
 
 /** The variable behind each setting, and what it may hold. */
 const SETTINGS: { [Name in Setting]: [variable: string, schema: z.ZodType<Config[Name], string | undefined>] } = {

@@ -10,6 +10,12 @@ import { ConfigError, type FieldProblem } from "../errors.ts";
 /** Who may call: our own callers only, or web apps too. */
 export type Callers = "secret" | "publishable_or_secret";
 
+/**
+ * Name of the key that an uptime monitor asks the Data API with. It is a secret key by its form, with a role that may
+ * ask one question: no function takes it.
+ */
+const MONITOR_KEY = "fb_ads_monitor";
+
 /** Keys by their names. */
 export type NamedKeys = Record<string, string>;
 
@@ -19,7 +25,7 @@ export interface ProjectKeys {
   url: string;
   /** Keys of web apps. */
   publishable: NamedKeys;
-  /** Keys with the rights of `service_role`; at least one. */
+  /** Keys with the rights of `service_role`; at least one. That of a monitor is none of them. */
   secret: NamedKeys;
   /** The key that the database sees, whoever called: `default`, else the first. */
   database_key: string;
@@ -36,7 +42,7 @@ function decodeKeys(name: string, text: string | undefined): { keys: NamedKeys; 
     for (const [key, value] of Object.entries(parsed)) {
       if (typeof value !== "string") return { keys: {}, problem };
       // An empty key would let an empty header in.
-      if (value !== "") keys[key] = value;
+      if (value !== "" && key !== MONITOR_KEY) keys[key] = value;
     }
     return { keys, problem: null };
   } catch {

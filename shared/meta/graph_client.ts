@@ -140,7 +140,7 @@ function encodeParams(params: GraphParams): URLSearchParams {
 }
 
 /** Whether a text can be a token at all; one that was stored with a line break cannot be sent. */
-export function isToken(text: string): boolean {
+function isToken(text: string): boolean {
   return /^[\x21-\x7e]+$/.test(text);
 }
 

@@ -16,7 +16,7 @@ import {
 import type { Database } from "../database/rpc.ts";
 import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
-import { type GraphCredentials, isToken } from "../meta/graph_client.ts";
+import type { GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { freezeWaitingPurchases, PURCHASES_PER_CLAIM, rebuildEvent } from "./freeze_purchases.ts";
 import { type BatchResult, sendBatch } from "./send_batch.ts";
@@ -76,14 +76,13 @@ const RENEW_AFTER_MS = 30_000;
 /** What Vault has for each pixel: its own token first, and the secret of the tokens' app where that app requires it. */
 async function readCredentials(database: Database, pixel_ids: string[]): Promise<Map<string, GraphCredentials>> {
   const credentials = new Map<string, GraphCredentials>();
-  const app_secret = (await database.readSecret("meta_capi_app_secret"))?.trim() || undefined;
+  const app_secret = await database.readSecret("meta_capi_app_secret") ?? undefined;
   let shared: string | null | undefined;
   for (const pixel_id of pixel_ids) {
     const own = await database.readSecret(`meta_capi_access_token_${pixel_id}`);
     if (own === null && shared === undefined) shared = await database.readSecret("meta_capi_access_token");
-    // A token that no header can carry is as good as none.
-    const token = (own ?? shared)?.trim() ?? "";
-    if (isToken(token)) credentials.set(pixel_id, { token, app_secret });
+    const token = own ?? shared ?? null;
+    if (token !== null) credentials.set(pixel_id, { token, app_secret });
   }
   return credentials;
 }

@@ -10,7 +10,7 @@ import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncS
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
 import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
-import { createGraphClient, type GraphCredentials, isToken } from "../meta/graph_client.ts";
+import { createGraphClient, type GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { buildJobError } from "./failure.ts";
 import { runLanes, type WorkOnJob } from "./lanes.ts";
@@ -68,14 +68,11 @@ function refuseAccounts(started: StartedRun, account_ids: string[]): never {
 
 async function readCredentials(database: Database): Promise<GraphCredentials> {
   const [token, app_secret] = await Promise.all([database.readSecret(TOKEN_SECRET), database.readSecret(APP_SECRET)]);
-  if (token === null) throw new ConfigError([{ path: TOKEN_SECRET, message: "is not in Vault" }]);
-  if (!isToken(token)) {
-    throw new ConfigError([{
-      path: TOKEN_SECRET,
-      message: "holds a space, a line break or another character that no token has",
-    }]);
+  if (token === null) {
+    const message = "is not in Vault, or holds a space, a quote or another character that no token has";
+    throw new ConfigError([{ path: TOKEN_SECRET, message }]);
   }
-  return { token, app_secret: app_secret?.trim() || undefined };
+  return { token, app_secret: app_secret ?? undefined };
 }
 
 /** How long a caller who waits is kept for a slot: a killed worker's is free after five seconds. */

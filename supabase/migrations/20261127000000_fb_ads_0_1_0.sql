@@ -30,10 +30,10 @@ create extension if not exists supabase_vault;
 
 -- schemas/schema.sql
 
--- The schema of the machinery, and the role that reads the reports.
+-- The schema of the machinery, and the roles that read the reports and that ask whether anything is wrong.
 -- Why a schema of its own: the Data API exposes `public` alone, so queues, outbox and personal data cannot be reached
 -- through it.
--- Why the role is made only where it is missing: a role outlives a reset of its database, and belongs to all databases
+-- Why a role is made only where it is missing: it outlives a reset of its database, and belongs to all databases
 -- of the server.
 
 create schema fb_ads;
@@ -50,6 +50,14 @@ begin
       'Reads the reporting views of the Meta Ads suite and nothing else: no personal data, no digest, no click id. '
       'Grant it to the role your dashboards log in with.';
   end if;
+  if not exists (select from pg_catalog.pg_roles as role where role.rolname = 'fb_ads_monitor') then
+    create role fb_ads_monitor nologin;
+    comment on role fb_ads_monitor is
+      'Asks the Meta Ads suite whether anything is wrong (public.fb_check_alerts), and may do nothing else: the role '
+      'of an uptime monitor''s API key.';
+  end if;
+  -- The Data API logs in as authenticator and takes the role that a key names.
+  grant fb_ads_monitor to authenticator;
 end;
 $$;
 
@@ -127,6 +135,7 @@ create table fb_ads.settings (
   alert_sync_age interval not null default interval '3 hours',
   alert_backfill_age interval not null default interval '2 days',
   alert_delivery_age interval not null default interval '1 hour',
+  alert_answer_silence interval not null default interval '10 minutes',
   alert_attribution_age interval not null default interval '3 hours',
   alert_run_silence interval not null default interval '26 hours',
   alert_purchase_silence interval not null default interval '6 hours',
@@ -175,6 +184,7 @@ create table fb_ads.settings (
   ),
   constraint alert_ages_are_positive check (
     alert_sync_age > interval '0' and alert_backfill_age > interval '0' and alert_delivery_age > interval '0'
+    and alert_answer_silence > interval '0'
     and alert_attribution_age > interval '0'
     and alert_run_silence > interval '0'
     and alert_purchase_silence > interval '0'
@@ -278,6 +288,9 @@ comment on column fb_ads.settings.alert_sync_age is
   'included, for figures are late all the same.';
 comment on column fb_ads.settings.alert_backfill_age is 'The same for a job of a backfill, which has time.';
 comment on column fb_ads.settings.alert_delivery_age is 'How long an event may wait to be sent before it is an alert.';
+comment on column fb_ads.settings.alert_answer_silence is
+  'How long a function may leave the tick''s calls unanswered, and a completed transaction may wait to be taken up, '
+  'before it is an alert.';
 comment on column fb_ads.settings.alert_attribution_age is
   'How long a sale may wait to be attributed before it is an alert.';
 comment on column fb_ads.settings.alert_run_silence is 'How long a sync may not have run before it is an alert.';
@@ -292,7 +305,35 @@ alter table fb_ads.settings enable row level security;
 
 -- schemas/operations/secrets.sql
 
--- Which Vault secrets an Edge Function may read, and the name of a token that does not give it away.
+-- How Vault is read: the one place that does. People store secrets by hand, so white space around one is taken off, and
+-- one that no header could carry is none; the alert secret_unusable names it.
+
+create function fb_ads.read_vault_text(name text)
+returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select nullif(btrim(secret.decrypted_secret, E' \t\r\n\u00a0\ufeff'), '')
+  from vault.decrypted_secrets as secret
+  where secret.name = read_vault_text.name;
+$$;
+
+comment on function fb_ads.read_vault_text(text) is
+  'A Vault secret without white space around it; null where it is not stored or empty.';
+
+create function fb_ads.is_token(text text)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select coalesce(is_token.text ~ '^[!#-&(-~]+$', false);
+$$;
+
+comment on function fb_ads.is_token(text) is
+  'Whether a text may be a token, an app secret or an address: printable ASCII without a space or a quote.';
+
+create function fb_ads.read_token(name text)
+returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case when fb_ads.is_token(stored.value) then stored.value end
+  from (select fb_ads.read_vault_text(read_token.name) as value) as stored;
+$$;
+
+comment on function fb_ads.read_token(text) is
+  'A token, an app secret or an address that Vault holds; null where it is not stored or of no use.';
 
 -- Definer: schema vault is not exposed; this gives out the named secrets and no other.
 create function public.fb_read_secret(name text)
@@ -304,18 +345,14 @@ begin
         '|fb_ads_alert_webhook)$' then
     raise exception 'not a secret of this suite' using errcode = '22023';
   end if;
-  return (
-    select nullif(secret.decrypted_secret, '')
-    from vault.decrypted_secrets as secret
-    where secret.name = fb_read_secret.name
-  );
+  return fb_ads.read_token(fb_read_secret.name);
 end;
 $$;
 
 comment on function public.fb_read_secret(text) is
   'Gives an Edge Function one Vault secret: meta_marketing_api_token, meta_capi_access_token, '
   'meta_capi_access_token_<pixel id>, meta_marketing_app_secret, meta_capi_app_secret or fb_ads_alert_webhook; null '
-  'where it is not stored, an error (22023) for any other name.';
+  'where it is not stored or of no use, an error (22023) for any other name.';
 
 create function fb_ads.token_fingerprint(token text)
 returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -359,16 +396,6 @@ $$;
 comment on function fb_ads.is_project_url(text) is
   'Whether the function key may be sent to this address: https on <ref>.supabase.co or on settings.project_host, or '
   'loopback. No path, no user, no query.';
-
-create function fb_ads.read_vault_text(name text)
-returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select nullif(btrim(secret.decrypted_secret, E' \t\r\n'), '')
-  from vault.decrypted_secrets as secret
-  where secret.name = read_vault_text.name;
-$$;
-
-comment on function fb_ads.read_vault_text(text) is
-  'A Vault secret without white space around it; null where it is not stored or empty.';
 
 create function fb_ads.is_function_key(key text)
 returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -520,6 +547,154 @@ $$;
 comment on function public.fb_identify_project(jsonb) is
   'What a function must know before it works: {project_url: its SUPABASE_URL} -> {key_sha256: hex digest of the key '
   'of the schedule or null, copy_of: ref of the project that this one was copied from, or null}.';
+
+-- schemas/operations/function_answers.sql
+
+-- Whether the functions that the tick calls answer.
+-- Why: cron and pg_net say "succeeded" once a request is queued. Only its answer tells that it was sent, and that the
+-- function took it.
+-- Why unlogged: pg_net's tables are, and its request ids start anew after a crash. What was awaited is forgotten with
+-- them.
+
+create unlogged table fb_ads.function_answers (
+  slug text primary key,
+  called_at timestamptz not null default now(),
+  request_id bigint,
+  requested_at timestamptz,
+  unanswered_since timestamptz,
+  outcome text
+);
+
+comment on table fb_ads.function_answers is
+  'What came of the tick''s calls: one row for each Edge Function that it has called.';
+comment on column fb_ads.function_answers.slug is 'The Edge Function.';
+comment on column fb_ads.function_answers.called_at is 'When the tick last called it.';
+comment on column fb_ads.function_answers.request_id is
+  'pg_net''s id of the call whose answer is awaited; null once it was read.';
+comment on column fb_ads.function_answers.requested_at is 'When that call was made.';
+comment on column fb_ads.function_answers.unanswered_since is
+  'The first call after the last answer of HTTP 2xx; null while that is the last.';
+comment on column fb_ads.function_answers.outcome is
+  'The last answer: HTTP and its status, or pg_net''s error. Null before the first.';
+
+alter table fb_ads.function_answers enable row level security;
+
+create function fb_ads.call_function(slug text, body jsonb default '{}')
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.function_answers as known (slug, request_id, requested_at, unanswered_since)
+  values (call_function.slug, fb_ads.invoke_edge_function(call_function.slug, body), now(), now())
+  on conflict (slug) do update set
+    called_at = excluded.called_at,
+    -- An answer may come later than the next call: pg_net's batches wait for their slowest. A call that has none after
+    -- five minutes was lost.
+    (request_id, requested_at) = (
+      select
+        case when is_awaited then known.request_id else excluded.request_id end,
+        case when is_awaited then known.requested_at else excluded.requested_at end
+      from (
+        select known.request_id is not null and known.requested_at > now() - interval '5 minutes' as is_awaited
+      ) as call
+    ),
+    unanswered_since = coalesce(known.unanswered_since, excluded.unanswered_since);
+$$;
+
+comment on function fb_ads.call_function(text, jsonb) is
+  'Calls an Edge Function as fb_ads.invoke_edge_function does, and notes that an answer is awaited. For the tick '
+  'alone: two transactions that call the same function wait for each other.';
+
+create function fb_ads.read_answers()
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  oldest timestamptz := (
+    select min(call.requested_at) from fb_ads.function_answers as call where call.request_id is not null
+  );
+begin
+  -- An idle minute does not look into pg_net's table, which may hold a million answers to the host.
+  if oldest is null then
+    return;
+  end if;
+  update fb_ads.function_answers as call
+  set
+    request_id = null,
+    outcome = answer.outcome,
+    unanswered_since = case when answer.is_well then null else call.unanswered_since end
+  from (
+    select
+      response.id,
+      response.status_code between 200 and 299 as is_well,
+      coalesce(response.error_msg, 'HTTP ' || response.status_code, 'no answer') as outcome
+    from net._http_response as response
+    -- created is the time at which pg_net began the batch.
+    where response.created > oldest - interval '1 minute'
+  ) as answer
+  where answer.id = call.request_id;
+end;
+$$;
+
+comment on function fb_ads.read_answers() is
+  'Reads what came of the calls that fb_ads.call_function noted. Writes nothing where none is awaited.';
+
+create function fb_ads.answer_remedy(outcome text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when outcome ~ '^HTTP 40[13]' then
+      'select fb_ads.renew_function_key(); and deploy the functions with verify_jwt = false.'
+    when outcome ~ '^HTTP 404' then 'Deploy the functions: supabase functions deploy --use-api'
+    when outcome ~ '^HTTP 409' then
+      'See the alert project_copy: is this a copy of another project? select fb_ads.adopt_project(''<url>'');'
+    when outcome ~ '^HTTP' then 'See the function''s log (dashboard > Edge Functions > Logs), then run: npm run doctor'
+    else
+      'See whether the project is paused, and whether the URL in the Vault secret fb_ads_project_url is right and '
+      'answers.'
+  end;
+$$;
+
+comment on function fb_ads.answer_remedy(text) is
+  'What to do about a bad answer to a call: outcome is HTTP and the status, or pg_net''s error. Alerts and the doctor '
+  'say the same.';
+
+create function fb_ads.answer_alerts()
+returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with silent as materialized (
+    select
+      call.slug, call.outcome, call.request_id, call.unanswered_since,
+      to_char(call.unanswered_since at time zone 'utc', 'YYYY-MM-DD HH24:MI') || ' UTC' as since
+    from fb_ads.function_answers as call
+    cross join fb_ads.settings as settings
+    where call.unanswered_since < now() - settings.alert_answer_silence
+      -- What the tick calls no more has no work that waits.
+      and call.called_at > now() - interval '5 minutes'
+  ),
+  pg_net as materialized (
+    select exists (select from net.http_request_queue) as has_queue
+  )
+  select
+    'pg_net_silent', 'error',
+    'Nothing has answered since ' || (array_agg(silent.since order by silent.unanswered_since))[1]
+      || ': requests lie in the queue of pg_net and are not sent.',
+    'No function is called: nothing is synced, sales are not sent, and the webhook for alerts, which pg_net carries, '
+    'is silent too.',
+    'select net.worker_restart(); if that does not help, restart the database (dashboard > Project Settings > '
+    'General).',
+    min(silent.unanswered_since)
+  from silent
+  cross join pg_net
+  where silent.request_id is not null and pg_net.has_queue
+  having count(*) > 0
+  union all
+  select
+    'function_silent:' || silent.slug, 'error',
+    silent.slug || ' has not answered well since ' || silent.since || '; pg_net''s last answer: '
+      || coalesce(silent.outcome, 'none') || '.',
+    'What it does is not done.', fb_ads.answer_remedy(coalesce(silent.outcome, 'none')), silent.unanswered_since
+  from silent
+  cross join pg_net
+  where silent.request_id is null or not pg_net.has_queue;
+$$;
+
+comment on function fb_ads.answer_alerts() is
+  'Alerts about calls of the functions that nobody answers. Part of fb_ads.current_alerts.';
 
 -- schemas/catalogue/accounts.sql
 
@@ -3901,12 +4076,8 @@ begin
   ) or fb_ads.free_slots(function_slug) = 0 then
     return false;
   end if;
-  return exists (
-    select
-    from vault.decrypted_secrets as secret
-    where secret.name = 'meta_marketing_api_token'
-      and nullif(secret.decrypted_secret, '') is not null
-      and fb_ads.may_use_token(fb_ads.token_fingerprint(secret.decrypted_secret))
+  return coalesce(
+    fb_ads.may_use_token(fb_ads.token_fingerprint(fb_ads.read_token('meta_marketing_api_token'))), false
   );
 end;
 $$;
@@ -3950,9 +4121,15 @@ begin
   where detail.runid in (
     select old.runid
     from cron.job_run_details as old
-    join cron.job as job on job.jobid = old.jobid
+    left join cron.job as job on job.jobid = old.jobid
     cross join fb_ads.settings as settings
-    where job.jobname like 'fb-%' and old.start_time < now() - settings.cron_detail_retention
+    where old.start_time < now() - settings.cron_detail_retention
+      and case
+        when job.jobid is not null then job.jobname like 'fb-%'
+        -- A job that was unscheduled, or scheduled anew under another id, is known by its command.
+        else old.command ~ '\mfb_ads\.'
+      end
+    order by old.runid
     limit most
   );
   get diagnostics batch = row_count;
@@ -5211,7 +5388,8 @@ begin
   end if;
   execute 'create or replace view fb_ads.purchases with (security_invoker = true) as ' || query;
   grant select on fb_ads.purchases to service_role;
-  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')));
+  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')))
+  where id;
   return true;
 end;
 $$;
@@ -10142,8 +10320,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
     select secret.name, fb_ads.read_vault_text(secret.name) as value
     from vault.secrets as secret
-    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
-      or secret.name like 'meta\_capi\_access\_token%'
+    where secret.name in ('fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
+      or secret.name ~ '^meta_(marketing_api_token|capi_access_token|(marketing|capi)_app_secret)'
   )
   select
     'secret_missing:' || wanted.name,
@@ -10184,10 +10362,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   )
   union all
   select
+    'secret_unusable:' || stored.name, 'error',
+    'The Vault secret ' || stored.name
+      || ' holds a space, a quote, a line break or another character that no token has.',
+    'It counts as missing: what needs it is not done.', 'Store it again, without quotes and as it was given out.', null
+  from stored
+  where stored.name ~ '^meta_' and stored.value is not null and not fb_ads.is_token(stored.value)
+  union all
+  select
     'project_url', 'error', 'The Vault secret fb_ads_project_url is not an address of this project.',
     'Nothing is called: no sync runs, and sales wait.',
     'Store https://<ref>.supabase.co there, or name your own domain: '
-    'update fb_ads.settings set project_host = ''<host>'';',
+    'update fb_ads.settings set project_host = ''<host>'' where id;',
     null
   from stored
   where stored.name = 'fb_ads_project_url' and stored.value is not null
@@ -10215,14 +10401,39 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
     'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook'
-    and secret.decrypted_secret <> ''
-    and not fb_ads.is_webhook_url(secret.decrypted_secret);
+  from stored
+  where stored.name = 'fb_ads_alert_webhook' and stored.value is not null and not fb_ads.is_webhook_url(stored.value);
 $$;
 
 comment on function fb_ads.secret_alerts() is
   'Alerts about Vault secrets that are missing or of no use. Part of fb_ads.current_alerts.';
+
+create function fb_ads.refusal_remedy(reason text, token text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when reason = 'no_token' then 'Store the pixel''s Conversions API token in Vault as ' || token || '.'
+    when reason in ('app_secret_missing', 'app_secret_wrong') then
+      'Store the secret of the token''s app (App dashboard > Settings > Basic) in Vault as '
+        || case when token like 'meta\_marketing%' then 'meta_marketing_app_secret' else 'meta_capi_app_secret' end
+        || ', or switch Require App Secret off (App dashboard > Settings > Advanced).'
+    when reason in ('app_invalid', 'app_blocked') then
+      'See in the App dashboard why Meta does not take the app of the token any more. If it stays so, make a token of '
+      'another app and store it in Vault as ' || token || '.'
+    when reason in ('permission_missing', 'pixel_missing_or_forbidden') then
+      'Give the token''s system user the pixel (Business settings > Data sources), or make a new token (Events Manager '
+      '> Settings) and store it in Vault as ' || token || '.'
+    when reason = 'configuration' then
+      'See the function secrets META_API_VERSION and META_PIXEL_ID: version, pixel or method are not Meta''s.'
+    when reason in ('parameter_invalid', 'unknown_code') then
+      'Several events in a row were refused with the same words, and none was taken. See what they have in common: '
+      'select * from fb_ads.undelivered_events; Meta''s support asks for code and fbtrace_id in fb_ads.pixels.'
+    else 'Make a new token and store it in Vault as ' || token || '. It is taken up within a minute.'
+  end;
+$$;
+
+comment on function fb_ads.refusal_remedy(text, text) is
+  'What to do when Meta refuses a token, an app or a pixel: reason is ours (fb_ads.pixels.reason, '
+  'fb_ads.quotas.stop_error), token the name of the token''s Vault secret. Alerts and the doctor say the same.';
 
 create function fb_ads.stop_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
@@ -10232,18 +10443,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Meta refuses the Marketing API token: '
       || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    'Make a new token for the system user (Business settings > System users) and store it in Vault as '
-    'meta_marketing_api_token. It is taken up within a minute.',
+    fb_ads.refusal_remedy(quota.stop_error ->> 'reason', 'meta_marketing_api_token'),
     quota.stopped_at
   from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
     -- Nobody has to act on a token that Vault no longer has.
-    and quota.key = (
-      select fb_ads.token_fingerprint(secret.decrypted_secret)
-      from vault.decrypted_secrets as secret
-      where secret.name = 'meta_marketing_api_token' and nullif(secret.decrypted_secret, '') is not null
-    )
+    and quota.key = fb_ads.token_fingerprint(fb_ads.read_token('meta_marketing_api_token'))
   union all
   select
     'permission_lost:' || account.fb_account_id, 'error',
@@ -10264,14 +10470,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Meta takes no events for pixel ' || pixel.pixel_id || ': ' || coalesce(pixel.reason, 'no reason given')
       || coalesce(' (code ' || pixel.code || ')', '') || '.',
     'Its events wait and go out once it is mended; those older than 7 days by then are lost to Meta.',
-    case pixel.reason
-      when 'no_token'
-        then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_'
-          || pixel.pixel_id || '.'
-      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as '
-        'meta_capi_access_token or meta_capi_access_token_'
-        || pixel.pixel_id || '; if it lives, give its system user the pixel again.'
-    end,
+    fb_ads.refusal_remedy(pixel.reason, 'meta_capi_access_token or meta_capi_access_token_' || pixel.pixel_id),
     pixel.blocked_at
   from fb_ads.pixels as pixel
   where pixel.state = 'blocked';
@@ -10580,8 +10779,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
       || case count(*) when 1 then ' is' else 's are' end || ' noted and not made into events.',
     'Meta learns of these sales late, and of those older than 7 days never.',
-    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as '
-    'completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
+    'Either pg_net does not send or capi-event does not answer (npm run doctor tells which), or fb_ads.purchases does '
+    'not show them as completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' '
+    'limit 5;',
     min(first.received_at)
   from (
     select event.received_at
@@ -10591,7 +10791,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     limit 1000
   ) as first
   cross join fb_ads.settings as settings
-  where first.received_at < now() - settings.alert_delivery_age
+  where first.received_at < now() - settings.alert_answer_silence
   having count(*) > 0
   union all
   select
@@ -10715,6 +10915,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
   select * from fb_ads.secret_alerts()
   union all select * from fb_ads.stop_alerts()
   union all select * from fb_ads.version_alerts()
+  union all select * from fb_ads.answer_alerts()
   union all select * from fb_ads.sync_alerts()
   union all select * from fb_ads.schedule_alerts()
   union all select * from fb_ads.host_alerts()
@@ -10762,6 +10963,37 @@ comment on column public.fb_alerts.remedy is 'How to mend it.';
 comment on column public.fb_alerts.since is 'Since when it is wrong, or when the tick noticed it; null until it did.';
 comment on column public.fb_alerts.announced_at is
   'When the message for the webhook was written; null where there is none.';
+
+-- schemas/operations/uptime.sql
+
+-- What a monitor outside asks, through the Data API: is anything being lost?
+-- Why from outside: the webhook's messages go through pg_net and pg_cron, so neither can tell of its own end.
+-- Why a role of its own: a monitor is somebody else's machine. Its key may call this function and nothing else, and
+-- what it hears names no account, no person and no secret.
+
+create function public.fb_check_alerts()
+returns jsonb language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  answer jsonb := (
+    select jsonb_build_object(
+      'errors', count(*) filter (where alert.severity = 'error'),
+      'warnings', count(*) filter (where alert.severity = 'warning'),
+      'kinds', coalesce(
+        jsonb_agg(distinct split_part(alert.key, ':', 1)) filter (where alert.key is not null), '[]'::jsonb
+      )
+    )
+    from fb_ads.current_alerts() as alert
+  );
+begin
+  -- PostgREST's own way to choose a status: https://docs.postgrest.org/en/stable/references/transactions.html
+  perform set_config('response.status', case when (answer ->> 'errors')::integer > 0 then '503' else '200' end, true);
+  return answer;
+end;
+$$;
+
+comment on function public.fb_check_alerts() is
+  'For uptime monitors: {errors, warnings, kinds}, how many alerts there are of each severity and of which kinds '
+  '(public.fb_alerts.kind). HTTP 503 while there is an error, else 200. Reads only; GET and POST answer the same.';
 
 -- schemas/operations/announcements.sql
 
@@ -10924,15 +11156,12 @@ comment on function fb_ads.send_alert_posts(text) is
 create function fb_ads.announce_alerts()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  url text;
+  url text := fb_ads.read_vault_text('fb_ads_alert_webhook');
 begin
   -- Two ticks at once would post every message twice.
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;
-  select secret.decrypted_secret into url
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook';
   if not fb_ads.is_webhook_url(url) then
     return;
   end if;
@@ -10951,7 +11180,7 @@ comment on function fb_ads.announce_alerts() is
 -- What the cron jobs call: an hourly refresh, and a tick every minute that calls only what has work.
 -- Why a tick in SQL: an idle minute costs one query and no request, and the next tick takes up what a killed run or a
 -- spent budget left.
--- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false;
+-- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false where id;
 
 create function fb_ads.refresh_insights()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10993,16 +11222,17 @@ declare
   slug text;
 begin
   begin
+    perform fb_ads.read_answers();
     foreach slug in array array['fb-sync-metadata', 'fb-sync-insights'] loop
       if fb_ads.has_sync_work(slug) then
-        perform fb_ads.invoke_edge_function(slug, '{"resume": true}');
+        perform fb_ads.call_function(slug, '{"resume": true}');
       end if;
     end loop;
     if fb_ads.has_delivery_work() then
-      perform fb_ads.invoke_edge_function('capi-event', '{"dispatch": true}');
+      perform fb_ads.call_function('capi-event', '{"dispatch": true}');
     end if;
     if fb_ads.has_attribution_work() then
-      perform fb_ads.invoke_edge_function('attribute-purchase');
+      perform fb_ads.call_function('attribute-purchase');
     end if;
   exception when others then
     -- What is wrong must still be announced below: a missing secret is one of the problems that a person has to hear
@@ -11025,8 +11255,8 @@ end;
 $$;
 
 comment on function fb_ads.tick() is
-  'Every minute: calls each Edge Function that has work (the syncs with {"resume": true}, so that nothing new is '
-  'planned), goes on with what works in batches, then announces alerts.';
+  'Every minute: reads what came of the calls before, calls each Edge Function that has work (the syncs with '
+  '{"resume": true}, so that nothing new is planned), goes on with what works in batches, then announces alerts.';
 
 -- schemas/grants.sql
 
@@ -11051,7 +11281,8 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
-  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -11063,7 +11294,8 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
-  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
@@ -11138,7 +11370,7 @@ grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
   fb_ads.undelivered_events, fb_ads.priced_sales, public.fb_ad_performance, public.fb_campaign_performance,
   public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts,
-  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project
+  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -11160,6 +11392,10 @@ grant select (
   net_value, reversal_reason, created_at, updated_at
 ) on fb_ads.attribution_results to fb_ads_reader;
 grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.local_day to fb_ads_reader;
+
+-- fb_ads_monitor: one question, whose answer is numbers and names.
+grant usage on schema public, fb_ads to fb_ads_monitor;
+grant execute on function public.fb_check_alerts, fb_ads.current_alerts to fb_ads_monitor;
 
 -- schemas/data.sql
 

@@ -19,7 +19,8 @@ revoke execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
-  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -31,7 +32,8 @@ grant execute on function
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
-  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
@@ -106,7 +108,7 @@ grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
   fb_ads.undelivered_events, fb_ads.priced_sales, public.fb_ad_performance, public.fb_campaign_performance,
   public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts,
-  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project
+  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -128,3 +130,7 @@ grant select (
   net_value, reversal_reason, created_at, updated_at
 ) on fb_ads.attribution_results to fb_ads_reader;
 grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.local_day to fb_ads_reader;
+
+-- fb_ads_monitor: one question, whose answer is numbers and names.
+grant usage on schema public, fb_ads to fb_ads_monitor;
+grant execute on function public.fb_check_alerts, fb_ads.current_alerts to fb_ads_monitor;

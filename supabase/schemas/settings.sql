@@ -70,6 +70,7 @@ create table fb_ads.settings (
   alert_sync_age interval not null default interval '3 hours',
   alert_backfill_age interval not null default interval '2 days',
   alert_delivery_age interval not null default interval '1 hour',
+  alert_answer_silence interval not null default interval '10 minutes',
   alert_attribution_age interval not null default interval '3 hours',
   alert_run_silence interval not null default interval '26 hours',
   alert_purchase_silence interval not null default interval '6 hours',
@@ -118,6 +119,7 @@ create table fb_ads.settings (
   ),
   constraint alert_ages_are_positive check (
     alert_sync_age > interval '0' and alert_backfill_age > interval '0' and alert_delivery_age > interval '0'
+    and alert_answer_silence > interval '0'
     and alert_attribution_age > interval '0'
     and alert_run_silence > interval '0'
     and alert_purchase_silence > interval '0'
@@ -221,6 +223,9 @@ comment on column fb_ads.settings.alert_sync_age is
   'included, for figures are late all the same.';
 comment on column fb_ads.settings.alert_backfill_age is 'The same for a job of a backfill, which has time.';
 comment on column fb_ads.settings.alert_delivery_age is 'How long an event may wait to be sent before it is an alert.';
+comment on column fb_ads.settings.alert_answer_silence is
+  'How long a function may leave the tick''s calls unanswered, and a completed transaction may wait to be taken up, '
+  'before it is an alert.';
 comment on column fb_ads.settings.alert_attribution_age is
   'How long a sale may wait to be attributed before it is an alert.';
 comment on column fb_ads.settings.alert_run_silence is 'How long a sync may not have run before it is an alert.';

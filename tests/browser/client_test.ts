@@ -159,6 +159,29 @@ browserTest("createMetaAds() sends what capi-event takes", async (test) => {
     await context.close();
   });
 
+  await test.step("of PageViews the share that is asked for, and every landing", async () => {
+    server.requests.length = 0;
+    const { page, context } = await browser.open();
+    const tell = async (path: string) => {
+      await visit(page, server, `http://www.example.test:PORT${path}`, null);
+      await page.evaluate(
+        `(() => {
+          const ads = createMetaAds({ url: location.origin, publishableKey: "k", consent: "granted", pageViews: 0 });
+          ads.track("PageView");
+          ads.track("ViewContent");
+        })()`,
+      );
+    };
+    await tell("/?ad_id=1202");
+    await tell("/somewhere");
+    await server.received(3);
+    const names = server.requests.flatMap(({ body }) => body.events ?? []).map(({ event_name, event_source_url }) =>
+      `${event_name} ${new URL(event_source_url).pathname}`
+    );
+    assertEquals([...new Set(names)].sort(), ["PageView /", "ViewContent /", "ViewContent /somewhere"]);
+    await context.close();
+  });
+
   await test.step("the landing of a page before, when the visitor agrees only on the next", async () => {
     server.requests.length = 0;
     const { page, context } = await browser.open();

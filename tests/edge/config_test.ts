@@ -75,6 +75,8 @@ const BAD: [string, string][] = [
   ["FB_ADS_ACCOUNT_IDS", "10a"],
   ["FB_ADS_DEFAULT_COUNTRY", "IDN"],
   ["FB_ADS_REQUIRE_CONSENT", "maybe"],
+  ["META_TEST_EVENT_CODE", '"TEST123"'],
+  ["META_PIXEL_ID", '"123"'],
 ];
 for (const [name, value] of BAD) {
   Deno.test(`loadConfig() refuses ${name}=${value}`, () => {

@@ -47,6 +47,15 @@ export const TROUBLES: Trouble[] = [
         : storeSecret(name, name === "fb_ads_project_url" ? "http://127.0.0.1:1" : "value-of-a-secret"),
     }),
   ),
+  ...[["meta_marketing_api_token", "'a token'"], ["meta_capi_access_token", '"quoted"']].map(
+    ([name = "", value = ""]): Trouble => ({
+      key: `secret_unusable:${name}`,
+      severity: "error",
+      begin: changeSecret(name, value.replaceAll("'", "''")),
+      // White space around it is taken off.
+      end: changeSecret(name, " value-of-a-secret\n"),
+    }),
+  ),
   {
     key: "project_url",
     severity: "error",
@@ -66,12 +75,12 @@ export const TROUBLES: Trouble[] = [
     end: "select fb_ads.adopt_project('https://bcdefghijklmnopqrstu.supabase.co')",
   },
   {
-    key: "token_dead:12998c017066eb0d",
+    key: "token_dead:2cf24dba5fb0a30e",
     severity: "error",
-    begin: `${changeSecret("meta_marketing_api_token", "hello there")};
+    begin: `${changeSecret("meta_marketing_api_token", "hello")};
       insert into fb_ads.quotas (scope, key, stopped_at, stop_error)
-      values ('token', fb_ads.token_fingerprint('hello there'), now(), '{"code": "meta_token_invalid", "reason": "token_expired"}')`,
-    end: changeSecret("meta_marketing_api_token", "another token"),
+      values ('token', fb_ads.token_fingerprint('hello'), now(), '{"code": "meta_token_invalid", "reason": "token_expired"}')`,
+    end: changeSecret("meta_marketing_api_token", "another-token"),
   },
   {
     key: "permission_lost:1001",
@@ -188,8 +197,15 @@ export const TROUBLES: Trouble[] = [
     severity: "error",
     begin:
       `insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, received_at, not_before)
-      values ('Purchase', 'trouble', now(), 'trouble', now() - interval '2 hours', now() + interval '10 minutes')`,
+      values ('Purchase', 'trouble', now(), 'trouble', now() - interval '11 minutes', now() + interval '10 minutes')`,
     end: FORGET_EVENT,
+  },
+  {
+    key: "function_silent:capi-event",
+    severity: "error",
+    begin: `insert into fb_ads.function_answers (slug, unanswered_since, outcome)
+      values ('capi-event', now() - interval '11 minutes', 'HTTP 401')`,
+    end: "update fb_ads.function_answers set unanswered_since = null",
   },
   {
     key: "dead_letters:4712",

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Platform, repositoryRoot } from "../../scripts/supabase-local/mod.ts";
+import { type Platform, repositoryRoot, startPlatform } from "../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../scripts/meta-emulator/mod.ts";
 import { type Recorder, startRecorder } from "../../scripts/supabase-local/tests/fixtures/recorder.ts";
 import { databaseNow, until } from "../../scripts/supabase-local/waiting.ts";
@@ -226,5 +226,34 @@ Deno.test("a quiet minute writes nothing for alerts, and a reader of reports may
       return await transaction`select key from public.fb_alerts`;
     });
     assertEquals([...rows].map((row) => row.key), ["no_account"], role);
+  }
+});
+
+/** What the remedy for each of Meta's refusals names. */
+const REMEDIES: [reason: string, token: string, names: string][] = [
+  ["no_token", "meta_capi_access_token", "meta_capi_access_token"],
+  ["token_dead", "meta_capi_access_token", "Make a new token"],
+  ["app_secret_missing", "meta_capi_access_token", "meta_capi_app_secret"],
+  ["app_secret_wrong", "meta_marketing_api_token", "meta_marketing_app_secret"],
+  ["app_invalid", "meta_marketing_api_token", "App dashboard"],
+  ["app_blocked", "meta_capi_access_token", "App dashboard"],
+  ["permission_missing", "meta_capi_access_token", "system user the pixel"],
+  ["pixel_missing_or_forbidden", "meta_capi_access_token", "system user the pixel"],
+  ["configuration", "meta_capi_access_token", "META_PIXEL_ID"],
+  ["parameter_invalid", "meta_capi_access_token", "fbtrace_id"],
+  ["unknown_code", "meta_capi_access_token", "fbtrace_id"],
+];
+
+Deno.test("each of Meta's refusals has a remedy of its own, which the alert about the pixel gives", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  for (const [reason, token, names] of REMEDIES) {
+    const [given] = await platform.sql`select fb_ads.refusal_remedy(${reason}, ${token}) as remedy`;
+    assertStringIncludes(String(given?.remedy), names, reason);
+    if (token !== "meta_capi_access_token") continue;
+    await platform
+      .sql`insert into fb_ads.pixels (pixel_id, state, blocked_at, reason) values ('1', 'blocked', now(), ${reason})
+      on conflict (pixel_id) do update set reason = excluded.reason`;
+    const [alert] = await platform.sql`select remedy from public.fb_alerts where key = 'pixel_blocked:1'`;
+    assertStringIncludes(String(alert?.remedy), names, reason);
   }
 });

@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError } from "../errors.ts";
-import type { OperatorDatabase } from "../operator/database.ts";
+import { type OperatorDatabase, quoteLiteral } from "../operator/database.ts";
 import { runHostedCli } from "../operator/supabase_cli.ts";
 import { askHidden, canAsk } from "../terminal.ts";
 import { FUNCTION_SECRETS, VAULT_SECRETS } from "./names.ts";
@@ -81,9 +81,28 @@ export async function setFunctionSecrets({ ref, env, dry_run, workdir }: Deploym
   return `set ${set.join(", ")}${note}`;
 }
 
+/**
+ * Tells the database which project it belongs to. A copy of another project (a branch with data, a restored backup) holds
+ * the other's tokens: it begins to work only when it is given tokens with it.
+ */
+async function adoptProject({ ref, env }: Deployment, database: OperatorDatabase): Promise<string> {
+  const address = secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`;
+  const [stored] = await database.sql<{ url: string | null; ref: string | null }[]>`
+    select url, fb_ads.project_ref(url) as ref from fb_ads.read_vault_text('fb_ads_project_url') as url`;
+  const isCopy = typeof stored?.ref === "string" && stored.ref !== ref;
+  const tokens = VAULT_SECRETS.filter(({ required }) => required).map(({ name }) => name);
+  if (isCopy && !tokens.every((name) => secretInEnvironment(env, name))) {
+    return `left as a copy of project ${stored.ref}, which neither syncs nor sends: to make it work by itself, set ` +
+      `${tokens.map((name) => name.toUpperCase()).join(" and ")} to tokens of its own; `;
+  }
+  if (stored?.url === address) return "";
+  await database.execute(`select fb_ads.adopt_project(${quoteLiteral(address)})`);
+  return `this project is ${address}; `;
+}
+
 /** Stores Vault secrets: the project's address, and those that a person brings. The migrations made the schedule's key. */
 export async function storeVaultSecrets(deployment: Deployment, database: OperatorDatabase): Promise<string> {
-  const { ref, env, dry_run } = deployment;
+  const { env, dry_run } = deployment;
   if (dry_run) {
     const given = VAULT_SECRETS.filter(({ name }) => secretInEnvironment(env, name)).map(({ name }) => name);
     return `would store fb_ads_project_url${given.map((name) => `, ${name}`).join("")}`;
@@ -91,9 +110,8 @@ export async function storeVaultSecrets(deployment: Deployment, database: Operat
   const present = new Set(
     (await database.query("select name from vault.secrets where name is not null")).map((row) => row.name),
   );
-  const values = new Map([
-    ["fb_ads_project_url", secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`],
-  ]);
+  const adopted = await adoptProject(deployment, database);
+  const values = new Map<string, string>();
   const missing: string[] = [];
   const kept: string[] = [];
   for (const [variable, value] of Object.entries(env)) {
@@ -115,7 +133,9 @@ export async function storeVaultSecrets(deployment: Deployment, database: Operat
         `this in a terminal, which asks.`,
     );
   }
-  return `stored ${[...values.keys()].join(", ")}${kept.length > 0 ? `; kept ${kept.join(", ")}` : ""}`;
+  return `${adopted}stored ${[...values.keys()].join(", ") || "nothing"}${
+    kept.length > 0 ? `; kept ${kept.join(", ")}` : ""
+  }`;
 }
 
 /** Deploys the functions, bundled by Supabase. */

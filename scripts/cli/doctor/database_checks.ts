@@ -9,9 +9,6 @@ import type { Row } from "../operator/database.ts";
 import type { Finding, Patient } from "./finding.ts";
 import { describeSchedule } from "./schedule_words.ts";
 
-/** How long a sale may wait: the tick looks every minute. */
-const LATE = "10 minutes";
-
 const text = (row: Row | undefined, column: string) => String(row?.[column] ?? "");
 
 /** The four extensions. */
@@ -44,7 +41,7 @@ export async function isInstalled({ database }: Patient): Promise<boolean> {
 /** Vault secrets that are there, by name alone. */
 export async function checkSecrets({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
-    select name from vault.decrypted_secrets where decrypted_secret <> ''
+    select name from vault.secrets where fb_ads.read_vault_text(name) is not null
       and (name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook') or name like 'meta\\_capi\\_access\\_token%')
     order by name`);
   const names = rows.map((row) => text(row, "name"));
@@ -180,31 +177,21 @@ export async function checkHost({ database }: Patient): Promise<Finding[]> {
   });
 }
 
-/** How long the queues are, as plain figures. */
+/** How long the queues are, as plain figures; what is too old in them is an alert. */
 export async function checkQueues({ database }: Patient): Promise<Finding[]> {
   const [row] = await database.query(`
     select (select count(*) from fb_ads.sync_jobs where state in ('pending', 'running')) as jobs,
       (select count(*) from fb_ads.conversion_events where state = 'waiting') as waiting,
-      (select to_char(min(received_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') from fb_ads.conversion_events
-        where state = 'waiting' and received_at < now() - interval '${LATE}') as late_since,
       (select count(*) from fb_ads.event_deliveries where state = 'pending') as pending,
       (select count(*) from fb_ads.event_deliveries where state = 'blocked') as blocked,
       (select count(*) from fb_ads.event_deliveries where state = 'dead') as dead,
       (select count(*) from fb_ads.quotas where throttled_until > now()) as parked,
       (select count(*) from fb_ads.reconciliations where state = 'off') as days_off`);
-  const queues: Finding = {
+  return [{
     check: "queues",
     severity: "ok",
     found: `${row?.jobs} jobs of the syncs (${row?.parked} quotas parked), ${row?.waiting} sales to be taken up, ` +
       `${row?.pending} events to be sent, ${row?.blocked} blocked, ${row?.dead} refused; ` +
       `${row?.days_off} days whose spend is not Meta's`,
-  };
-  if (typeof row?.late_since !== "string") return [queues];
-  return [queues, {
-    check: "queues:sales",
-    severity: "error",
-    found: `Sales wait for capi-event since ${row.late_since} UTC, of ${row.waiting} in all.`,
-    cost: "Meta does not learn of them. After 7 days it takes them no more.",
-    remedy: "See the findings about pg_net, the cron job fb-ads-tick and the function capi-event.",
   }];
 }

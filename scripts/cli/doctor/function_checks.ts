@@ -20,7 +20,7 @@ export interface FunctionAccess {
   key: string;
 }
 
-const AccessSchema = z.array(z.object({ name: z.string(), decrypted_secret: z.string() }));
+const AccessSchema = z.array(z.object({ name: z.string(), value: z.string() }));
 const ErrorSchema = z.object({
   error: z.object({
     code: z.string(),
@@ -33,11 +33,12 @@ type FunctionError = z.infer<typeof ErrorSchema>["error"];
 /** Reads address and key as the database has them; null when one is missing or the address is not of this project. */
 export async function readAccess({ database }: Patient): Promise<FunctionAccess | null> {
   const rows = AccessSchema.parse(
-    await database.query(`select name, decrypted_secret from vault.decrypted_secrets
-      where name in ('fb_ads_project_url', 'fb_ads_function_key')
-        and (name <> 'fb_ads_project_url' or fb_ads.is_project_url(decrypted_secret))`),
+    await database.query(`select name, value
+      from unnest(array['fb_ads_project_url', 'fb_ads_function_key']) as wanted (name)
+      cross join lateral (select fb_ads.read_vault_text(name) as value) as stored
+      where value is not null and (name <> 'fb_ads_project_url' or fb_ads.is_project_url(value))`),
   );
-  const value = (name: string) => rows.find((row) => row.name === name)?.decrypted_secret;
+  const value = (name: string) => rows.find((row) => row.name === name)?.value;
   const [url, key] = [value("fb_ads_project_url"), value("fb_ads_function_key")];
   return url && key ? { url: `${url.replace(/\/$/, "")}/functions/v1`, key } : null;
 }

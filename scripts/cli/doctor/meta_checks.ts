@@ -20,7 +20,7 @@ const DAY_MS = 86_400_000;
 /** The least that reading needs; `business_management` or `ads_management` would let a leaked token change ads. */
 const LEAST_SCOPE = "ads_read";
 
-const SecretsSchema = z.array(z.object({ name: z.string(), decrypted_secret: z.string() }));
+const SecretsSchema = z.array(z.object({ name: z.string(), value: z.string() }));
 
 interface Token {
   name: string;
@@ -34,12 +34,10 @@ interface Token {
 const appSecretOf = (name: string) =>
   name === "meta_marketing_api_token" ? "meta_marketing_app_secret" : "meta_capi_app_secret";
 
-function remedyOf(name: string, reason: string | null): string {
-  if (reason !== "app_secret_missing" && reason !== "app_secret_wrong") {
-    return `Make a new one and store it in Vault as ${name}; it is taken up within a minute.`;
-  }
-  return `Store the secret of the token's app (App dashboard > Settings > Basic) in Vault as ${appSecretOf(name)}, ` +
-    "or switch Require App Secret off (App dashboard > Settings > Advanced).";
+/** What the alert would say of it; reason and name are words of ours. */
+async function remedyOf({ database }: Patient, name: string, reason: string | null): Promise<string> {
+  const [row] = await database.query(`select fb_ads.refusal_remedy('${reason ?? ""}', '${name}') as remedy`);
+  return String(row?.remedy);
 }
 
 function reasonOf(error: unknown, { unreached }: Token): string {
@@ -69,15 +67,18 @@ function watchNetwork(carry: typeof fetch): { fetch: typeof fetch; unreached: ()
 
 async function readTokens({ database, env, fetch }: Patient): Promise<Token[]> {
   const rows = SecretsSchema.parse(
-    await database.query(`select name, decrypted_secret from vault.decrypted_secrets
-      where decrypted_secret <> ''
-        and name ~ '^meta_(marketing_api_token|capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$'
-      order by name`),
+    await database.query(`select stored.name, stored.value
+      from (
+        select secret.name, fb_ads.read_token(secret.name) as value from vault.secrets as secret
+        where secret.name ~ '^meta_(marketing_api_token|capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$'
+      ) as stored
+      where stored.value is not null
+      order by stored.name`),
   );
   const isAppSecret = ({ name }: { name: string }) => name.endsWith("_app_secret");
-  const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.decrypted_secret.trim()]));
+  const appSecrets = new Map(rows.filter(isAppSecret).map((row) => [row.name, row.value]));
   const network = watchNetwork(fetch);
-  return rows.filter((row) => !isAppSecret(row)).map(({ name, decrypted_secret: secret }) => ({
+  return rows.filter((row) => !isAppSecret(row)).map(({ name, value: secret }) => ({
     name,
     secret,
     unreached: network.unreached,
@@ -167,7 +168,7 @@ async function checkExpiry(token: Token): Promise<Finding[]> {
   }
 }
 
-async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: boolean }> {
+async function checkToken(patient: Patient, token: Token): Promise<{ findings: Finding[]; lives: boolean }> {
   const check = `token:${token.name}`;
   try {
     const { is_valid, reason } = await probeToken(token.client);
@@ -177,7 +178,7 @@ async function checkToken(token: Token): Promise<{ findings: Finding[]; lives: b
         severity: "error",
         found: `Meta refuses it: ${reason}.`,
         cost: token.name === "meta_marketing_api_token" ? "Nothing is read from Meta." : "Meta gets no events.",
-        remedy: remedyOf(token.name, reason),
+        remedy: await remedyOf(patient, token.name, reason),
       };
       return { findings: [finding], lives: false };
     }
@@ -286,7 +287,7 @@ export async function checkMeta(patient: Patient): Promise<Finding[]> {
   const findings: Finding[] = [];
   const living: Token[] = [];
   for (const token of tokens) {
-    const { findings: found, lives } = await checkToken(token);
+    const { findings: found, lives } = await checkToken(patient, token);
     findings.push(...found);
     if (lives) living.push(token);
   }

@@ -43,16 +43,6 @@ async function checkQueue(patient: Patient): Promise<Finding> {
   };
 }
 
-function remedyOf(outcome: string): string {
-  if (/HTTP 40[13]/.test(outcome)) return "The key in Vault is not taken: meta-ads deploy stores it anew.";
-  if (/HTTP 400/.test(outcome)) {
-    return "The gateway refuses the request: look for a line break in the Vault secret's key.";
-  }
-  if (/HTTP 404/.test(outcome)) return "A function is not deployed: supabase functions deploy --use-api";
-  if (/HTTP 5/.test(outcome)) return "See the functions' logs (dashboard > Edge Functions > Logs).";
-  return "See whether the project's URL in the Vault secret fb_ads_project_url is right and answers.";
-}
-
 /** pg_net keeps answers for some hours, and does not say whose request they are of. */
 async function checkAnswers({ database }: Patient): Promise<Finding> {
   const check = "pg_net:answers";
@@ -63,7 +53,8 @@ async function checkAnswers({ database }: Patient): Promise<Finding> {
       from net._http_response where created > now() - interval '1 hour' order by created desc limit 200
     )
     select regexp_replace(outcome, '^(Timeout of \\d+ ms reached).*$', '\\1') as outcome, bool_and(is_well) as is_well,
-      count(*) as count, to_char(max(created) at time zone 'utc', 'YYYY-MM-DD HH24:MI') as last
+      count(*) as count, to_char(max(created) at time zone 'utc', 'YYYY-MM-DD HH24:MI') as last,
+      fb_ads.answer_remedy(min(outcome)) as remedy
     from recent group by 1 order by max(created) desc`);
   const total = rows.reduce((sum, row) => sum + Number(row.count), 0);
   const bad = rows.filter((row) => row.is_well !== true);
@@ -81,7 +72,7 @@ async function checkAnswers({ database }: Patient): Promise<Finding> {
     found: `Of the ${total} last answers of the last hour ${counted} are bad (those to requests of your own count too)`,
     items: bad.map((row) => `${row.count} × ${row.outcome}, last at ${row.last} UTC`),
     cost: "What those requests asked for was not done; the next tick asks again.",
-    remedy: remedyOf(String(bad[0]?.outcome)),
+    remedy: String(bad[0]?.remedy),
   };
 }
 

@@ -119,17 +119,19 @@ begin
   end loop;
   drop schema fb_ads cascade;
 
-  if exists (select from pg_catalog.pg_roles as role where role.rolname = 'fb_ads_reader') then
+  for given in
+    select role.rolname from pg_catalog.pg_roles as role where role.rolname in ('fb_ads_reader', 'fb_ads_monitor')
+  loop
     -- What the host granted to the role besides goes with it; whoever may end a role may not always act as it.
-    execute format('grant fb_ads_reader to %I', current_user);
-    drop owned by fb_ads_reader;
+    execute format('grant %I to %I', given.rolname, current_user);
+    execute format('drop owned by %I', given.rolname);
     begin
-      drop role fb_ads_reader;
+      execute format('drop role %I', given.rolname);
     exception when dependent_objects_still_exist then
       -- The role belongs to the server: the suite is installed in another database too, and the role stays for it.
       null;
     end;
-  end if;
+  end loop;
 end;
 $uninstall$;
 

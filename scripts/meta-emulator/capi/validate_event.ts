@@ -51,6 +51,7 @@ export function validateEvent(event: JsonValue, index: number, nowMs: number): V
   const person = event["user_data"];
   if (!isRecord(person)) throw required(at("user_data"));
   if (!hasEnoughInformation(person)) throw refusal("100/2804050");
+  if (source === "business_messaging" && !isText(event["messaging_channel"])) throw required(at("messaging_channel"));
   if (source === "website") {
     if (!isText(event["event_source_url"])) throw required(at("event_source_url"));
     if (!isText(person["client_user_agent"])) throw required(at("user_data", "client_user_agent"));

@@ -31,6 +31,16 @@ Deno.test("the database has the roles of a hosted project", async (t) => {
     assertEquals([of("service_role")?.rolbypassrls, of("service_role")?.rolconfig], [true, null]);
   });
 
+  await t.step("a statement of migrations and cron jobs ends after two minutes", async () => {
+    const host = postgres(platform.hostDbUrl, { max: 1, onnotice: () => undefined });
+    assertEquals([...await host`show statement_timeout`], [{ statement_timeout: "2min" }]);
+    await host`select cron.schedule('limit', '0 0 1 1 *',
+      'create table public.seen as select current_setting(''statement_timeout'') as value')`;
+    assertEquals((await platform.runCronJob("limit")).status, "succeeded");
+    assertEquals([...await host`select value from public.seen`], [{ value: "2min" }]);
+    await host.end();
+  });
+
   await t.step(
     "a new table is granted to no API role, a new function to everybody, and postgres owns what it makes",
     async () => {

@@ -12,7 +12,7 @@ import { FIRST_LDU_STATE, GEOLOCATE, LAST_LDU_STATE, UNITED_STATES } from "./dat
 import { checkEventName } from "./event_name.ts";
 import { objectReader } from "./lenient_object.ts";
 import { containsEmail } from "./personal_text.ts";
-import { ACTION_SOURCES } from "./server_event.ts";
+import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
 const MAX_URL_LENGTH = 8_000;
 /** Long enough for any scheme of ids, short enough for an index. */
@@ -36,6 +36,7 @@ export const EVENT_SCHEMA = z.object({
   event_time: seconds.optional(),
   event_id: event_id.optional(),
   action_source: z.enum(ACTION_SOURCES).optional(),
+  messaging_channel: z.enum(MESSAGING_CHANNELS).optional(),
   event_source_url: z.string({ error: "must be a text" }).max(MAX_URL_LENGTH, "is too long").optional(),
   referrer_url: z.unknown().optional(),
   user_data: object.optional(),

@@ -21,6 +21,9 @@ export const ACTION_SOURCES = [
   "other",
 ] as const;
 
+/** By which messenger, in Meta's words: goes with `business_messaging` and with nothing else. */
+export const MESSAGING_CHANNELS = ["messenger", "whatsapp", "instagram"] as const;
+
 /** Where an event took place. */
 export type ActionSource = (typeof ACTION_SOURCES)[number];
 
@@ -40,6 +43,8 @@ export interface OriginalEventData {
 export interface ServerEventContent {
   /** Where it took place. */
   readonly action_source: ActionSource;
+  /** By which messenger; required for `business_messaging`. */
+  readonly messaging_channel?: (typeof MESSAGING_CHANNELS)[number] | undefined;
   /** The page; required for `website`. */
   readonly event_source_url?: string | undefined;
   /** The page before it. */
@@ -86,6 +91,7 @@ export type BrowserData = Partial<Record<ClearField, string>>;
 
 const CONTENT_FIELDS = [
   "action_source",
+  "messaging_channel",
   "event_source_url",
   "referrer_url",
   "custom_data",

@@ -149,6 +149,12 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
       problems.push({ path: "user_data.client_user_agent", message: "is required for website events" });
     }
   }
+  if (!wrong.has("messaging_channel") && missing("messaging_channel") === (action_source === "business_messaging")) {
+    problems.push({
+      path: "messaging_channel",
+      message: "goes with the action_source business_messaging, which needs it",
+    });
+  }
   const named = problems.some(({ path }) => path === "user_data");
   if (!named && !hasEnoughCustomerInformation(user_data)) {
     problems.push({
@@ -173,6 +179,7 @@ export function validateEvent(input: unknown, options: ValidateEventOptions): Va
     original_event_data: fields.original_event_data,
     customer_segmentation: fields.customer_segmentation,
     action_source,
+    messaging_channel: fields.messaging_channel,
     event_source_url,
     referrer_url,
     custom_data: given.custom_data,

@@ -15,8 +15,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with stored as materialized (
     select secret.name, fb_ads.read_vault_text(secret.name) as value
     from vault.secrets as secret
-    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key')
-      or secret.name like 'meta\_capi\_access\_token%'
+    where secret.name in ('fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
+      or secret.name ~ '^meta_(marketing_api_token|capi_access_token|(marketing|capi)_app_secret)'
   )
   select
     'secret_missing:' || wanted.name,
@@ -57,10 +57,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   )
   union all
   select
+    'secret_unusable:' || stored.name, 'error',
+    'The Vault secret ' || stored.name
+      || ' holds a space, a quote, a line break or another character that no token has.',
+    'It counts as missing: what needs it is not done.', 'Store it again, without quotes and as it was given out.', null
+  from stored
+  where stored.name ~ '^meta_' and stored.value is not null and not fb_ads.is_token(stored.value)
+  union all
+  select
     'project_url', 'error', 'The Vault secret fb_ads_project_url is not an address of this project.',
     'Nothing is called: no sync runs, and sales wait.',
     'Store https://<ref>.supabase.co there, or name your own domain: '
-    'update fb_ads.settings set project_host = ''<host>'';',
+    'update fb_ads.settings set project_host = ''<host>'' where id;',
     null
   from stored
   where stored.name = 'fb_ads_project_url' and stored.value is not null
@@ -88,14 +96,39 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
     'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook'
-    and secret.decrypted_secret <> ''
-    and not fb_ads.is_webhook_url(secret.decrypted_secret);
+  from stored
+  where stored.name = 'fb_ads_alert_webhook' and stored.value is not null and not fb_ads.is_webhook_url(stored.value);
 $$;
 
 comment on function fb_ads.secret_alerts() is
   'Alerts about Vault secrets that are missing or of no use. Part of fb_ads.current_alerts.';
+
+create function fb_ads.refusal_remedy(reason text, token text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when reason = 'no_token' then 'Store the pixel''s Conversions API token in Vault as ' || token || '.'
+    when reason in ('app_secret_missing', 'app_secret_wrong') then
+      'Store the secret of the token''s app (App dashboard > Settings > Basic) in Vault as '
+        || case when token like 'meta\_marketing%' then 'meta_marketing_app_secret' else 'meta_capi_app_secret' end
+        || ', or switch Require App Secret off (App dashboard > Settings > Advanced).'
+    when reason in ('app_invalid', 'app_blocked') then
+      'See in the App dashboard why Meta does not take the app of the token any more. If it stays so, make a token of '
+      'another app and store it in Vault as ' || token || '.'
+    when reason in ('permission_missing', 'pixel_missing_or_forbidden') then
+      'Give the token''s system user the pixel (Business settings > Data sources), or make a new token (Events Manager '
+      '> Settings) and store it in Vault as ' || token || '.'
+    when reason = 'configuration' then
+      'See the function secrets META_API_VERSION and META_PIXEL_ID: version, pixel or method are not Meta''s.'
+    when reason in ('parameter_invalid', 'unknown_code') then
+      'Several events in a row were refused with the same words, and none was taken. See what they have in common: '
+      'select * from fb_ads.undelivered_events; Meta''s support asks for code and fbtrace_id in fb_ads.pixels.'
+    else 'Make a new token and store it in Vault as ' || token || '. It is taken up within a minute.'
+  end;
+$$;
+
+comment on function fb_ads.refusal_remedy(text, text) is
+  'What to do when Meta refuses a token, an app or a pixel: reason is ours (fb_ads.pixels.reason, '
+  'fb_ads.quotas.stop_error), token the name of the token''s Vault secret. Alerts and the doctor say the same.';
 
 create function fb_ads.stop_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
@@ -105,18 +138,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Meta refuses the Marketing API token: '
       || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    'Make a new token for the system user (Business settings > System users) and store it in Vault as '
-    'meta_marketing_api_token. It is taken up within a minute.',
+    fb_ads.refusal_remedy(quota.stop_error ->> 'reason', 'meta_marketing_api_token'),
     quota.stopped_at
   from fb_ads.quotas as quota
   where quota.scope = 'token'
     and quota.stopped_at is not null
     -- Nobody has to act on a token that Vault no longer has.
-    and quota.key = (
-      select fb_ads.token_fingerprint(secret.decrypted_secret)
-      from vault.decrypted_secrets as secret
-      where secret.name = 'meta_marketing_api_token' and nullif(secret.decrypted_secret, '') is not null
-    )
+    and quota.key = fb_ads.token_fingerprint(fb_ads.read_token('meta_marketing_api_token'))
   union all
   select
     'permission_lost:' || account.fb_account_id, 'error',
@@ -137,14 +165,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'Meta takes no events for pixel ' || pixel.pixel_id || ': ' || coalesce(pixel.reason, 'no reason given')
       || coalesce(' (code ' || pixel.code || ')', '') || '.',
     'Its events wait and go out once it is mended; those older than 7 days by then are lost to Meta.',
-    case pixel.reason
-      when 'no_token'
-        then 'Store the pixel''s Conversions API token in Vault as meta_capi_access_token or meta_capi_access_token_'
-          || pixel.pixel_id || '.'
-      else 'Make a new Conversions API token (Events Manager > Settings) and store it in Vault as '
-        'meta_capi_access_token or meta_capi_access_token_'
-        || pixel.pixel_id || '; if it lives, give its system user the pixel again.'
-    end,
+    fb_ads.refusal_remedy(pixel.reason, 'meta_capi_access_token or meta_capi_access_token_' || pixel.pixel_id),
     pixel.blocked_at
   from fb_ads.pixels as pixel
   where pixel.state = 'blocked';

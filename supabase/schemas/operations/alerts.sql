@@ -8,6 +8,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
   select * from fb_ads.secret_alerts()
   union all select * from fb_ads.stop_alerts()
   union all select * from fb_ads.version_alerts()
+  union all select * from fb_ads.answer_alerts()
   union all select * from fb_ads.sync_alerts()
   union all select * from fb_ads.schedule_alerts()
   union all select * from fb_ads.host_alerts()

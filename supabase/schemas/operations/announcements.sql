@@ -157,15 +157,12 @@ comment on function fb_ads.send_alert_posts(text) is
 create function fb_ads.announce_alerts()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  url text;
+  url text := fb_ads.read_vault_text('fb_ads_alert_webhook');
 begin
   -- Two ticks at once would post every message twice.
   if not pg_try_advisory_xact_lock(hashtext('fb_ads.announce_alerts')) or fb_ads.note_alerts() = 0 then
     return;
   end if;
-  select secret.decrypted_secret into url
-  from vault.decrypted_secrets as secret
-  where secret.name = 'fb_ads_alert_webhook';
   if not fb_ads.is_webhook_url(url) then
     return;
   end if;

@@ -31,16 +31,6 @@ comment on function fb_ads.is_project_url(text) is
   'Whether the function key may be sent to this address: https on <ref>.supabase.co or on settings.project_host, or '
   'loopback. No path, no user, no query.';
 
-create function fb_ads.read_vault_text(name text)
-returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select nullif(btrim(secret.decrypted_secret, E' \t\r\n'), '')
-  from vault.decrypted_secrets as secret
-  where secret.name = read_vault_text.name;
-$$;
-
-comment on function fb_ads.read_vault_text(text) is
-  'A Vault secret without white space around it; null where it is not stored or empty.';
-
 create function fb_ads.is_function_key(key text)
 returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select coalesce(key ~ '^[A-Za-z0-9_-]{32,200}$' and key !~ '^sb_', false);

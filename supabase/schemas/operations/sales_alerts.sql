@@ -91,8 +91,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     count(*) || case count(*) when 1000 then ' or more' else '' end || ' completed transaction'
       || case count(*) when 1 then ' is' else 's are' end || ' noted and not made into events.',
     'Meta learns of these sales late, and of those older than 7 days never.',
-    'Either capi-event does not answer (deployed? META_PIXEL_ID set?), or fb_ads.purchases does not show them as '
-    'completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' limit 5;',
+    'Either pg_net does not send or capi-event does not answer (npm run doctor tells which), or fb_ads.purchases does '
+    'not show them as completed: select transaction_ref from fb_ads.conversion_events where state = ''waiting'' '
+    'limit 5;',
     min(first.received_at)
   from (
     select event.received_at
@@ -102,7 +103,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     limit 1000
   ) as first
   cross join fb_ads.settings as settings
-  where first.received_at < now() - settings.alert_delivery_age
+  where first.received_at < now() - settings.alert_answer_silence
   having count(*) > 0
   union all
   select

@@ -1,7 +1,7 @@
 -- What the cron jobs call: an hourly refresh, and a tick every minute that calls only what has work.
 -- Why a tick in SQL: an idle minute costs one query and no request, and the next tick takes up what a killed run or a
 -- spent budget left.
--- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false;
+-- Operator: the hourly refresh is switched off by: update fb_ads.settings set insights_hourly_refresh = false where id;
 
 create function fb_ads.refresh_insights()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -43,16 +43,17 @@ declare
   slug text;
 begin
   begin
+    perform fb_ads.read_answers();
     foreach slug in array array['fb-sync-metadata', 'fb-sync-insights'] loop
       if fb_ads.has_sync_work(slug) then
-        perform fb_ads.invoke_edge_function(slug, '{"resume": true}');
+        perform fb_ads.call_function(slug, '{"resume": true}');
       end if;
     end loop;
     if fb_ads.has_delivery_work() then
-      perform fb_ads.invoke_edge_function('capi-event', '{"dispatch": true}');
+      perform fb_ads.call_function('capi-event', '{"dispatch": true}');
     end if;
     if fb_ads.has_attribution_work() then
-      perform fb_ads.invoke_edge_function('attribute-purchase');
+      perform fb_ads.call_function('attribute-purchase');
     end if;
   exception when others then
     -- What is wrong must still be announced below: a missing secret is one of the problems that a person has to hear
@@ -75,5 +76,5 @@ end;
 $$;
 
 comment on function fb_ads.tick() is
-  'Every minute: calls each Edge Function that has work (the syncs with {"resume": true}, so that nothing new is '
-  'planned), goes on with what works in batches, then announces alerts.';
+  'Every minute: reads what came of the calls before, calls each Edge Function that has work (the syncs with '
+  '{"resume": true}, so that nothing new is planned), goes on with what works in batches, then announces alerts.';

@@ -184,7 +184,8 @@ begin
   end if;
   execute 'create or replace view fb_ads.purchases with (security_invoker = true) as ' || query;
   grant select on fb_ads.purchases to service_role;
-  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')));
+  update fb_ads.settings set purchases_view_md5 = md5(pg_get_viewdef(to_regclass('fb_ads.purchases')))
+  where id;
   return true;
 end;
 $$;

@@ -31,9 +31,15 @@ begin
   where detail.runid in (
     select old.runid
     from cron.job_run_details as old
-    join cron.job as job on job.jobid = old.jobid
+    left join cron.job as job on job.jobid = old.jobid
     cross join fb_ads.settings as settings
-    where job.jobname like 'fb-%' and old.start_time < now() - settings.cron_detail_retention
+    where old.start_time < now() - settings.cron_detail_retention
+      and case
+        when job.jobid is not null then job.jobname like 'fb-%'
+        -- A job that was unscheduled, or scheduled anew under another id, is known by its command.
+        else old.command ~ '\mfb_ads\.'
+      end
+    order by old.runid
     limit most
   );
   get diagnostics batch = row_count;

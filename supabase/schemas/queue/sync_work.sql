@@ -19,12 +19,8 @@ begin
   ) or fb_ads.free_slots(function_slug) = 0 then
     return false;
   end if;
-  return exists (
-    select
-    from vault.decrypted_secrets as secret
-    where secret.name = 'meta_marketing_api_token'
-      and nullif(secret.decrypted_secret, '') is not null
-      and fb_ads.may_use_token(fb_ads.token_fingerprint(secret.decrypted_secret))
+  return coalesce(
+    fb_ads.may_use_token(fb_ads.token_fingerprint(fb_ads.read_token('meta_marketing_api_token'))), false
   );
 end;
 $$;

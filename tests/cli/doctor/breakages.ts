@@ -107,8 +107,8 @@ export const BREAKAGES: Breakage[] = [
     sql: `insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, received_at)
       values ('Purchase', 'late', now() - interval '1 hour', 'late', now() - interval '1 hour')`,
     mend: "delete from fb_ads.conversion_events where event_id = 'late'",
-    finds: "error queues:sales",
-    says: "Sales wait for capi-event since",
+    finds: "error alert:purchase_queue",
+    says: "pg_net",
   },
   {
     name: "a function that does not reach the database",

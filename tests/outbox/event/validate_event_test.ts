@@ -85,6 +85,9 @@ Deno.test("validateEvent() names what is wrong by path", () => {
     [{ data_processing_options_state: 1014 }, ["data_processing_options_state"]],
     [{ original_event_data: { event_time: "x" } }, ["original_event_data.event_time"]],
     [{ customer_segmentation: "vip" }, ["customer_segmentation"]],
+    [{ action_source: "business_messaging" }, ["messaging_channel"]],
+    [{ action_source: "business_messaging", messaging_channel: "telegram" }, ["messaging_channel"]],
+    [{ messaging_channel: "whatsapp" }, ["messaging_channel"]],
     [{ consent: "maybe" }, ["consent"]],
     [{ consent: { state: "granted", since: NOW + 3600 } }, ["consent.since"]],
     [{ test_event_code: "a b" }, ["test_event_code"]],
@@ -117,6 +120,7 @@ Deno.test("validateEvent() accepts what Meta accepts", () => {
     { event_id: null, opt_out: null, custom_data: { value: 1, currency: "PHP", order_id: null } },
     { referrer_url: "" },
     { customer_segmentation: "new_customer_to_business" },
+    { action_source: "business_messaging", messaging_channel: "whatsapp" },
     { original_event_data: { event_name: "Purchase", event_time: NOW - 90 * DAY, order_id: "1", event_id: "2" } },
   ];
   for (const replaced of cases) assertEquals(problemPaths(samplePurchase(replaced)), [], JSON.stringify(replaced));

@@ -81,6 +81,7 @@ const FIELDS = [
     "original_event_data",
     "attribution_data",
     "customer_segmentation",
+    "messaging_channel",
     "test_event_code",
     "fbclid",
     "fbclid_seen_at",

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import type { Touch } from "../attribution/touch.ts";
+import type { Touchpoint } from "../attribution/touchpoint.ts";
 import type { Database } from "./rpc.ts";
 
 /** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
@@ -41,7 +41,7 @@ export interface EventRow {
   /** `fbc` was built here from the click id: an earlier sight of that click corrects its time. */
   fbc_is_built?: boolean;
   /** What it says of an ad click; kept only where the event is. */
-  touch?: Touch | null;
+  touchpoint?: Touchpoint | null;
 }
 
 /** A batch to store. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { buildTouch } from "../attribution/touch.ts";
+import { buildTouchpoint } from "../attribution/touchpoint.ts";
 import type { EventRow } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
@@ -171,7 +171,7 @@ export async function takeEvents(
 function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, options: TakeOptions): EventRow {
   const row = accepted.click?.built === true ? { ...given, fbc_is_built: true } : given;
   const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;
-  const touch = buildTouch(accepted.event, {
+  const touchpoint = buildTouchpoint(accepted.event, {
     now_ms: options.now_ms,
     reported_by: options.profile.name === "server" ? "server" : options.user_id === null ? "browser" : "user",
     click: accepted.click,
@@ -179,5 +179,5 @@ function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, opt
     ...(row.user_digest === null ? {} : { user_digest: row.user_digest }),
     ...(row.browser_digest === null ? {} : { browser_digest: row.browser_digest }),
   });
-  return touch === null ? row : { ...row, touch };
+  return touchpoint === null ? row : { ...row, touchpoint };
 }

@@ -17,7 +17,7 @@ import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
 import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type TokenSigning, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
-import { startPostgrest } from "./postgrest.ts";
+import { DataApi } from "./postgrest.ts";
 import { exists, findDeno, findPostgrest, PlatformError, repositoryRoot } from "./project.ts";
 import { Reaper } from "./reaper.ts";
 import { type Server, type Sql, startServer } from "./server.ts";
@@ -97,6 +97,8 @@ export interface Platform extends AsyncDisposable {
   invoke(slug: string, body?: unknown, headers?: Record<string, string>): Promise<Response>;
   /** Kills a function's worker with SIGKILL; resolves when it is gone. The next request boots another. */
   killFunction(slug: string): Promise<void>;
+  /** Kills PostgREST with SIGKILL, if it runs; resolves when it is gone. The next request starts another. */
+  killDataApi(): Promise<void>;
   /** The worker that the next request would reach, with the CPU that its life has used, or null when there is none. */
   functionProcess(slug: string): { pid: number; cpuMs: number | null } | null;
   /** Lines that the function printed so far. */
@@ -150,16 +152,15 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
   );
   await storeSecrets(sql, { fb_ads_project_url: apiUrl, ...options.vault });
-  const postgrest = {
+  const dataApi = new DataApi(reaper, {
     program: findPostgrest(),
     databaseUrl: server.url("authenticator"),
     jwtSecret: keys.postgrestSecret,
     // A Data API that is off knows no schema of anybody's.
     schemas: options.exposedSchemas?.length === 0 ? ["pgrst_no_exposed_schemas"] : options.exposedSchemas ?? ["public"],
     directory,
-  };
-  let dataApi: Promise<string> | undefined;
-  upstreams.dataApi = () => dataApi ??= startPostgrest(reaper, postgrest);
+  });
+  upstreams.dataApi = () => dataApi.url();
   if (!installation.real.has("pg_net")) parts.net = await startNetWorker(server);
   if (!installation.real.has("pg_cron") && options.schedule !== false) {
     parts.cron = await startCronWorker(server, options.cronClock);
@@ -181,6 +182,7 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     realExtensions: installation.real,
     invoke: (slug, body, headers) => invoke(`${functionsUrl}/${slug}`, keys.secret.default, body, headers),
     killFunction: (slug) => functions.kill(slug),
+    killDataApi: () => dataApi.kill(),
     functionProcess: (slug) => functions.process(slug),
     functionLogs: (slug) => functions.logs(slug),
     runCronJob: (jobname) => runCronJob(server, sql, jobname),

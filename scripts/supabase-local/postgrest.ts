@@ -6,7 +6,7 @@
 
 import { PlatformError } from "./project.ts";
 import { withFreePort } from "./ports.ts";
-import type { Reaper } from "./reaper.ts";
+import type { Child, Reaper } from "./reaper.ts";
 
 const READY_WITHIN_MS = 30_000;
 
@@ -24,12 +24,47 @@ export interface PostgrestOptions {
   directory: string;
 }
 
-/** Starts PostgREST and resolves to its URL when it has read the schema. */
-export async function startPostgrest(reaper: Reaper, options: PostgrestOptions): Promise<string> {
-  return await withFreePort((port) => startOn(port, reaper, options));
+interface Postgrest {
+  url: string;
+  child: Child;
 }
 
-async function startOn(port: number, reaper: Reaper, options: PostgrestOptions): Promise<string> {
+/** PostgREST, started by the first request, and anew by the first after it has ended. */
+export class DataApi {
+  readonly #reaper: Reaper;
+  readonly #options: PostgrestOptions;
+  #running: Promise<Postgrest> | null = null;
+
+  constructor(reaper: Reaper, options: PostgrestOptions) {
+    this.#reaper = reaper;
+    this.#options = options;
+  }
+
+  /** Its URL, once it has read the schema. */
+  async url(): Promise<string> {
+    this.#running ??= this.#start();
+    return (await this.#running).url;
+  }
+
+  /** Kills it with SIGKILL, if it runs; resolves when it is gone. */
+  async kill(): Promise<void> {
+    const running = await this.#running;
+    this.#running = null;
+    running?.child.kill("SIGKILL");
+    await running?.child.ended;
+  }
+
+  #start(): Promise<Postgrest> {
+    const starting = withFreePort((port) => startOn(port, this.#reaper, this.#options));
+    const forget = () => {
+      if (this.#running === starting) this.#running = null;
+    };
+    starting.then(({ child }) => child.ended).then(forget, forget);
+    return starting;
+  }
+}
+
+async function startOn(port: number, reaper: Reaper, options: PostgrestOptions): Promise<Postgrest> {
   const configuration = `${options.directory}/postgrest.conf`;
   await Deno.writeTextFile(configuration, 'log-level = "error"\n');
   const child = await reaper.spawn({
@@ -62,7 +97,7 @@ async function startOn(port: number, reaper: Reaper, options: PostgrestOptions):
   failed.catch(() => undefined);
   const url = `http://127.0.0.1:${port}`;
   await Promise.race([waitUntilReady(url, lines), failed]);
-  return url;
+  return { url, child };
 }
 
 async function waitUntilReady(url: string, lines: string[]): Promise<void> {

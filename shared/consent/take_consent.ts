@@ -5,12 +5,13 @@
  * @module
  */
 
+import { chargeVisitor } from "../database/charges.ts";
 import { storeConsent } from "../database/consents.ts";
 import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
 import { readConsent } from "./consent.ts";
 import { digestBrowserId, digestUserId } from "../outbox/event_row.ts";
-import { tooManyRequests, visitorOf } from "../outbox/visitor.ts";
+import { networkOf, tooManyRequests, visitorOf } from "../outbox/visitor.ts";
 
 /** Who speaks. */
 export interface ConsentSpeaker {
@@ -34,7 +35,8 @@ function nameBrowser(given: unknown): unknown {
 /**
  * Keeps the decision; returns how many waiting deliveries a withdrawal took back.
  *
- * @throws {RequestError} When it is unclear what was decided, or nobody is named; 429 when the sender's limit is reached.
+ * @throws {RequestError} When it is unclear what was decided, or nobody is named; 429 where consent is given and a limit
+ * is spent. A withdrawal is never refused.
  */
 export async function takeConsent(given: unknown, speaker: ConsentSpeaker, database: Database): Promise<number> {
   const read = readConsent(nameBrowser(given), speaker.now_ms);
@@ -50,6 +52,15 @@ export async function takeConsent(given: unknown, speaker: ConsentSpeaker, datab
       : "name a browser_id (the value of _fbp), or send the user's token";
     throw new RequestError("invalid_field", "This consent names nobody.", { details: [{ path: "consent", message }] });
   }
+  const isDenial = consent.state === "denied";
+  const charge = speaker.trusted ? null : await chargeVisitor(database, {
+    visitor: visitorOf(speaker.client_ip_address),
+    network: networkOf(speaker.client_ip_address),
+    events: isDenial ? 0 : 1,
+    denials: isDenial ? 1 : 0,
+  });
+  // Nobody is kept from withdrawing.
+  if (charge?.limited !== undefined && !isDenial) throw tooManyRequests(charge.limited, speaker.now_ms);
   const stored = await storeConsent(database, {
     state: consent.state,
     since: consent.since ?? null,
@@ -57,9 +68,7 @@ export async function takeConsent(given: unknown, speaker: ConsentSpeaker, datab
     source: consent.source !== undefined && /^[\w.-]{1,40}$/.test(consent.source) ? consent.source : null,
     user_digest: user_id === null ? null : digestUserId(user_id),
     browser_digest: browser_id === undefined ? null : digestBrowserId(browser_id),
-    origin: speaker.trusted ? "server" : "browser",
-    visitor: speaker.trusted ? null : visitorOf(speaker.client_ip_address),
+    remembers_denials: charge?.remembers_denials ?? true,
   });
-  if (stored.limited !== undefined) throw tooManyRequests(stored.limited, speaker.now_ms);
   return stored.suppressed;
 }

@@ -19,18 +19,15 @@ export interface ConsentRequest {
   user_digest: string | null;
   /** SHA-256 of the browser's id. */
   browser_digest: string | null;
-  /** `browser`: by the publishable key, within a visitor's limits; `server`: by the secret key. */
-  origin: "browser" | "server";
-  /** Address that a browser's limits count by; never stored. */
-  visitor: string | null;
+  /** Whether a denial is kept of a browser that nothing is known of. */
+  remembers_denials: boolean;
 }
 
 const StoredConsentSchema = z.object({
-  limited: z.enum(["minute", "day"]).optional(),
-  suppressed: z.number().int().default(0),
+  suppressed: z.number().int(),
 });
 
-/** What a withdrawal took back; `limited`: nothing was kept, because the visitor (or all of them) sent too much. */
+/** What a withdrawal took back. */
 export type StoredConsent = z.infer<typeof StoredConsentSchema>;
 
 /** Keeps a decision; a withdrawal suppresses what still waits. */

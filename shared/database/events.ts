@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import type { Touch } from "../attribution/touch.ts";
+import type { Touchpoint } from "../attribution/touchpoint.ts";
 import type { Database } from "./rpc.ts";
 
 /** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
@@ -41,15 +41,15 @@ export interface EventRow {
   /** `fbc` was built here from the click id: an earlier sight of that click corrects its time. */
   fbc_is_built?: boolean;
   /** What it says of an ad click; kept only where the event is. */
-  touch?: Touch | null;
+  touchpoint?: Touchpoint | null;
 }
 
 /** A batch to store. */
 export interface StoreEventsRequest {
   /** `browser`: by the publishable key; `server`: by the secret key. */
   origin: "browser" | "server";
-  /** Address that a browser's limits count by; never stored. */
-  visitor: string | null;
+  /** Whether a denial is kept of a browser that nothing is known of. */
+  remembers_denials: boolean;
   /** Where the events will go: a delivery each. */
   pixel_ids: string[];
   /** Whether anything but granted is suppressed. */
@@ -59,14 +59,13 @@ export interface StoreEventsRequest {
 }
 
 const StoredSchema = z.object({
-  limited: z.enum(["minute", "day"]).optional(),
-  statuses: z.array(z.enum(["stored", "suppressed", "duplicate", "refused"])).optional(),
+  statuses: z.array(z.enum(["stored", "suppressed", "duplicate", "refused"])),
 });
 
-/** `limited`: nothing was stored, the visitor (or all of them) sent too much; else a status for each event, in order. */
-export type StoredEvents = z.infer<typeof StoredSchema>;
+/** What became of an event in the database. */
+export type StoredStatus = z.infer<typeof StoredSchema>["statuses"][number];
 
-/** Stores a batch; storing it again changes nothing. */
-export async function storeEvents(database: Database, request: StoreEventsRequest): Promise<StoredEvents> {
-  return StoredSchema.parse(await database.call("fb_store_events", { ...request }));
+/** Stores a batch; returns what became of each event, in their order. Storing it again changes nothing. */
+export async function storeEvents(database: Database, request: StoreEventsRequest): Promise<StoredStatus[]> {
+  return StoredSchema.parse(await database.call("fb_store_events", { ...request })).statuses;
 }

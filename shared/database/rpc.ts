@@ -11,6 +11,7 @@ import { type AppError, ConfigError, DatabaseError } from "../errors.ts";
 /** The project's SQL functions that the Edge Functions call. */
 export const OPERATIONS = [
   "fb_attribute_purchases",
+  "fb_charge_visitor",
   "fb_claim_deliveries",
   "fb_claim_purchases",
   "fb_claim_sync_job",

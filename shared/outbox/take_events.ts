@@ -5,8 +5,8 @@
  * @module
  */
 
-import { buildTouch } from "../attribution/touch.ts";
-import { type EventRow, storeEvents } from "../database/events.ts";
+import { buildTouchpoint } from "../attribution/touchpoint.ts";
+import type { EventRow } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
 import { type CallerProfile } from "./event/caller_profile.ts";
@@ -15,7 +15,7 @@ import { locateProblems, validateEvents } from "./event/validate_events.ts";
 import type { AcceptedEvent, RefusedEvent, ValidatedEvent } from "./event/validate_event.ts";
 import type { Note } from "../user_data/normalised.ts";
 import { buildEventRow } from "./event_row.ts";
-import { tooManyRequests, visitorOf } from "./visitor.ts";
+import { storeBrowserEvents, storeServerEvents } from "./store_events.ts";
 
 /** Who sends, and under which conditions. */
 export interface TakeOptions {
@@ -128,7 +128,8 @@ export interface TakenEvents {
 /**
  * Takes the events of a request.
  *
- * @throws {RequestError} 400 when none is good, naming every wrong field; 429 when the sender's limit is reached.
+ * @throws {RequestError} 400 when none is good, naming every wrong field; 429 when a limit of browsers is spent. Denials
+ * among them count all the same, unless it is the visitor's own limit.
  */
 export async function takeEvents(
   body: Record<string, unknown>,
@@ -144,6 +145,7 @@ export async function takeEvents(
     );
     return { ...batch, rows };
   });
+  const store = options.profile.name === "browser" ? storeBrowserEvents : storeServerEvents;
   const statuses = rows.length === 0 ? [] : await store(rows, options);
 
   let next = 0;
@@ -169,7 +171,7 @@ export async function takeEvents(
 function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, options: TakeOptions): EventRow {
   const row = accepted.click?.built === true ? { ...given, fbc_is_built: true } : given;
   const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;
-  const touch = buildTouch(accepted.event, {
+  const touchpoint = buildTouchpoint(accepted.event, {
     now_ms: options.now_ms,
     reported_by: options.profile.name === "server" ? "server" : options.user_id === null ? "browser" : "user",
     click: accepted.click,
@@ -177,17 +179,5 @@ function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, opt
     ...(row.user_digest === null ? {} : { user_digest: row.user_digest }),
     ...(row.browser_digest === null ? {} : { browser_digest: row.browser_digest }),
   });
-  return touch === null ? row : { ...row, touch };
-}
-
-async function store(rows: EventRow[], options: TakeOptions) {
-  const stored = await storeEvents(options.database, {
-    origin: options.profile.name,
-    visitor: options.profile.name === "browser" ? visitorOf(options.client_ip_address) : null,
-    pixel_ids: options.pixel_ids,
-    require_consent: options.require_consent,
-    events: rows,
-  });
-  if (stored.limited !== undefined) throw tooManyRequests(stored.limited, options.now_ms);
-  return stored.statuses ?? [];
+  return touchpoint === null ? row : { ...row, touchpoint };
 }

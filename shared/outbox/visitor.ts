@@ -1,6 +1,6 @@
 /**
- * By which address a browser's limits count. The gateway writes the address of the connection first into
- * `x-forwarded-for`; a visitor with IPv6 has a whole /64 to choose addresses from, so that counts as one.
+ * By which address a browser's limits count. A visitor with IPv6 has a whole /64 to choose addresses from, so that counts
+ * as one; who rents many addresses mostly has them from one network.
  *
  * @module
  */
@@ -26,6 +26,12 @@ export function visitorOf(client_ip_address: string | null): string {
   if (!client_ip_address.includes(":")) return client_ip_address.slice(0, 64);
   const groups = groupsOf(client_ip_address);
   return groups === null ? client_ip_address.slice(0, 64) : groups.slice(0, 4).join(":");
+}
+
+/** Names the network of an address: of an IPv4 address its /24, of an IPv6 address its /48. */
+export function networkOf(client_ip_address: string | null): string {
+  const visitor = visitorOf(client_ip_address);
+  return visitor.split(visitor.includes(":") ? ":" : ".").slice(0, 3).join(".");
 }
 
 /** Why a request was turned away for now, and when the window of the limit ends. */

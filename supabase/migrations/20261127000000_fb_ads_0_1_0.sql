@@ -96,6 +96,8 @@ create table fb_ads.settings (
   visitor_events_per_minute integer not null default 15000,
   visitor_events_per_day integer not null default 100000,
   browser_events_per_minute integer not null default 60000,
+  browser_events_per_day integer not null default 1000000,
+  browser_denials_per_day integer not null default 100000,
 
   -- Sales of the host.
   checkout_window interval not null default interval '7 days',
@@ -121,7 +123,9 @@ create table fb_ads.settings (
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
+  browser_consent_retention interval not null default interval '395 days',
   touchpoint_retention interval not null default interval '90 days',
+  click_id_retention interval not null default interval '90 days',
   run_retention interval not null default interval '90 days',
   job_retention interval not null default interval '14 days',
   cron_detail_retention interval not null default interval '30 days',
@@ -154,6 +158,7 @@ create table fb_ads.settings (
   constraint purchase_is_never_a_browser_event check (not ('Purchase' = any (browser_events))),
   constraint event_limits_are_positive check (
     visitor_events_per_minute > 0 and visitor_events_per_day > 0 and browser_events_per_minute > 0
+    and browser_events_per_day > 0 and browser_denials_per_day > 0
   ),
   constraint checkout_window_is_within_clear_data check (checkout_window between interval '0' and interval '7 days'),
   constraint attribution_window_is_sane check (attribution_window between interval '0' and interval '90 days'),
@@ -170,8 +175,10 @@ create table fb_ads.settings (
   constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
+    and browser_consent_retention > interval '0'
   ),
   constraint touchpoint_retention_covers_the_window check (touchpoint_retention >= attribution_window),
+  constraint click_id_retention_covers_revisions check (click_id_retention >= attribution_revision_window),
   constraint run_retention_is_positive check (
     run_retention > interval '0' and job_retention > interval '0' and cron_detail_retention > interval '0'
   ),
@@ -222,7 +229,15 @@ comment on column fb_ads.settings.visitor_events_per_minute is
 comment on column fb_ads.settings.visitor_events_per_day is
   'Events that one client address may send in a UTC day; bounds what a stranger can fill the tables with.';
 comment on column fb_ads.settings.browser_events_per_minute is
-  'Events that all browsers together may send in a minute.';
+  'Events that all browsers together may send in a minute, beside the reserved half of browser_events_per_day. One '
+  'network (IPv4 /24, IPv6 /48) may take a quarter.';
+comment on column fb_ads.settings.browser_events_per_day is
+  'Events that all browsers together may have stored in a UTC day: bounds what strangers can fill the tables with. An '
+  'event of more than 2 KiB counts as several. One network may take a quarter of it. Half is reserved for the networks '
+  'that were seen on an earlier day, each with the same share.';
+comment on column fb_ads.settings.browser_denials_per_day is
+  'Denials of browsers that nothing else is known of that are stored in a UTC day; one network may take a quarter. What '
+  'comes beyond is taken, but not remembered: nothing is stored of such a browser anyway.';
 comment on column fb_ads.settings.checkout_window is
   'How long before a sale the same user''s checkout may lie to lend it its browser '
   'data, when no order id links them. At most 7 days.';
@@ -258,7 +273,12 @@ comment on column fb_ads.settings.payment_hosts is
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
+comment on column fb_ads.settings.browser_consent_retention is
+  'How long what a browser said of consent is kept after it was last written. What a user said is kept until the person '
+  'is erased.';
 comment on column fb_ads.settings.touchpoint_retention is 'How long touchpoints are kept.';
+comment on column fb_ads.settings.click_id_retention is
+  'How long after a sale its ad_attributions.fb_click_id is kept; at least as long as its attribution may change.';
 comment on column fb_ads.settings.run_retention is 'How long fb_ads.sync_runs keeps what each invocation did.';
 comment on column fb_ads.settings.job_retention is 'How long ended jobs stay in fb_ads.sync_jobs.';
 comment on column fb_ads.settings.cron_detail_retention is
@@ -4570,6 +4590,8 @@ comment on column fb_ads.consents.since is 'From when it holds.';
 comment on column fb_ads.consents.source is 'Where it was said: request, event.';
 comment on column fb_ads.consents.created_at is 'When the row was written.';
 
+create index consents_created_at_idx on fb_ads.consents (created_at) where subject_kind = 'browser';
+
 alter table fb_ads.consents enable row level security;
 
 create function fb_ads.digest_of(value text)
@@ -4596,6 +4618,43 @@ $$;
 comment on function fb_ads.newest_consent(text, text) is
   'The consent that counts for a user (digest of the id) and a browser (digest of fbp), either of which may be null: '
   'the newest, a denial in a tie; a row of nulls when neither said anything.';
+
+create function fb_ads.is_known_browser(browser_digest text)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+      select
+      from fb_ads.consents as consent
+      where consent.subject_kind = 'browser' and consent.subject = is_known_browser.browser_digest
+    )
+    or exists (
+      select from fb_ads.conversion_events as event where event.browser_digest = is_known_browser.browser_digest
+    );
+$$;
+
+comment on function fb_ads.is_known_browser(text) is
+  'Whether a browser has said something of consent or has an event here: then its denial is stored at any time.';
+
+create function fb_ads.delete_old_consents(most integer default 5000)
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  deleted bigint;
+begin
+  delete from fb_ads.consents as consent
+  where consent.id in (
+    select old.id
+    from fb_ads.consents as old
+    cross join fb_ads.settings as settings
+    where old.subject_kind = 'browser' and old.created_at < now() - settings.browser_consent_retention
+    limit most
+  );
+  get diagnostics deleted = row_count;
+  return deleted;
+end;
+$$;
+
+comment on function fb_ads.delete_old_consents(integer) is
+  'For the nightly job: deletes what browsers said of consent after settings.browser_consent_retention, at most so '
+  'many rows; returns how many.';
 
 -- schemas/consent/suppression.sql
 
@@ -4676,98 +4735,202 @@ comment on function fb_ads.suppress_subjects(text[]) is
 
 -- schemas/outbox/visitor_limits.sql
 
--- How much each visitor sends.
--- Why the limits are read before and counted after: a counter is a row that every request of a visitor writes, and it
--- stays locked from then to the commit. A few events too many in a burst are no harm.
+-- How much browsers may store, shared out so that no source of traffic can spend it for the others.
+-- Why a call of its own, before the events are stored: a charge survives the failure of the work that it is for, and
+-- its rows are locked for a moment only.
+-- Why buckets: the tables of the limits cannot grow, however many addresses somebody forges, and a bucket of 16 bits
+-- leads back to nobody.
 
-create unlogged table fb_ads.event_counts (
-  counter text not null,
-  window_start timestamptz not null,
-  events bigint not null,
-  primary key (counter, window_start)
+create unlogged table fb_ads.traffic_days (
+  day date primary key,
+  salt bytea not null,
+  known_networks bigint not null,
+  minute_start timestamptz not null,
+  minute_events bigint not null default 0,
+  events bigint not null default 0,
+  denials bigint not null default 0
 );
 
-comment on table fb_ads.event_counts is
-  'How many browser events came in a minute and a day, for the limits in settings. '
-  'Unlogged: a crash forgets at most a day of counting.';
-comment on column fb_ads.event_counts.counter is
-  'minute:<visitor>, day:<visitor> or all:<shard>. A visitor is an HMAC of the client address (of an IPv6 address its '
-  '/64) under a salt that lives a day.';
-comment on column fb_ads.event_counts.window_start is 'Start of the minute or of the UTC day.';
-comment on column fb_ads.event_counts.events is 'Events taken in it.';
+comment on table fb_ads.traffic_days is
+  'What all browsers together spent of the limits in settings, a row a day; the last two days. Unlogged: a crash '
+  'forgets the counting.';
+comment on column fb_ads.traffic_days.day is 'The UTC day.';
+comment on column fb_ads.traffic_days.salt is
+  '32 random bytes that visitors'' buckets of this day are worked out with, so that nobody can aim at another''s.';
+comment on column fb_ads.traffic_days.known_networks is
+  'How many networks had been seen before this day: they share the reserved half of the day''s events.';
+comment on column fb_ads.traffic_days.minute_start is 'The minute that minute_events belongs to.';
+comment on column fb_ads.traffic_days.minute_events is 'Events charged in that minute outside the reserved half.';
+comment on column fb_ads.traffic_days.events is 'Events charged on this day outside the reserved half.';
+comment on column fb_ads.traffic_days.denials is 'Denials of browsers that were charged on this day.';
 
-alter table fb_ads.event_counts enable row level security;
+alter table fb_ads.traffic_days enable row level security;
 
-create table fb_ads.visitor_salts (
-  salted_on date primary key,
-  salt bytea not null
+create unlogged table fb_ads.traffic_sources (
+  source text collate "C" primary key,
+  first_seen_on date not null,
+  last_seen_on date not null,
+  minute_start timestamptz not null,
+  minute_events bigint not null default 0,
+  day_events bigint not null default 0,
+  day_denials bigint not null default 0
 );
 
-comment on table fb_ads.visitor_salts is
-  'The salt of each day''s visitor counters. Yesterday''s is deleted, so nothing leads back to an address.';
-comment on column fb_ads.visitor_salts.salted_on is 'The UTC day.';
-comment on column fb_ads.visitor_salts.salt is '32 random bytes.';
+comment on table fb_ads.traffic_sources is
+  'What one visitor or network spent of the limits in settings. At most 65,536 rows of each, used again and again. '
+  'Visitors'' go after their day, networks'' 30 days after they were last seen. Unlogged: a crash forgets the '
+  'counting.';
+comment on column fb_ads.traffic_sources.source is
+  'visitor:<bucket>, of a client address (of an IPv6 address its /64) under the day''s salt, or network:<bucket>, of '
+  'its IPv4 /24 or IPv6 /48. A bucket is the first 16 bits of a digest: many share one.';
+comment on column fb_ads.traffic_sources.first_seen_on is
+  'UTC day of the first request. A network that was seen before today has a share of the reserved half.';
+comment on column fb_ads.traffic_sources.last_seen_on is 'UTC day that day_events and day_denials belong to.';
+comment on column fb_ads.traffic_sources.minute_start is 'The minute that minute_events belongs to.';
+comment on column fb_ads.traffic_sources.minute_events is
+  'Charged in that minute: of a visitor events and denials, of a network events.';
+comment on column fb_ads.traffic_sources.day_events is 'Charged on that day: as minute_events.';
+comment on column fb_ads.traffic_sources.day_denials is 'Denials charged on that day; of a network only.';
 
-alter table fb_ads.visitor_salts enable row level security;
+alter table fb_ads.traffic_sources enable row level security;
 
-create function fb_ads.visitor_of(client_address text)
-returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+create function fb_ads.open_traffic_day(today date)
+returns fb_ads.traffic_days language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  today date := (now() at time zone 'utc')::date;
-  todays_salt bytea;
+  found_day fb_ads.traffic_days;
 begin
-  select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
-  if todays_salt is null then
-    insert into fb_ads.visitor_salts (salted_on, salt)
-    values (today, extensions.gen_random_bytes(32))
+  select known.* into found_day from fb_ads.traffic_days as known where known.day = today;
+  if found_day.day is null then
+    insert into fb_ads.traffic_days (day, salt, known_networks, minute_start)
+    select today, extensions.gen_random_bytes(32), count(*), date_trunc('minute', now())
+    from fb_ads.traffic_sources as known
+    where known.source like 'network:%' and known.first_seen_on < today
     on conflict do nothing;
-    select known.salt into todays_salt from fb_ads.visitor_salts as known where known.salted_on = today;
-    delete from fb_ads.visitor_salts where salted_on < today;
+    select known.* into found_day from fb_ads.traffic_days as known where known.day = today;
   end if;
-  return encode(extensions.hmac(convert_to(coalesce(client_address, ''), 'UTF8'), todays_salt, 'sha256'), 'hex');
+  return found_day;
 end;
 $$;
 
-comment on function fb_ads.visitor_of(text) is
-  'Name of a visitor for a day: an HMAC-SHA-256 of the client address (the function passes the /64 of an IPv6 '
-  'address) under the day''s salt.';
+comment on function fb_ads.open_traffic_day(date) is
+  'The row of a UTC day; the first call of a day makes it and counts the networks that were seen before.';
 
-create function fb_ads.exceeded_event_limit(visitor text, events bigint)
-returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select case
-    when coalesce((
-      select counted.events from fb_ads.event_counts as counted
-      where counted.counter = 'minute:' || visitor and counted.window_start = date_trunc('minute', now())
-    ), 0) + exceeded_event_limit.events > settings.visitor_events_per_minute then 'minute'
-    when coalesce((
-      select counted.events from fb_ads.event_counts as counted
-      where counted.counter = 'day:' || visitor and counted.window_start = date_trunc('day', now(), 'utc')
-    ), 0) + exceeded_event_limit.events > settings.visitor_events_per_day then 'day'
-    when coalesce((
-      select sum(counted.events) from fb_ads.event_counts as counted
-      where counted.counter in ('all:0', 'all:1', 'all:2', 'all:3')
-        and counted.window_start = date_trunc('minute', now())
-    ), 0) + exceeded_event_limit.events > settings.browser_events_per_minute then 'minute'
-  end
-  from fb_ads.settings as settings;
+create function fb_ads.bucket_of(source text, salt bytea)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select encode(substring(extensions.hmac(convert_to(coalesce(source, ''), 'UTF8'), salt, 'sha256') for 2), 'hex');
 $$;
 
-comment on function fb_ads.exceeded_event_limit(text, bigint) is
-  'The window (minute or day) whose limit so many more events of a visitor would exceed; null when they may come.';
+comment on function fb_ads.bucket_of(text, bytea) is
+  'The bucket of an address or network: the first 16 bits of its HMAC-SHA-256, in hex.';
 
-create function fb_ads.count_events(visitor text, events bigint)
-returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.event_counts as counted (counter, window_start, events)
-  values
-    -- The sum of all is spread over four rows, so that visitors seldom wait for one another.
-    ('all:' || floor(random() * 4)::text, date_trunc('minute', now()), count_events.events),
-    ('day:' || visitor, date_trunc('day', now(), 'utc'), count_events.events),
-    ('minute:' || visitor, date_trunc('minute', now()), count_events.events)
-  on conflict (counter, window_start) do update set events = counted.events + excluded.events;
+create function fb_ads.open_traffic_source(source text, today date)
+returns fb_ads.traffic_sources language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.traffic_sources as known (source, first_seen_on, last_seen_on, minute_start)
+  values (open_traffic_source.source, today, today, date_trunc('minute', now()))
+  on conflict (source) do update
+  set minute_events = case when known.minute_start < excluded.minute_start then 0 else known.minute_events end,
+    minute_start = greatest(known.minute_start, excluded.minute_start),
+    day_events = case when known.last_seen_on < excluded.last_seen_on then 0 else known.day_events end,
+    day_denials = case when known.last_seen_on < excluded.last_seen_on then 0 else known.day_denials end,
+    last_seen_on = greatest(known.last_seen_on, excluded.last_seen_on)
+  returning known.*;
 $$;
 
-comment on function fb_ads.count_events(text, bigint) is
-  'Counts events of a visitor, in the order of the counters'' names so that two calls never deadlock.';
+comment on function fb_ads.open_traffic_source(text, date) is
+  'The row of a source, locked, with its counts of this minute and day.';
+
+create function public.fb_charge_visitor(request jsonb)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  today date := (now() at time zone 'utc')::date;
+  whole fb_ads.traffic_days := fb_ads.open_traffic_day(today);
+  limits fb_ads.settings;
+  visitor fb_ads.traffic_sources;
+  network fb_ads.traffic_sources;
+  new_events bigint := (request ->> 'events')::bigint;
+  new_denials bigint := (request ->> 'denials')::bigint;
+  reserved bigint;
+  is_reserved boolean;
+  remembers_denials boolean;
+  limited text;
+begin
+  select known.* into limits from fb_ads.settings as known;
+  -- Every call locks in this order: visitor, network, day.
+  visitor := fb_ads.open_traffic_source('visitor:' || fb_ads.bucket_of(request ->> 'visitor', whole.salt), today);
+  limited := case
+    when visitor.minute_events + new_events + new_denials > limits.visitor_events_per_minute then 'minute'
+    when visitor.day_events + new_events + new_denials > limits.visitor_events_per_day then 'day'
+  end;
+  if limited is not null then
+    return jsonb_build_object('limited', limited, 'takes_denials', false, 'remembers_denials', false);
+  end if;
+  -- Without a salt: a network is known again the next day.
+  network := fb_ads.open_traffic_source('network:' || fb_ads.bucket_of(request ->> 'network', ''), today);
+  update fb_ads.traffic_days as known
+  set minute_events = case when known.minute_start < date_trunc('minute', now()) then 0 else known.minute_events end,
+    minute_start = greatest(known.minute_start, date_trunc('minute', now()))
+  where known.day = today
+  returning known.* into whole;
+
+  -- Half of the day's events belong to the networks that were seen before, to each the same; the rest is anybody's.
+  reserved := case when whole.known_networks > 0 then limits.browser_events_per_day / 2 else 0 end;
+  is_reserved := network.first_seen_on < today
+    and network.day_events + new_events <= reserved / greatest(whole.known_networks, 1);
+  if new_events > 0 and not is_reserved then
+    limited := case
+      when network.minute_events + new_events > limits.browser_events_per_minute / 4
+        or whole.minute_events + new_events > limits.browser_events_per_minute then 'minute'
+      when network.day_events + new_events > limits.browser_events_per_day / 4
+        or whole.events + new_events > limits.browser_events_per_day - reserved then 'day'
+    end;
+  end if;
+  remembers_denials := network.day_denials + new_denials <= limits.browser_denials_per_day / 4
+    and whole.denials + new_denials <= limits.browser_denials_per_day;
+
+  new_events := case when limited is null then new_events else 0 end;
+  update fb_ads.traffic_sources as known
+  set minute_events = known.minute_events + new_events + new_denials,
+    day_events = known.day_events + new_events + new_denials
+  where known.source = visitor.source;
+  update fb_ads.traffic_sources as known
+  set minute_events = known.minute_events + new_events, day_events = known.day_events + new_events,
+    day_denials = known.day_denials + case when remembers_denials then new_denials else 0 end
+  where known.source = network.source;
+  update fb_ads.traffic_days as known
+  set minute_events = known.minute_events + case when is_reserved then 0 else new_events end,
+    events = known.events + case when is_reserved then 0 else new_events end,
+    denials = known.denials + case when remembers_denials then new_denials else 0 end
+  where known.day = today;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'limited', limited, 'takes_denials', true, 'remembers_denials', remembers_denials
+  ));
+end;
+$$;
+
+comment on function public.fb_charge_visitor(jsonb) is
+  'Called by capi-event before it stores what a browser sent: charges {visitor, network, events, denials} to the '
+  'limits in settings and returns {limited?, takes_denials, remembers_denials}. limited: the window (minute or day) '
+  'that is spent, and no event is charged. takes_denials: whether denials may come all the same; false where the '
+  'visitor''s own limit is spent. remembers_denials: whether denials of browsers that nothing is known of may be '
+  'stored.';
+
+create function fb_ads.delete_old_traffic()
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  today date := (now() at time zone 'utc')::date;
+  deleted bigint;
+begin
+  delete from fb_ads.traffic_sources as old
+  where old.last_seen_on < case when old.source like 'visitor:%' then today else today - 30 end;
+  get diagnostics deleted = row_count;
+  delete from fb_ads.traffic_days as old where old.day < today - 1;
+  return deleted;
+end;
+$$;
+
+comment on function fb_ads.delete_old_traffic() is
+  'For the nightly job: forgets visitors of earlier days, networks after 30 days and old days. Returns how many '
+  'sources.';
 
 -- schemas/outbox/event_requests.sql
 
@@ -4849,6 +5012,11 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
+      and (
+        given.consent = 'granted' or said.subject_kind = 'user' or newest.state is not null
+        or coalesce((request ->> 'remembers_denials')::boolean, true)
+        or fb_ads.is_known_browser(said.subject)
+      )
       -- A repeated denial is written, for it outweighs a consent from between the two that is received later.
       and (
         newest.state is null
@@ -4906,18 +5074,8 @@ create function public.fb_store_consent(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   said_at timestamptz := least(now(), coalesce(to_timestamp((request ->> 'since')::double precision), now()));
-  visitor text;
-  limited text;
   suppressed bigint := 0;
 begin
-  -- A stranger can write such a row, so it counts like an event.
-  if request ->> 'origin' = 'browser' then
-    visitor := fb_ads.visitor_of(request ->> 'visitor');
-    limited := fb_ads.exceeded_event_limit(visitor, 1);
-    if limited is not null then
-      return jsonb_build_object('limited', limited);
-    end if;
-  end if;
   insert into fb_ads.consents (subject_kind, subject, state, since, source)
   select said.subject_kind, said.subject, request ->> 'state', said_at, coalesce(request ->> 'source', 'request')
   -- In the order of fb_ads.note_consents, so that neither waits for the other.
@@ -4925,6 +5083,11 @@ begin
     values ('browser', request ->> 'browser_digest'), ('user', request ->> 'user_digest')
   ) as said (subject_kind, subject)
   where said.subject is not null
+    and (
+      request ->> 'state' = 'granted' or said.subject_kind = 'user'
+      or coalesce((request ->> 'remembers_denials')::boolean, true)
+      or fb_ads.is_known_browser(said.subject)
+    )
   on conflict on constraint consents_key do nothing;
   if request ->> 'state' = 'denied' then
     insert into fb_ads.consents (subject_kind, subject, state, since, source)
@@ -4938,17 +5101,14 @@ begin
       array_remove(array[request ->> 'user_digest', request ->> 'browser_digest'], null)
     );
   end if;
-  if visitor is not null then
-    perform fb_ads.count_events(visitor, 1);
-  end if;
   return jsonb_build_object('suppressed', suppressed);
 end;
 $$;
 
 comment on function public.fb_store_consent(jsonb) is
-  'Called by capi-event: keeps {state: granted|denied, since?, source?, user_digest?, browser_digest?, origin?, '
-  'visitor?}; a withdrawal suppresses what still waits of that user or browser. Returns {suppressed}: deliveries '
-  'taken back; or {limited: minute|day} and nothing kept.';
+  'Called by capi-event: keeps {state: granted|denied, since?, source?, user_digest?, browser_digest?, '
+  'remembers_denials?}; a withdrawal suppresses what still waits of that user or browser. Where remembers_denials is '
+  'false, no denial is kept of a browser that nothing is known of. Returns {suppressed}: deliveries taken back.';
 
 -- schemas/outbox/host_tables.sql
 
@@ -6579,26 +6739,13 @@ begin
   );
   get diagnostics step = row_count;
   touched := touched + step;
-
-  delete from fb_ads.event_counts as counted
-  where (counted.counter, counted.window_start) in (
-    select old.counter, old.window_start
-    from fb_ads.event_counts as old
-    where old.window_start < now() - case
-      when old.counter like 'day:%' then interval '2 days'
-      else interval '1 hour'
-    end
-    limit most
-  );
-  get diagnostics step = row_count;
-  delete from fb_ads.visitor_salts where salted_on < (now() at time zone 'utc')::date;
-  return touched + step;
+  return touched;
 end;
 $$;
 
 comment on function fb_ads.delete_old_events(integer) is
-  'Deletes and strips what settings say is old: events, a Purchase''s content, clear browser data after 7 days, '
-  'counters, salts. At most so many rows of each kind; returns how many, 0 when there is nothing left.';
+  'Deletes and strips what settings say is old: events, a Purchase''s content, clear browser data after 7 '
+  'days. At most so many rows of each kind; returns how many, 0 when there is nothing left.';
 
 -- schemas/attribution/attributions.sql
 
@@ -6663,7 +6810,7 @@ comment on column public.ad_attributions.currency is 'ISO 4217 code of conversio
 comment on column public.ad_attributions.source_platform is
   'Where the click came from. Always facebook, which stands for every surface of Meta.';
 comment on column public.ad_attributions.fb_click_id is
-  'fbclid of the click, as the URL carried it; null when it carried none.';
+  'fbclid of the click, as the URL carried it; null when it carried none, and after settings.click_id_retention.';
 comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
@@ -6700,6 +6847,7 @@ create index ad_attributions_ad_id_idx on public.ad_attributions (ad_id);
 create index ad_attributions_event_time_idx on public.ad_attributions (event_time);
 -- By hash: a click id may have any length, and a query asks for the whole of it.
 create index ad_attributions_fb_click_id_idx on public.ad_attributions using hash (fb_click_id);
+create index ad_attributions_click_id_age_idx on public.ad_attributions (event_time) where fb_click_id is not null;
 create index ad_attributions_clicked_on_idx on public.ad_attributions (clicked_on);
 create index ad_attributions_paid_on_idx on public.ad_attributions (paid_on);
 
@@ -7549,11 +7697,11 @@ create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   perform fb_ads.store_touchpoints((
-    select jsonb_agg((given.event -> 'touch') || jsonb_build_object('consent', event.consent))
+    select jsonb_agg((given.event -> 'touchpoint') || jsonb_build_object('consent', event.consent))
     from jsonb_array_elements(request -> 'events') with ordinality as given (event, place)
     join fb_ads.conversion_events as event
       on event.event_name = given.event ->> 'event_name' and event.event_id = given.event ->> 'event_id'
-    where statuses ->> (given.place - 1)::integer = 'stored' and jsonb_typeof(given.event -> 'touch') = 'object'
+    where statuses ->> (given.place - 1)::integer = 'stored' and jsonb_typeof(given.event -> 'touchpoint') = 'object'
   ));
 end;
 $$;
@@ -7569,20 +7717,9 @@ comment on function fb_ads.store_event_touchpoints(jsonb, jsonb) is
 create function public.fb_store_events(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  from_browser boolean := request ->> 'origin' = 'browser';
-  event_count bigint := jsonb_array_length(request -> 'events');
-  visitor text;
-  limited text;
   statuses jsonb;
   denied_digests text[];
 begin
-  if from_browser then
-    visitor := fb_ads.visitor_of(request ->> 'visitor');
-    limited := fb_ads.exceeded_event_limit(visitor, event_count);
-    if limited is not null then
-      return jsonb_build_object('limited', limited);
-    end if;
-  end if;
   perform fb_ads.note_consents(request);
 
   with decided as (
@@ -7634,6 +7771,8 @@ begin
       case when not decided.is_agreed then now() end
     from decided
     where decided.may_be_sent
+      -- Without consent only what a sale looks for is kept: a Purchase's key, and a checkout's order.
+      and (decided.is_agreed or decided.event_name = 'Purchase' or decided.order_id is not null)
     order by decided.event_id, decided.event_name, decided.place
     on conflict (event_id, event_name) do nothing
     returning event.id, event.event_name, event.event_id, event.state
@@ -7647,8 +7786,12 @@ begin
   select jsonb_agg(
     case
       when not decided.may_be_sent then 'refused'
-      when stored.id is null or decided.copy > 1 then 'duplicate'
-      else stored.state
+      when stored.id is not null and decided.copy = 1 then stored.state
+      when stored.id is null and not decided.is_agreed and not exists (
+        select from fb_ads.conversion_events as known
+        where known.event_name = decided.event_name and known.event_id = decided.event_id
+      ) then 'suppressed'
+      else 'duplicate'
     end
     order by decided.place
   )
@@ -7670,17 +7813,15 @@ begin
   if denied_digests is not null then
     perform fb_ads.suppress_subjects(denied_digests);
   end if;
-  if from_browser then
-    perform fb_ads.count_events(visitor, event_count);
-  end if;
   return jsonb_build_object('statuses', coalesce(statuses, '[]'::jsonb));
 end;
 $$;
 
 comment on function public.fb_store_events(jsonb) is
-  'Called by capi-event: stores {origin, visitor, pixel_ids, require_consent, events} and returns {statuses} in their '
-  'order: stored, suppressed (no consent), duplicate (known already) or refused (not a browser''s event); or '
-  '{limited: minute|day} and nothing stored.';
+  'Called by capi-event: stores {origin, pixel_ids, require_consent, remembers_denials?, events} and returns '
+  '{statuses} in their order: stored, suppressed (no consent; kept only where it is a Purchase or names an order), '
+  'duplicate (known already) or refused (not a browser''s event). Where remembers_denials is false, no denial is kept '
+  'of a browser that nothing is known of.';
 
 -- schemas/outbox/attachment.sql
 
@@ -9182,60 +9323,62 @@ begin
     limit most
   );
   get diagnostics step = row_count;
+  touched := touched + step;
+  update public.ad_attributions as attribution
+  set fb_click_id = null, updated_at = now()
+  where attribution.id in (
+    select old.id
+    from public.ad_attributions as old
+    cross join fb_ads.settings as settings
+    where old.fb_click_id is not null and old.event_time < now() - settings.click_id_retention
+    limit most
+  );
+  get diagnostics step = row_count;
   return touched + step;
 end;
 $$;
 
 comment on function fb_ads.delete_old_touchpoints(integer) is
-  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, and the '
-  'digests of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is '
-  'nothing left.';
+  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, the '
+  'digests of sales that can no longer change, and click ids of credited sales after settings.click_id_retention; at '
+  'most so many rows of each kind; returns how many, 0 when there is nothing left.';
 
 -- schemas/consent/erasure.sql
 
 -- Removing a person on request.
 -- Why a stripped key stays: without it the sweep, or a repeated request, would make the same event anew.
 -- Why a shared browser keeps what is not this person's: the touchpoints of another user stay.
+-- Why a denial stays: whoever objects and asks to be forgotten is not to be found in the next event again.
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
 
 -- Definer: the host need not grant its tables to service_role. Gives out references alone.
-create function fb_ads.find_purchases_of(person text, digests text[])
-returns table (transaction_ref text, user_ref text, completed_at timestamptz, is_completed boolean)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+create function fb_ads.find_purchases_of(digests text[])
+returns table (
+  transaction_ref text, user_ref text, user_digest text, person_digests text[], completed_at timestamptz,
+  is_completed boolean
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if to_regclass('fb_ads.purchases') is null then
     return;
   end if;
-  if person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return query
-      select
-        sale.transaction_ref, sale.user_ref, sale.completed_at,
-        coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
-      from fb_ads.purchases as sale where sale.user_id = person::uuid;
-  end if;
   return query
     select
-      sale.transaction_ref, sale.user_ref, sale.completed_at,
+      sale.transaction_ref, sale.user_ref, known.user_digest,
+      array_remove(array[known.email_digest, known.phone_digest], null), sale.completed_at,
       coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
-    where (
-        coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
-        or sale.transaction_ref in (
-          select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting'
-        )
-      )
-      and (
-        fb_ads.digest_of(sale.user_ref) = any (digests)
-        or fb_ads.digest_of(sale.email) = any (digests)
-        or fb_ads.digest_of(regexp_replace(sale.phone, '[^0-9]', '', 'g')) = any (digests)
-      );
+    cross join lateral (
+      select fb_ads.digest_of(sale.user_ref), fb_ads.digest_of(sale.email),
+        fb_ads.digest_of(nullif(regexp_replace(sale.phone, '[^0-9]', '', 'g'), ''))
+    ) as known (user_digest, email_digest, phone_digest)
+    where known.user_digest = any (digests) or known.email_digest = any (digests) or known.phone_digest = any (digests);
 end;
 $$;
 
-comment on function fb_ads.find_purchases_of(text, text[]) is
-  'References of a person''s transactions: of the last 8 days (what triggers and sweep could still make an event of), '
-  'and all of them where the person is given by a uuid.';
+comment on function fb_ads.find_purchases_of(text[]) is
+  'A person''s transactions of any age, by digests of user id, e-mail address or phone number; reads all that the host '
+  'has.';
 
 create function fb_ads.digests_of_person(person text)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9249,10 +9392,20 @@ begin
       then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
     else array[fb_ads.digest_of(person)]
   end;
-  select array_agg(distinct event.user_digest)
+  select array_agg(distinct known.user_digest)
   into users
-  from fb_ads.conversion_events as event
-  where event.user_digest is not null and (event.person_digests && digests or event.user_digest = any (digests));
+  from (
+    select event.user_digest
+    from fb_ads.conversion_events as event
+    where event.person_digests && digests or event.user_digest = any (digests)
+    union all
+    select click.user_digest
+    from fb_ads.touchpoints as click
+    where (click.email_digests && digests or click.phone_digests && digests) and click.reported_by <> 'browser'
+    union all
+    select sale.user_digest from fb_ads.find_purchases_of(digests) as sale
+  ) as known
+  where known.user_digest is not null;
   -- A guest's browser is the guest's own, unless somebody else was seen in it.
   if users is null then
     digests := digests || array(
@@ -9276,6 +9429,8 @@ begin
       select unnest(array_append(event.person_digests, event.browser_digest))
       from fb_ads.conversion_events as event
       where event.user_digest = users[1]
+      union
+      select unnest(sale.person_digests) from fb_ads.find_purchases_of(users) as sale
     ) as known
     where known.digest is not null;
   end if;
@@ -9285,7 +9440,7 @@ $$;
 
 comment on function fb_ads.digests_of_person(text) is
   'All digests under which a person given by user id, e-mail address, phone number or digest is known: those of the '
-  'user''s own events beside the one given, and a guest''s browsers.';
+  'user''s own events and sales beside the one given, and a guest''s browsers.';
 
 create function fb_ads.erase_events(event_row_ids bigint[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9364,6 +9519,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   given text := lower(btrim(fb_erase_person.person));
   digests text[];
+  sales text[];
   event_row_ids bigint[];
   erased_consents bigint;
 begin
@@ -9371,37 +9527,53 @@ begin
     raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number'
       using errcode = '22023';
   end if;
+  digests := fb_ads.digests_of_person(given);
+  with found as materialized (
+    select sale.* from fb_ads.find_purchases_of(digests) as sale
+  ),
+  -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
+  noted as (
+    insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, state, final_at)
+    select distinct on (found.transaction_ref)
+      'Purchase', found.transaction_ref, coalesce(found.completed_at, now()), found.transaction_ref, 'erased', now()
+    from found
+    where found.is_completed
+    on conflict (event_id, event_name) do nothing
+  )
+  select coalesce(array_agg(found.transaction_ref), '{}') into sales from found;
+
   -- No run of attribution writes meanwhile what it read before.
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
-  digests := fb_ads.digests_of_person(given);
-
-  -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
-  insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, state, final_at)
-  select distinct on (sale.transaction_ref)
-    'Purchase', sale.transaction_ref, coalesce(sale.completed_at, now()), sale.transaction_ref, 'erased', now()
-  from fb_ads.find_purchases_of(given, digests) as sale
-  where sale.is_completed
-  on conflict (event_id, event_name) do nothing;
-
   select array_agg(event.id)
   into event_row_ids
   from fb_ads.conversion_events as event
   where event.person_digests && digests
     or event.user_digest = any (digests)
     or (event.browser_digest = any (digests) and event.user_digest is null)
-    or (event.event_name, event.event_id) in (
-      select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
-    );
+    or (event.event_name = 'Purchase' and event.event_id = any (sales));
   -- Touchpoints before events, as where events come in.
   perform fb_ads.erase_touchpoints(digests);
   perform fb_ads.erase_events(event_row_ids);
 
-  delete from fb_ads.consents as consent where consent.subject = any (digests);
+  delete from fb_ads.consents as consent
+  where consent.subject = any (digests)
+    and (
+      consent.state = 'granted'
+      or exists (
+        select
+        from fb_ads.consents as newer
+        where newer.subject_kind = consent.subject_kind and newer.subject = consent.subject
+          and newer.since > consent.since
+      )
+    );
   get diagnostics erased_consents = row_count;
 
   update public.ad_attributions as attribution
   set user_id = null, user_ref = null, fb_click_id = null, updated_at = now()
-  where attribution.user_id::text = given or attribution.user_ref = fb_erase_person.person
+  where attribution.transaction_ref = any (sales)
+    -- Sales that the host has deleted.
+    or fb_ads.digest_of(attribution.user_id::text) = any (digests)
+    or fb_ads.digest_of(attribution.user_ref) = any (digests)
     or attribution.transaction_ref in (
       select event.transaction_ref from fb_ads.conversion_events as event where event.id = any (event_row_ids)
     );
@@ -9411,9 +9583,10 @@ end;
 $$;
 
 comment on function public.fb_erase_person(text) is
-  'For the operator: removes a person everywhere, given by user id, or by the SHA-256 of e-mail address or phone '
-  'number. Events keep their bare key, so that nothing is made anew; consents go. Returns {events, consents}. What '
-  'Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
+  'For the operator: removes a person everywhere and at any age, given by user id, e-mail address, phone number, or '
+  'the SHA-256 of the latter as Meta takes them. Reads all sales of the host, so it may take minutes. Events keep '
+  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, consents}. '
+  'What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
 
 -- schemas/attribution/exchange_rates.sql
 
@@ -10012,12 +10185,14 @@ comment on function public.fb_validate(date, date) is
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_runs(most);
+  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_consents(most)
+    + fb_ads.delete_old_traffic() + fb_ads.delete_old_runs(most);
 $$;
 
 comment on function fb_ads.delete_old_rows(integer) is
-  'One batch of the nightly clean-up (cron job fb-ads-retention, each minute of an hour): events, clicks, runs and '
-  'cron details past their time, as fb_ads.settings says. Returns how many rows it touched.';
+  'One batch of the nightly clean-up (cron job fb-ads-retention, each minute of an hour): events, clicks, '
+  'consents of browsers, counts of limits, runs and cron details past their time, as fb_ads.settings says. Returns '
+  'how many rows it touched.';
 
 -- schemas/operations/scheduled_jobs.sql
 
@@ -11105,8 +11280,9 @@ revoke execute on function
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
-  public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate, public.fb_identify_project, public.fb_check_alerts
+  public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -11117,8 +11293,9 @@ grant execute on function
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
-  public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate, public.fb_identify_project, public.fb_check_alerts
+  public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
@@ -11149,7 +11326,7 @@ to service_role;
 -- Outbox.
 grant execute on function
   fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
-  fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
+  fb_ads.open_traffic_day, fb_ads.bucket_of, fb_ads.open_traffic_source, fb_ads.given_events, fb_ads.find_purchases,
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
@@ -11157,8 +11334,8 @@ grant execute on function
 to service_role;
 -- Consent.
 grant execute on function
-  fb_ads.digest_of, fb_ads.newest_consent, fb_ads.suppress_events, fb_ads.suppress_subjects, fb_ads.later_grant,
-  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
+  fb_ads.digest_of, fb_ads.newest_consent, fb_ads.is_known_browser, fb_ads.suppress_events, fb_ads.suppress_subjects,
+  fb_ads.later_grant, fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
   fb_ads.erase_touchpoints
 to service_role;
 -- Attribution.
@@ -11186,8 +11363,8 @@ grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
   fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
-  fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
-  fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
+  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,

@@ -18,8 +18,9 @@ revoke execute on function
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
-  public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate, public.fb_identify_project, public.fb_check_alerts
+  public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 from public, anon, authenticated;
 
 -- service_role: the RPCs of the Edge Functions and of the operator.
@@ -30,8 +31,9 @@ grant execute on function
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
   public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
-  public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases, public.fb_refresh_reversals,
-  public.fb_erase_person, public.fb_validate, public.fb_identify_project, public.fb_check_alerts
+  public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
+  public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
+  public.fb_check_alerts
 to service_role;
 
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
@@ -62,7 +64,7 @@ to service_role;
 -- Outbox.
 grant execute on function
   fb_ads.finish_events, fb_ads.unblock_deliveries, fb_ads.block_deliveries, fb_ads.resume_pixels, fb_ads.record_pixels,
-  fb_ads.visitor_of, fb_ads.exceeded_event_limit, fb_ads.count_events, fb_ads.given_events, fb_ads.find_purchases,
+  fb_ads.open_traffic_day, fb_ads.bucket_of, fb_ads.open_traffic_source, fb_ads.given_events, fb_ads.find_purchases,
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
@@ -70,8 +72,8 @@ grant execute on function
 to service_role;
 -- Consent.
 grant execute on function
-  fb_ads.digest_of, fb_ads.newest_consent, fb_ads.suppress_events, fb_ads.suppress_subjects, fb_ads.later_grant,
-  fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
+  fb_ads.digest_of, fb_ads.newest_consent, fb_ads.is_known_browser, fb_ads.suppress_events, fb_ads.suppress_subjects,
+  fb_ads.later_grant, fb_ads.note_consents, fb_ads.find_purchases_of, fb_ads.digests_of_person, fb_ads.erase_events,
   fb_ads.erase_touchpoints
 to service_role;
 -- Attribution.
@@ -99,8 +101,8 @@ grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
   fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
-  fb_ads.event_counts, fb_ads.visitor_salts, public.ad_attributions, fb_ads.attribution_results, fb_ads.browser_people,
-  fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
+  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,

@@ -31,6 +31,8 @@ create table fb_ads.settings (
   visitor_events_per_minute integer not null default 15000,
   visitor_events_per_day integer not null default 100000,
   browser_events_per_minute integer not null default 60000,
+  browser_events_per_day integer not null default 1000000,
+  browser_denials_per_day integer not null default 100000,
 
   -- Sales of the host.
   checkout_window interval not null default interval '7 days',
@@ -56,7 +58,9 @@ create table fb_ads.settings (
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
+  browser_consent_retention interval not null default interval '395 days',
   touchpoint_retention interval not null default interval '90 days',
+  click_id_retention interval not null default interval '90 days',
   run_retention interval not null default interval '90 days',
   job_retention interval not null default interval '14 days',
   cron_detail_retention interval not null default interval '30 days',
@@ -89,6 +93,7 @@ create table fb_ads.settings (
   constraint purchase_is_never_a_browser_event check (not ('Purchase' = any (browser_events))),
   constraint event_limits_are_positive check (
     visitor_events_per_minute > 0 and visitor_events_per_day > 0 and browser_events_per_minute > 0
+    and browser_events_per_day > 0 and browser_denials_per_day > 0
   ),
   constraint checkout_window_is_within_clear_data check (checkout_window between interval '0' and interval '7 days'),
   constraint attribution_window_is_sane check (attribution_window between interval '0' and interval '90 days'),
@@ -105,8 +110,10 @@ create table fb_ads.settings (
   constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
+    and browser_consent_retention > interval '0'
   ),
   constraint touchpoint_retention_covers_the_window check (touchpoint_retention >= attribution_window),
+  constraint click_id_retention_covers_revisions check (click_id_retention >= attribution_revision_window),
   constraint run_retention_is_positive check (
     run_retention > interval '0' and job_retention > interval '0' and cron_detail_retention > interval '0'
   ),
@@ -157,7 +164,15 @@ comment on column fb_ads.settings.visitor_events_per_minute is
 comment on column fb_ads.settings.visitor_events_per_day is
   'Events that one client address may send in a UTC day; bounds what a stranger can fill the tables with.';
 comment on column fb_ads.settings.browser_events_per_minute is
-  'Events that all browsers together may send in a minute.';
+  'Events that all browsers together may send in a minute, beside the reserved half of browser_events_per_day. One '
+  'network (IPv4 /24, IPv6 /48) may take a quarter.';
+comment on column fb_ads.settings.browser_events_per_day is
+  'Events that all browsers together may have stored in a UTC day: bounds what strangers can fill the tables with. An '
+  'event of more than 2 KiB counts as several. One network may take a quarter of it. Half is reserved for the networks '
+  'that were seen on an earlier day, each with the same share.';
+comment on column fb_ads.settings.browser_denials_per_day is
+  'Denials of browsers that nothing else is known of that are stored in a UTC day; one network may take a quarter. What '
+  'comes beyond is taken, but not remembered: nothing is stored of such a browser anyway.';
 comment on column fb_ads.settings.checkout_window is
   'How long before a sale the same user''s checkout may lie to lend it its browser '
   'data, when no order id links them. At most 7 days.';
@@ -193,7 +208,12 @@ comment on column fb_ads.settings.payment_hosts is
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
+comment on column fb_ads.settings.browser_consent_retention is
+  'How long what a browser said of consent is kept after it was last written. What a user said is kept until the person '
+  'is erased.';
 comment on column fb_ads.settings.touchpoint_retention is 'How long touchpoints are kept.';
+comment on column fb_ads.settings.click_id_retention is
+  'How long after a sale its ad_attributions.fb_click_id is kept; at least as long as its attribution may change.';
 comment on column fb_ads.settings.run_retention is 'How long fb_ads.sync_runs keeps what each invocation did.';
 comment on column fb_ads.settings.job_retention is 'How long ended jobs stay in fb_ads.sync_jobs.';
 comment on column fb_ads.settings.cron_detail_retention is

@@ -183,15 +183,15 @@ Deno.test("attribute-purchase", async (t) => {
     assertEquals(row?.history, ["waiting:ad_unknown", "unattributed:ad_unknown"]);
   });
 
-  await t.step("without consent no touch is stored; after a denial the sale says so", async () => {
-    const [before] = await platform.sql`select count(*)::int as touches from fb_ads.touchpoints`;
+  await t.step("without consent no touchpoint is stored; after a denial the sale says so", async () => {
+    const [before] = await platform.sql`select count(*)::int as touchpoints from fb_ads.touchpoints`;
     assertEquals(
       await land(suite, `ad_id=${known}`, { user_data: { fbp: fbpOf(4) }, consent: "denied" }),
       "suppressed",
     );
     const silent = { user_data: { fbp: fbpOf(5) }, consent: undefined };
     assertEquals(await land(suite, `ad_id=${known}`, silent), "suppressed");
-    const [after] = await platform.sql`select count(*)::int as touches from fb_ads.touchpoints`;
+    const [after] = await platform.sql`select count(*)::int as touchpoints from fb_ads.touchpoints`;
     assertEquals(after, before);
 
     const denied = "0d9e8f6a-1111-4222-8333-00000000000b";
@@ -213,9 +213,9 @@ Deno.test("attribute-purchase", async (t) => {
   });
 
   await t.step(
-    "one landing told of by many events at once is one touch; a return from the payment page is none",
+    "one landing told of by many events at once is one touchpoint; a return from the payment page is none",
     async () => {
-      const [before] = await platform.sql`select count(*)::int as touches from fb_ads.touchpoints`;
+      const [before] = await platform.sql`select count(*)::int as touchpoints from fb_ads.touchpoints`;
       const event_time = nowSeconds();
       const url = `https://shop.example/promo?utm_content=${known}&email=ayu%40example.com`;
       await Promise.all(
@@ -232,7 +232,7 @@ Deno.test("attribute-purchase", async (t) => {
         referrer_url: "https://checkout.xendit.co/web/123",
       });
       const rows = await platform.sql`
-      select page_url, utm_content_id from fb_ads.touchpoints order by id offset ${before?.touches}`;
+      select page_url, utm_content_id from fb_ads.touchpoints order by id offset ${before?.touchpoints}`;
       assertEquals(rows.map((row) => ({ ...row })), [{
         page_url: `https://shop.example/promo?utm_content=${known}`,
         utm_content_id: known,

@@ -68,7 +68,7 @@ Deno.test("attribution by browser", async (t) => {
       await work();
     });
 
-  await step("a guest's touch is found by fbp of the checkout", async () => {
+  await step("a guest's touchpoint is found by fbp of the checkout", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     assertEquals(await judged({ at: now }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
     const [row] = await platform.sql`select confidence from public.ad_attributions`;
@@ -76,7 +76,7 @@ Deno.test("attribution by browser", async (t) => {
     assertEquals(await judged({ at: now }), uncredited("no_touch"));
   });
 
-  await step("a touch is found by fbc of the checkout, whatever time is in the cookie", async () => {
+  await step("a touchpoint is found by fbc of the checkout, whatever time is in the cookie", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}&fbclid=IwAR0abc`) });
     const fbc = `fb.1.${(now - 590) * 1_000}.IwAR0abc`;
     await visit(platform, { at: now - 1, event_name: "InitiateCheckout", event_id: "c-1", fbc });
@@ -149,7 +149,7 @@ Deno.test("attribution by browser", async (t) => {
     assertEquals(await attribute(platform, ...refs), { attributed: 1, unattributed: 1, waiting: 0 });
   });
 
-  await step("on a shared browser each user's own touch still counts", async () => {
+  await step("on a shared browser each user's own touchpoint still counts", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 400, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1), user: BUDI_DIGEST });
     assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "user_id"));

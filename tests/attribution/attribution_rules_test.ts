@@ -1,5 +1,5 @@
 /**
- * The rule that credits a sale: who is linked to a touch, which touch wins, and why a sale stays without an ad.
+ * The rule that credits a sale: who is linked to a touchpoint, which touchpoint wins, and why a sale stays without an ad.
  *
  * @module
  */
@@ -50,12 +50,12 @@ Deno.test("attribution follows its rule", async (t) => {
       await work();
     });
 
-  await step("a touch of the same user is credited", async () => {
+  await step("a touchpoint of the same user is credited", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), user: SITI_DIGEST });
     assertEquals(await judged({ at: now, user: SITI }), credited(AD, "user_id"));
   });
 
-  await step("a touch with the buyer's e-mail address or phone number is credited", async () => {
+  await step("a touchpoint with the buyer's e-mail address or phone number is credited", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), em: SITI_EM });
     assertEquals(await judged({ at: now, user: SITI }), credited(AD, "em"));
     await forget(platform);
@@ -70,7 +70,7 @@ Deno.test("attribution follows its rule", async (t) => {
     assertEquals(await outcomeOf(platform, ref), credited(AD, "ph"));
   });
 
-  await step("a sale without any touch is no_touch", async () => {
+  await step("a sale without any touchpoint is no_touch", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), user: BUDI_DIGEST });
     assertEquals(await judged({ at: now, user: SITI }), uncredited("no_touch"));
   });
@@ -100,7 +100,7 @@ Deno.test("attribution follows its rule", async (t) => {
     }
   });
 
-  await step("the latest touch that names an ad wins; a click id alone erases nothing and assists", async () => {
+  await step("the latest touchpoint that names an ad wins; a click id alone erases nothing and assists", async () => {
     await visit(platform, { at: now - 900, url: page(`ad_id=${OTHER_AD}`), user: SITI_DIGEST });
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}&fbclid=IwAR0first`), user: SITI_DIGEST });
     await visit(platform, { at: now - 300, url: page("fbclid=IwAR0second"), user: SITI_DIGEST });

@@ -1,11 +1,16 @@
 /**
  * What the tests of attribution stand on: a small catalogue of ads, the shop's tables, and short ways to say that somebody
- * landed, logged in, began a checkout or paid. Touches are made by the real `buildTouch` and stored by the real function.
+ * landed, logged in, began a checkout or paid. Touches are made by the real `buildTouchpoint` and stored by the real function.
  *
  * @module
  */
 
-import { buildTouch, type Reporter, type Touch, type TouchEvent } from "../../shared/attribution/touch.ts";
+import {
+  buildTouchpoint,
+  type Reporter,
+  type Touchpoint,
+  type TouchpointEvent,
+} from "../../shared/attribution/touchpoint.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { makeShop } from "../../scripts/dev/testing/shop_suite.ts";
 import { emptyTables } from "../../scripts/supabase-local/waiting.ts";
@@ -95,9 +100,9 @@ export interface Visit {
 
 let events = 0;
 
-/** The touch of a visit, as `capi-event` builds it. */
-export function touchOf(visit: Visit): Touch | null {
-  const event: TouchEvent = {
+/** The touchpoint of a visit, as `capi-event` builds it. */
+export function touchpointOf(visit: Visit): Touchpoint | null {
+  const event: TouchpointEvent = {
     event_name: visit.event_name ?? "PageView",
     event_id: visit.event_id ?? `visit-${++events}`,
     event_time: visit.at,
@@ -110,17 +115,17 @@ export function touchOf(visit: Visit): Touch | null {
       ...(visit.ph === undefined ? {} : { ph: visit.ph }),
     },
   };
-  return buildTouch(event, {
+  return buildTouchpoint(event, {
     now_ms: (visit.received_at ?? visit.at) * 1_000,
     reported_by: visit.reported_by ?? (visit.user === undefined ? "browser" : "user"),
     user_digest: visit.user,
   });
 }
 
-/** Stores visits in one call, as `fb_store_events` does; returns how many touches were new or knew more. */
+/** Stores visits in one call, as `fb_store_events` does; returns how many touchpoints were new or knew more. */
 export async function visit({ sql }: Platform, ...visits: Visit[]): Promise<number> {
-  const touches = visits.map(touchOf).filter((touch) => touch !== null);
-  const [row] = await sql`select fb_ads.store_touchpoints(${sql.json(decodeJson(touches))})::int as kept`;
+  const touchpoints = visits.map(touchpointOf).filter((touchpoint) => touchpoint !== null);
+  const [row] = await sql`select fb_ads.store_touchpoints(${sql.json(decodeJson(touchpoints))})::int as kept`;
   return Number(row?.kept);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Keeping touches: one landing is one row, a cookie seen first is filled in later, and old ones go.
+ * Keeping touchpoints: one landing is one row, a cookie seen first is filled in later, and old ones go.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
   visit,
 } from "./attribution_shop.ts";
 
-Deno.test("touches are kept once", async (t) => {
+Deno.test("touchpoints are kept once", async (t) => {
   await using platform = await startPlatform({ schedule: false });
   const { sql } = platform;
   await makeAttributionShop(platform);
@@ -31,7 +31,7 @@ Deno.test("touches are kept once", async (t) => {
       await forget(platform);
       await work();
     });
-  const touches = async () =>
+  const touchpoints = async () =>
     (await sql`
       select extract(epoch from landing.landed_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
       from (
@@ -41,33 +41,43 @@ Deno.test("touches are kept once", async (t) => {
       join fb_ads.touchpoints as told on told.id = landing.landing_id
       order by landing.landed_at, told.id`).map((row) => ({ ...row }));
 
-  await step("a click id in one browser is one touch for ever, at its earliest time", async () => {
+  await step("a click id in one browser is one touchpoint for ever, at its earliest time", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
     for (const at of [now - 5 * DAY, now, now - 6 * DAY]) await visit(platform, { at, url, fbp: fbp(1) });
-    assertEquals(await touches(), [{ at: String(now - 6 * DAY), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+    assertEquals(await touchpoints(), [{
+      at: String(now - 6 * DAY),
+      fb_ad_id: AD,
+      fbclid: "IwAR0abc",
+      has_browser: true,
+    }]);
   });
 
-  await step("a link that is passed on is another browser's touch", async () => {
+  await step("a link that is passed on is another browser's touchpoint", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
     await visit(platform, { at: now - 600, url, fbp: fbp(1) }, { at: now, url, fbp: fbp(2) });
-    assertEquals((await touches()).length, 2);
+    assertEquals((await touchpoints()).length, 2);
   });
 
   await step("a cookie seen before its landing gets the landing's ids, and a browser once there is one", async () => {
     const fbc = `fb.1.${(now - 900) * 1_000}.IwAR0abc`;
     await visit(platform, { at: now - 600, fbc });
-    assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: null, fbclid: "IwAR0abc", has_browser: false }]);
+    assertEquals(await touchpoints(), [{
+      at: String(now - 900),
+      fb_ad_id: null,
+      fbclid: "IwAR0abc",
+      has_browser: false,
+    }]);
     assertEquals(await visit(platform, { at: now - 500, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1) }), 1);
-    assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+    assertEquals(await touchpoints(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
     await visit(platform, { at: now, fbc, fbp: fbp(1) });
-    assertEquals((await touches()).length, 1);
+    assertEquals((await touchpoints()).length, 1);
   });
 
   await step("without a click id a reload is the same ids from the same browser within 30 minutes", async () => {
     const url = page(`ad_id=${AD}`);
     const landings = async (at: number, browser: number) => {
       await visit(platform, { at, url, fbp: fbp(browser) });
-      return (await touches()).length;
+      return (await touchpoints()).length;
     };
     assertEquals(await landings(now - 7_200, 1), 1);
     assertEquals(await landings(now - 7_200 + 1_800, 1), 1);
@@ -75,20 +85,20 @@ Deno.test("touches are kept once", async (t) => {
     assertEquals(await landings(now - 7_200 + 3_601, 2), 3);
   });
 
-  await step("coming back to an ad after another one is a touch of its own", async () => {
+  await step("coming back to an ad after another one is a touchpoint of its own", async () => {
     await visit(platform, { at: now - 300, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 200, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1) });
     assertEquals(await visit(platform, { at: now - 100, url: page(`ad_id=${AD}`), fbp: fbp(1) }), 1);
-    assertEquals((await touches()).map((touch) => touch.fb_ad_id), [AD, OTHER_AD, AD]);
+    assertEquals((await touchpoints()).map((touchpoint) => touchpoint.fb_ad_id), [AD, OTHER_AD, AD]);
   });
 
-  await step("twenty landings at once are one touch", async () => {
+  await step("twenty landings at once are one touchpoint", async () => {
     const url = page(`ad_id=${AD}`);
     await Promise.all(Array.from({ length: 20 }, () => visit(platform, { at: now, url, fbp: fbp(1) })));
-    assertEquals((await touches()).length, 1);
+    assertEquals((await touchpoints()).length, 1);
   });
 
-  await step("a landing is one touch whichever of its pages is told first", async () => {
+  await step("a landing is one touchpoint whichever of its pages is told first", async () => {
     const fbc = `fb.1.${(now - 60) * 1_000 + 700}.IwAR0abc`;
     const landing = { at: now - 60, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
     const lead = { at: now - 60, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
@@ -96,12 +106,12 @@ Deno.test("touches are kept once", async (t) => {
     for (const order of [[[landing], [lead]], [[lead], [landing]], [[lead, landing]], [[landing, lead]]]) {
       await forget(platform);
       for (const batch of order) await visit(platform, ...batch);
-      assertEquals(await touches(), expected);
+      assertEquals(await touchpoints(), expected);
     }
     for (let round = 0; round < 20; round++) {
       await forget(platform);
       await Promise.all([lead, landing, lead, landing].map((one) => visit(platform, one)));
-      assertEquals(await touches(), expected);
+      assertEquals(await touchpoints(), expected);
     }
   });
 
@@ -116,11 +126,11 @@ Deno.test("touches are kept once", async (t) => {
       fbc: `fb.1.${(now - 200) * 1_000}.IwAR0z`,
     });
     assertEquals(await visit(platform, { at: now - 600, url, fbp: fbp(1) }), 1);
-    assertEquals((await touches()).map((touch) => touch.fbclid), [null, "IwAR0abc", null, null]);
+    assertEquals((await touchpoints()).map((touchpoint) => touchpoint.fbclid), [null, "IwAR0abc", null, null]);
   });
 
   await step(
-    "a page, its checkout and its landing are one touch in every order, as long as the window goes",
+    "a page, its checkout and its landing are one touchpoint in every order, as long as the window goes",
     async () => {
       const at = now - 900;
       const fbc = `fb.1.${at * 1_000}.IwAR0abc`;
@@ -132,7 +142,7 @@ Deno.test("touches are kept once", async (t) => {
         await forget(platform);
         for (const place of order) await visit(platform, [landing, next, checkout][place] ?? landing);
         assertEquals(
-          await touches(),
+          await touchpoints(),
           [{ at: String(at), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }],
           `${order}`,
         );
@@ -147,7 +157,12 @@ Deno.test("touches are kept once", async (t) => {
     for (const order of [[landing, checkout], [checkout, landing]]) {
       await forget(platform);
       for (const one of order) await visit(platform, one);
-      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
+      assertEquals(await touchpoints(), [{
+        at: String(now - 900),
+        fb_ad_id: AD,
+        fbclid: "IwAR0abc",
+        has_browser: true,
+      }]);
     }
   });
 
@@ -157,7 +172,7 @@ Deno.test("touches are kept once", async (t) => {
     for (const order of [[first, second], [second, first]]) {
       await forget(platform);
       for (const one of order) await visit(platform, one);
-      assertEquals(await touches(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
+      assertEquals(await touchpoints(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
     }
   });
 
@@ -165,16 +180,19 @@ Deno.test("touches are kept once", async (t) => {
     const url = page(`ad_id=${AD}`);
     const late = { at: now - 5 * DAY, url, received_at: now };
     await visit(platform, { ...late, fbp: fbp(1) });
-    assertEquals((await touches()).map((touch) => touch.at), [String(now - 600)]);
+    assertEquals((await touchpoints()).map((touchpoint) => touchpoint.at), [String(now - 600)]);
     await visit(platform, { ...late, fbp: fbp(2), reported_by: "server" });
-    assertEquals((await touches()).map((touch) => touch.at), [String(now - 5 * DAY), String(now - 600)]);
+    assertEquals((await touchpoints()).map((touchpoint) => touchpoint.at), [String(now - 5 * DAY), String(now - 600)]);
     await forget(platform);
     await visit(platform, { at: now - 5 * DAY - 60, url, fbp: fbp(2) });
     await visit(platform, { ...late, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(2) });
-    assertEquals((await touches()).map((touch) => touch.at), [String(now - 5 * DAY - 60), String(now - 5 * DAY)]);
+    assertEquals((await touchpoints()).map((touchpoint) => touchpoint.at), [
+      String(now - 5 * DAY - 60),
+      String(now - 5 * DAY),
+    ]);
   });
 
-  await step("an anonymous browser stores sixty touches an hour, a server any number", async () => {
+  await step("an anonymous browser stores sixty touchpoints an hour, a server any number", async () => {
     const many = Array.from({ length: 70 }, (_, index) => ({
       at: now,
       url: page(`ad_id=${AD}&fbclid=IwAR0${index}`),
@@ -196,7 +214,7 @@ Deno.test("touches are kept once", async (t) => {
     }
   });
 
-  await step("old touches and what is known of old browsers go, in batches", async () => {
+  await step("old touchpoints and what is known of old browsers go, in batches", async () => {
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 91 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(2) });
     await visit(platform, { at: now - 89 * DAY, url: page(`ad_id=${AD}`), fbp: fbp(3) });
@@ -204,7 +222,7 @@ Deno.test("touches are kept once", async (t) => {
     const [second] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
     const [third] = await sql`select fb_ads.delete_old_touchpoints()::int as gone`;
     assertEquals([first?.gone, second?.gone, third?.gone], [2, 1, 0]);
-    assertEquals((await touches()).length, 1);
+    assertEquals((await touchpoints()).length, 1);
   });
 
   await step("digests of sales that can no longer change go", async () => {

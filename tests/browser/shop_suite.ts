@@ -64,6 +64,7 @@ export async function clearEvents({ platform }: Suite): Promise<void> {
     "fb_ads.event_deliveries",
     "fb_ads.consents",
     "fb_ads.touchpoints",
-    "fb_ads.event_counts",
+    "fb_ads.traffic_days",
+    "fb_ads.traffic_sources",
   ]);
 }

@@ -93,6 +93,55 @@ Deno.test("`fb_erase_person` removes a person everywhere and leaves keys that th
   });
 });
 
+Deno.test("`fb_erase_person` finds the user behind an address or a number at any age, and keeps an objection", async (t) => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await makeShop(platform);
+  /** SHA-256 of `6281234567890`. */
+  const number = "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725";
+
+  async function fill(): Promise<void> {
+    await sql`truncate fb_ads.conversion_events, fb_ads.consents cascade`;
+    await sql`delete from public.ad_attributions`;
+    await sql`delete from public.transactions`;
+    await sql`delete from public.unified_profiles`;
+    await sql`insert into public.unified_profiles (id, email, phone)
+      values (${USER}, 'siti@example.com', '+62 812-3456-7890'), (gen_random_uuid(), 'budi@example.com', null)`;
+    // Sold a year ago: no event and no touchpoint is left.
+    await sql`alter table public.transactions disable trigger user`;
+    await sql`insert into public.transactions (user_id, status, created_at, completed_at)
+      select id, 'completed', now() - interval '1 year', now() - interval '1 year' from public.unified_profiles`;
+    await sql`alter table public.transactions enable trigger user`;
+    await sql`insert into public.ad_attributions (transaction_ref, user_id, user_ref, conversion_event, event_time, fb_click_id)
+      select id::text, user_id, user_id::text, 'Purchase', completed_at, 'IwAR' from public.transactions`;
+    const denial = { state: "denied", user_digest: USER_DIGEST };
+    await sql`select public.fb_store_consent(${sql.json({ ...denial, state: "granted", since: 1_795_000_000 })})`;
+    await sql`select public.fb_store_consent(${sql.json({ ...denial, since: 1_795_100_000 })})`;
+    await sql`select public.fb_store_consent(${sql.json({ ...denial, since: 1_795_200_000 })})`;
+  }
+
+  for (const person of [USER, SITI, "Siti@Example.com ", "+62 812 3456 7890", number]) {
+    await t.step(`by ${person.slice(0, 20)}`, async () => {
+      await fill();
+      await sql`select public.fb_erase_person(${person})`;
+      const credits = await sql`select attribution.user_id, attribution.user_ref, attribution.fb_click_id
+        from public.ad_attributions as attribution
+        join public.transactions as sale on sale.id::text = attribution.transaction_ref
+        order by sale.user_id = ${USER} desc`;
+      assertEquals({ ...credits[0] }, { user_id: null, user_ref: null, fb_click_id: null });
+      assertEquals(credits[1]?.fb_click_id, "IwAR");
+      const consents = await sql`select state, extract(epoch from since)::int as since from fb_ads.consents`;
+      assertEquals([...consents].map((row) => ({ ...row })), [{ state: "denied", since: 1_795_200_000 }]);
+
+      await sql`insert into public.transactions (user_id, status, completed_at) values (${USER}, 'completed', now())`;
+      const claim = { pixel_ids: ["1"], require_consent: false, most: 10 };
+      await sql`select public.fb_claim_purchases(${sql.json(claim)})`;
+      const states = await sql`select state, consent from fb_ads.conversion_events where state <> 'erased'`;
+      assertEquals([...states].map((row) => ({ ...row })), [{ state: "suppressed", consent: "denied" }]);
+    });
+  }
+});
+
 Deno.test("`fb_erase_person` knows a guest's browser, unless somebody else was seen in it", async () => {
   await using platform = await startPlatform({ schedule: false });
   const [mine, shared] = ["a".repeat(64), "b".repeat(64)];
@@ -126,6 +175,17 @@ Deno.test("`fb_erase_person` knows the sales of a host that keeps no time of pay
   const rows = await sql`select sale.user_id, event.state from fb_ads.conversion_events as event
     join public.transactions as sale on sale.id::text = event.event_id order by sale.user_id, event.state`;
   assertEquals(rows.map((row) => [row.user_id, row.state]), [["42", "erased"], ["42", "erased"], ["43", "waiting"]]);
+});
+
+Deno.test("the retention strips credited sales of their click ids", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await sql`insert into public.ad_attributions (transaction_ref, conversion_event, event_time, fb_click_id)
+    select days::text, 'Purchase', now() - days * interval '1 day', 'IwAR' from unnest(array[89, 91, 92]) as days`;
+  const strip = async (most: number) => (await sql`select fb_ads.delete_old_touchpoints(${most})::int as n`)[0]?.n;
+  assertEquals([await strip(1), await strip(5), await strip(5)], [1, 1, 0]);
+  const kept = await sql`select transaction_ref from public.ad_attributions where fb_click_id is not null`;
+  assertEquals(kept.map((row) => row.transaction_ref), ["89"]);
 });
 
 Deno.test("the retention deletes what is old and keeps a Purchase's key", async () => {

@@ -21,7 +21,7 @@ import {
   pay,
   SITI,
   SITI_DIGEST,
-  touchOf,
+  touchpointOf,
   uncredited,
   visit,
 } from "../attribution/attribution_shop.ts";
@@ -145,10 +145,10 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
 
   await step("a landing that is stored while its sale is judged is found", async () => {
     const ref = await pay(platform, { at: start + 300, user: SITI });
-    const touch = touchOf({ ...landing, user: SITI_DIGEST });
+    const touchpoint = touchpointOf({ ...landing, user: SITI_DIGEST });
     await overlap(
       platform,
-      `select fb_ads.store_touchpoints(${literal([touch])})`,
+      `select fb_ads.store_touchpoints(${literal([touchpoint])})`,
       `select public.fb_attribute_purchases(${literal({ transaction_refs: [ref] })})`,
     );
     await attributeDue(platform);

@@ -206,7 +206,7 @@ Deno.test("capi-event takes what it should from whom it should", async (t) => {
     const consent = { state: "granted", browser_id: "fb.1.1795300000000.7777" };
     assertEquals((await errorOf(await postAsBrowser(platform, { consent }), 429)).code, "too_many_requests");
     assertEquals((await platform.invoke("capi-event", { consent })).status, 202);
-    const counters = JSON.stringify(await sql`select counter from fb_ads.event_counts`);
+    const counters = JSON.stringify(await sql`select source from fb_ads.traffic_sources`);
     assert(!counters.includes("127.0.0.1"));
     await sql`update fb_ads.settings set visitor_events_per_minute = 15000`;
   });

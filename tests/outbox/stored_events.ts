@@ -40,7 +40,6 @@ export async function storeEvents(
   }));
   const request = sql.json({
     origin,
-    visitor: origin === "browser" ? "198.51.100.7" : null,
     pixel_ids,
     require_consent: true,
     events,

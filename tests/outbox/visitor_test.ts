@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { visitorOf } from "../../shared/outbox/visitor.ts";
+import { networkOf, visitorOf } from "../../shared/outbox/visitor.ts";
 
 Deno.test("visitorOf() takes an IPv4 address as it is and an IPv6 address by its /64", () => {
   const cases: [string | null, string][] = [
@@ -19,4 +19,16 @@ Deno.test("visitorOf() takes an IPv4 address as it is and an IPv6 address by its
     [null, ""],
   ];
   for (const [address, visitor] of cases) assertEquals(visitorOf(address), visitor);
+});
+
+Deno.test("networkOf() takes the /24 of an IPv4 address and the /48 of an IPv6 address", () => {
+  const cases: [string | null, string][] = [
+    ["203.0.113.7", "203.0.113"],
+    ["::ffff:203.0.113.7", "203.0.113"],
+    ["2001:db8:1:2:3:4:5:6", "2001.db8.1"],
+    ["2001:0DB8:0001:ffff::1", "2001.db8.1"],
+    ["garbage", "garbage"],
+    [null, ""],
+  ];
+  for (const [address, network] of cases) assertEquals(networkOf(address), network);
 });

@@ -1,6 +1,6 @@
 /**
- * Attribution of 1,000 sales among 100,000 touches and among 10 million: what a sale costs in pages of the database, and
- * whether a touch is ever looked for other than by an index.
+ * Attribution of 1,000 sales among 100,000 touchpoints and among 10 million: what a sale costs in pages of the database, and
+ * whether a touchpoint is ever looked for other than by an index.
  *
  * @module
  */
@@ -43,8 +43,8 @@ async function makeBuyers({ sql }: Platform): Promise<void> {
     alter table fb_ads.touchpoints set unlogged;`);
 }
 
-/** Fills up to so many touches of other people, without the indexes, and makes these again. */
-async function fillTouches({ sql }: Platform, from: number, to: number): Promise<void> {
+/** Fills up to so many touchpoints of other people, without the indexes, and makes these again. */
+async function fillTouchpoints({ sql }: Platform, from: number, to: number): Promise<void> {
   const indexes = await sql<{ name: string; definition: string }[]>`
     select indexname as name, indexdef as definition from pg_indexes
     where schemaname = 'fb_ads' and tablename = 'touchpoints'
@@ -126,7 +126,7 @@ export async function benchAttribution(): Promise<Figure[]> {
   const costs: Cost[] = [];
   let filled = 0;
   for (const size of [FEW, MANY]) {
-    await fillTouches(platform, filled, size);
+    await fillTouchpoints(platform, filled, size);
     filled = size;
     await attributeAll(platform);
     costs.push(await attributeAll(platform));
@@ -136,7 +136,7 @@ export async function benchAttribution(): Promise<Figure[]> {
   const ratio = many.buffers / few.buffers;
   return [
     {
-      name: "attribution of a sale at 10 million touches",
+      name: "attribution of a sale at 10 million touchpoints",
       value: `${(many.buffers / SALES).toFixed(1)} buffers, ${(many.milliseconds / SALES).toFixed(2)} ms`,
       baseline: `${(few.buffers / SALES).toFixed(1)} buffers, ${(few.milliseconds / SALES).toFixed(2)} ms at 100,000`,
       ratio,
@@ -144,7 +144,7 @@ export async function benchAttribution(): Promise<Figure[]> {
       ok: ratio <= 1.2,
     },
     {
-      name: "touches are found by index scans alone",
+      name: "touchpoints are found by index scans alone",
       value: `${many.seq_scans} sequential scans`,
       baseline: `${many.index_scans} index scans`,
       ratio: null,

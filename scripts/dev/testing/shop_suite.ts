@@ -156,8 +156,8 @@ export async function clearEvents({ platform, graph }: Suite): Promise<void> {
     "fb_ads.event_deliveries",
     "fb_ads.pixels",
     "fb_ads.consents",
-    "fb_ads.event_counts",
-    "fb_ads.visitor_salts",
+    "fb_ads.traffic_days",
+    "fb_ads.traffic_sources",
   ]);
   graph.faults.clear();
   graph.capi.reset();

@@ -83,3 +83,15 @@ Deno.test("the Data API is that of a hosted project", async (t) => {
     },
   );
 });
+
+Deno.test("PostgREST is started again after it was killed", async () => {
+  await using platform = await startPlatform({ projectRoot: fixtureProject, schedule: false });
+  const secret = { apikey: platform.secretKey };
+  for (let time = 1; time <= 3; time += 1) {
+    assertEquals((await rest(platform, "/rpc/add_note", secret, { body: "x" })).body, time);
+    await platform.killDataApi();
+  }
+  // Whoever asks at once shares the next one.
+  const answers = await Promise.all(Array.from({ length: 5 }, () => rest(platform, "/note?select=body", secret)));
+  assertEquals(answers.map(({ status }) => status), [200, 200, 200, 200, 200]);
+});

@@ -59,7 +59,7 @@ comment on column public.ad_attributions.currency is 'ISO 4217 code of conversio
 comment on column public.ad_attributions.source_platform is
   'Where the click came from. Always facebook, which stands for every surface of Meta.';
 comment on column public.ad_attributions.fb_click_id is
-  'fbclid of the click, as the URL carried it; null when it carried none.';
+  'fbclid of the click, as the URL carried it; null when it carried none, and after settings.click_id_retention.';
 comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
@@ -96,6 +96,7 @@ create index ad_attributions_ad_id_idx on public.ad_attributions (ad_id);
 create index ad_attributions_event_time_idx on public.ad_attributions (event_time);
 -- By hash: a click id may have any length, and a query asks for the whole of it.
 create index ad_attributions_fb_click_id_idx on public.ad_attributions using hash (fb_click_id);
+create index ad_attributions_click_id_age_idx on public.ad_attributions (event_time) where fb_click_id is not null;
 create index ad_attributions_clicked_on_idx on public.ad_attributions (clicked_on);
 create index ad_attributions_paid_on_idx on public.ad_attributions (paid_on);
 

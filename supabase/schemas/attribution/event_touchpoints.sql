@@ -98,11 +98,11 @@ create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   perform fb_ads.store_touchpoints((
-    select jsonb_agg((given.event -> 'touch') || jsonb_build_object('consent', event.consent))
+    select jsonb_agg((given.event -> 'touchpoint') || jsonb_build_object('consent', event.consent))
     from jsonb_array_elements(request -> 'events') with ordinality as given (event, place)
     join fb_ads.conversion_events as event
       on event.event_name = given.event ->> 'event_name' and event.event_id = given.event ->> 'event_id'
-    where statuses ->> (given.place - 1)::integer = 'stored' and jsonb_typeof(given.event -> 'touch') = 'object'
+    where statuses ->> (given.place - 1)::integer = 'stored' and jsonb_typeof(given.event -> 'touchpoint') = 'object'
   ));
 end;
 $$;

@@ -35,11 +35,22 @@ begin
     limit most
   );
   get diagnostics step = row_count;
+  touched := touched + step;
+  update public.ad_attributions as attribution
+  set fb_click_id = null, updated_at = now()
+  where attribution.id in (
+    select old.id
+    from public.ad_attributions as old
+    cross join fb_ads.settings as settings
+    where old.fb_click_id is not null and old.event_time < now() - settings.click_id_retention
+    limit most
+  );
+  get diagnostics step = row_count;
   return touched + step;
 end;
 $$;
 
 comment on function fb_ads.delete_old_touchpoints(integer) is
-  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, and the '
-  'digests of sales that can no longer change, at most so many rows of each kind; returns how many, 0 when there is '
-  'nothing left.';
+  'For the nightly job: deletes touchpoints and what is known of browsers after settings.touchpoint_retention, the '
+  'digests of sales that can no longer change, and click ids of credited sales after settings.click_id_retention; at '
+  'most so many rows of each kind; returns how many, 0 when there is nothing left.';

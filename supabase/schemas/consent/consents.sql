@@ -27,6 +27,8 @@ comment on column fb_ads.consents.since is 'From when it holds.';
 comment on column fb_ads.consents.source is 'Where it was said: request, event.';
 comment on column fb_ads.consents.created_at is 'When the row was written.';
 
+create index consents_created_at_idx on fb_ads.consents (created_at) where subject_kind = 'browser';
+
 alter table fb_ads.consents enable row level security;
 
 create function fb_ads.digest_of(value text)
@@ -53,3 +55,40 @@ $$;
 comment on function fb_ads.newest_consent(text, text) is
   'The consent that counts for a user (digest of the id) and a browser (digest of fbp), either of which may be null: '
   'the newest, a denial in a tie; a row of nulls when neither said anything.';
+
+create function fb_ads.is_known_browser(browser_digest text)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+      select
+      from fb_ads.consents as consent
+      where consent.subject_kind = 'browser' and consent.subject = is_known_browser.browser_digest
+    )
+    or exists (
+      select from fb_ads.conversion_events as event where event.browser_digest = is_known_browser.browser_digest
+    );
+$$;
+
+comment on function fb_ads.is_known_browser(text) is
+  'Whether a browser has said something of consent or has an event here: then its denial is stored at any time.';
+
+create function fb_ads.delete_old_consents(most integer default 5000)
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  deleted bigint;
+begin
+  delete from fb_ads.consents as consent
+  where consent.id in (
+    select old.id
+    from fb_ads.consents as old
+    cross join fb_ads.settings as settings
+    where old.subject_kind = 'browser' and old.created_at < now() - settings.browser_consent_retention
+    limit most
+  );
+  get diagnostics deleted = row_count;
+  return deleted;
+end;
+$$;
+
+comment on function fb_ads.delete_old_consents(integer) is
+  'For the nightly job: deletes what browsers said of consent after settings.browser_consent_retention, at most so '
+  'many rows; returns how many.';

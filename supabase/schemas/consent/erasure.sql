@@ -1,46 +1,37 @@
 -- Removing a person on request.
 -- Why a stripped key stays: without it the sweep, or a repeated request, would make the same event anew.
 -- Why a shared browser keeps what is not this person's: the touchpoints of another user stay.
+-- Why a denial stays: whoever objects and asks to be forgotten is not to be found in the next event again.
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
 
 -- Definer: the host need not grant its tables to service_role. Gives out references alone.
-create function fb_ads.find_purchases_of(person text, digests text[])
-returns table (transaction_ref text, user_ref text, completed_at timestamptz, is_completed boolean)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+create function fb_ads.find_purchases_of(digests text[])
+returns table (
+  transaction_ref text, user_ref text, user_digest text, person_digests text[], completed_at timestamptz,
+  is_completed boolean
+) language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if to_regclass('fb_ads.purchases') is null then
     return;
   end if;
-  if person ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return query
-      select
-        sale.transaction_ref, sale.user_ref, sale.completed_at,
-        coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
-      from fb_ads.purchases as sale where sale.user_id = person::uuid;
-  end if;
   return query
     select
-      sale.transaction_ref, sale.user_ref, sale.completed_at,
+      sale.transaction_ref, sale.user_ref, known.user_digest,
+      array_remove(array[known.email_digest, known.phone_digest], null), sale.completed_at,
       coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
-    where (
-        coalesce(sale.completed_at, sale.checkout_at, now()) >= now() - interval '8 days'
-        or sale.transaction_ref in (
-          select event.transaction_ref from fb_ads.conversion_events as event where event.state = 'waiting'
-        )
-      )
-      and (
-        fb_ads.digest_of(sale.user_ref) = any (digests)
-        or fb_ads.digest_of(sale.email) = any (digests)
-        or fb_ads.digest_of(regexp_replace(sale.phone, '[^0-9]', '', 'g')) = any (digests)
-      );
+    cross join lateral (
+      select fb_ads.digest_of(sale.user_ref), fb_ads.digest_of(sale.email),
+        fb_ads.digest_of(nullif(regexp_replace(sale.phone, '[^0-9]', '', 'g'), ''))
+    ) as known (user_digest, email_digest, phone_digest)
+    where known.user_digest = any (digests) or known.email_digest = any (digests) or known.phone_digest = any (digests);
 end;
 $$;
 
-comment on function fb_ads.find_purchases_of(text, text[]) is
-  'References of a person''s transactions: of the last 8 days (what triggers and sweep could still make an event of), '
-  'and all of them where the person is given by a uuid.';
+comment on function fb_ads.find_purchases_of(text[]) is
+  'A person''s transactions of any age, by digests of user id, e-mail address or phone number; reads all that the host '
+  'has.';
 
 create function fb_ads.digests_of_person(person text)
 returns text[] language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -54,10 +45,20 @@ begin
       then array[fb_ads.digest_of(person), fb_ads.digest_of(regexp_replace(person, '[^0-9]', '', 'g'))]
     else array[fb_ads.digest_of(person)]
   end;
-  select array_agg(distinct event.user_digest)
+  select array_agg(distinct known.user_digest)
   into users
-  from fb_ads.conversion_events as event
-  where event.user_digest is not null and (event.person_digests && digests or event.user_digest = any (digests));
+  from (
+    select event.user_digest
+    from fb_ads.conversion_events as event
+    where event.person_digests && digests or event.user_digest = any (digests)
+    union all
+    select click.user_digest
+    from fb_ads.touchpoints as click
+    where (click.email_digests && digests or click.phone_digests && digests) and click.reported_by <> 'browser'
+    union all
+    select sale.user_digest from fb_ads.find_purchases_of(digests) as sale
+  ) as known
+  where known.user_digest is not null;
   -- A guest's browser is the guest's own, unless somebody else was seen in it.
   if users is null then
     digests := digests || array(
@@ -81,6 +82,8 @@ begin
       select unnest(array_append(event.person_digests, event.browser_digest))
       from fb_ads.conversion_events as event
       where event.user_digest = users[1]
+      union
+      select unnest(sale.person_digests) from fb_ads.find_purchases_of(users) as sale
     ) as known
     where known.digest is not null;
   end if;
@@ -90,7 +93,7 @@ $$;
 
 comment on function fb_ads.digests_of_person(text) is
   'All digests under which a person given by user id, e-mail address, phone number or digest is known: those of the '
-  'user''s own events beside the one given, and a guest''s browsers.';
+  'user''s own events and sales beside the one given, and a guest''s browsers.';
 
 create function fb_ads.erase_events(event_row_ids bigint[])
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -169,6 +172,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   given text := lower(btrim(fb_erase_person.person));
   digests text[];
+  sales text[];
   event_row_ids bigint[];
   erased_consents bigint;
 begin
@@ -176,37 +180,53 @@ begin
     raise exception 'name a person: a user id, or the SHA-256 of an e-mail address or phone number'
       using errcode = '22023';
   end if;
+  digests := fb_ads.digests_of_person(given);
+  with found as materialized (
+    select sale.* from fb_ads.find_purchases_of(digests) as sale
+  ),
+  -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
+  noted as (
+    insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, state, final_at)
+    select distinct on (found.transaction_ref)
+      'Purchase', found.transaction_ref, coalesce(found.completed_at, now()), found.transaction_ref, 'erased', now()
+    from found
+    where found.is_completed
+    on conflict (event_id, event_name) do nothing
+  )
+  select coalesce(array_agg(found.transaction_ref), '{}') into sales from found;
+
   -- No run of attribution writes meanwhile what it read before.
   perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
-  digests := fb_ads.digests_of_person(given);
-
-  -- Sales that nobody noted yet: the key comes first, so that the sweep finds it taken.
-  insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, state, final_at)
-  select distinct on (sale.transaction_ref)
-    'Purchase', sale.transaction_ref, coalesce(sale.completed_at, now()), sale.transaction_ref, 'erased', now()
-  from fb_ads.find_purchases_of(given, digests) as sale
-  where sale.is_completed
-  on conflict (event_id, event_name) do nothing;
-
   select array_agg(event.id)
   into event_row_ids
   from fb_ads.conversion_events as event
   where event.person_digests && digests
     or event.user_digest = any (digests)
     or (event.browser_digest = any (digests) and event.user_digest is null)
-    or (event.event_name, event.event_id) in (
-      select 'Purchase', sale.transaction_ref from fb_ads.find_purchases_of(given, digests) as sale
-    );
+    or (event.event_name = 'Purchase' and event.event_id = any (sales));
   -- Touchpoints before events, as where events come in.
   perform fb_ads.erase_touchpoints(digests);
   perform fb_ads.erase_events(event_row_ids);
 
-  delete from fb_ads.consents as consent where consent.subject = any (digests);
+  delete from fb_ads.consents as consent
+  where consent.subject = any (digests)
+    and (
+      consent.state = 'granted'
+      or exists (
+        select
+        from fb_ads.consents as newer
+        where newer.subject_kind = consent.subject_kind and newer.subject = consent.subject
+          and newer.since > consent.since
+      )
+    );
   get diagnostics erased_consents = row_count;
 
   update public.ad_attributions as attribution
   set user_id = null, user_ref = null, fb_click_id = null, updated_at = now()
-  where attribution.user_id::text = given or attribution.user_ref = fb_erase_person.person
+  where attribution.transaction_ref = any (sales)
+    -- Sales that the host has deleted.
+    or fb_ads.digest_of(attribution.user_id::text) = any (digests)
+    or fb_ads.digest_of(attribution.user_ref) = any (digests)
     or attribution.transaction_ref in (
       select event.transaction_ref from fb_ads.conversion_events as event where event.id = any (event_row_ids)
     );
@@ -216,6 +236,7 @@ end;
 $$;
 
 comment on function public.fb_erase_person(text) is
-  'For the operator: removes a person everywhere, given by user id, or by the SHA-256 of e-mail address or phone '
-  'number. Events keep their bare key, so that nothing is made anew; consents go. Returns {events, consents}. What '
-  'Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
+  'For the operator: removes a person everywhere and at any age, given by user id, e-mail address, phone number, or '
+  'the SHA-256 of the latter as Meta takes them. Reads all sales of the host, so it may take minutes. Events keep '
+  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, consents}. '
+  'What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';

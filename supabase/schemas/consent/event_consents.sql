@@ -37,6 +37,11 @@ begin
       limit 1
     ) as newest on true
     where given.consent is not null and said.subject is not null and given.may_be_sent
+      and (
+        given.consent = 'granted' or said.subject_kind = 'user' or newest.state is not null
+        or coalesce((request ->> 'remembers_denials')::boolean, true)
+        or fb_ads.is_known_browser(said.subject)
+      )
       -- A repeated denial is written, for it outweighs a consent from between the two that is received later.
       and (
         newest.state is null

@@ -4,9 +4,11 @@
 
 create function fb_ads.delete_old_rows(most integer default 20000)
 returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_runs(most);
+  select fb_ads.delete_old_events(most) + fb_ads.delete_old_touchpoints(most) + fb_ads.delete_old_consents(most)
+    + fb_ads.delete_old_traffic() + fb_ads.delete_old_runs(most);
 $$;
 
 comment on function fb_ads.delete_old_rows(integer) is
-  'One batch of the nightly clean-up (cron job fb-ads-retention, each minute of an hour): events, clicks, runs and '
-  'cron details past their time, as fb_ads.settings says. Returns how many rows it touched.';
+  'One batch of the nightly clean-up (cron job fb-ads-retention, each minute of an hour): events, clicks, '
+  'consents of browsers, counts of limits, runs and cron details past their time, as fb_ads.settings says. Returns '
+  'how many rows it touched.';

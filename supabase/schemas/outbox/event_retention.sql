@@ -92,23 +92,10 @@ begin
   );
   get diagnostics step = row_count;
   touched := touched + step;
-
-  delete from fb_ads.event_counts as counted
-  where (counted.counter, counted.window_start) in (
-    select old.counter, old.window_start
-    from fb_ads.event_counts as old
-    where old.window_start < now() - case
-      when old.counter like 'day:%' then interval '2 days'
-      else interval '1 hour'
-    end
-    limit most
-  );
-  get diagnostics step = row_count;
-  delete from fb_ads.visitor_salts where salted_on < (now() at time zone 'utc')::date;
-  return touched + step;
+  return touched;
 end;
 $$;
 
 comment on function fb_ads.delete_old_events(integer) is
-  'Deletes and strips what settings say is old: events, a Purchase''s content, clear browser data after 7 days, '
-  'counters, salts. At most so many rows of each kind; returns how many, 0 when there is nothing left.';
+  'Deletes and strips what settings say is old: events, a Purchase''s content, clear browser data after 7 '
+  'days. At most so many rows of each kind; returns how many, 0 when there is nothing left.';

@@ -3,20 +3,9 @@
 create function public.fb_store_events(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  from_browser boolean := request ->> 'origin' = 'browser';
-  event_count bigint := jsonb_array_length(request -> 'events');
-  visitor text;
-  limited text;
   statuses jsonb;
   denied_digests text[];
 begin
-  if from_browser then
-    visitor := fb_ads.visitor_of(request ->> 'visitor');
-    limited := fb_ads.exceeded_event_limit(visitor, event_count);
-    if limited is not null then
-      return jsonb_build_object('limited', limited);
-    end if;
-  end if;
   perform fb_ads.note_consents(request);
 
   with decided as (
@@ -68,6 +57,8 @@ begin
       case when not decided.is_agreed then now() end
     from decided
     where decided.may_be_sent
+      -- Without consent only what a sale looks for is kept: a Purchase's key, and a checkout's order.
+      and (decided.is_agreed or decided.event_name = 'Purchase' or decided.order_id is not null)
     order by decided.event_id, decided.event_name, decided.place
     on conflict (event_id, event_name) do nothing
     returning event.id, event.event_name, event.event_id, event.state
@@ -81,8 +72,12 @@ begin
   select jsonb_agg(
     case
       when not decided.may_be_sent then 'refused'
-      when stored.id is null or decided.copy > 1 then 'duplicate'
-      else stored.state
+      when stored.id is not null and decided.copy = 1 then stored.state
+      when stored.id is null and not decided.is_agreed and not exists (
+        select from fb_ads.conversion_events as known
+        where known.event_name = decided.event_name and known.event_id = decided.event_id
+      ) then 'suppressed'
+      else 'duplicate'
     end
     order by decided.place
   )
@@ -104,14 +99,12 @@ begin
   if denied_digests is not null then
     perform fb_ads.suppress_subjects(denied_digests);
   end if;
-  if from_browser then
-    perform fb_ads.count_events(visitor, event_count);
-  end if;
   return jsonb_build_object('statuses', coalesce(statuses, '[]'::jsonb));
 end;
 $$;
 
 comment on function public.fb_store_events(jsonb) is
-  'Called by capi-event: stores {origin, visitor, pixel_ids, require_consent, events} and returns {statuses} in their '
-  'order: stored, suppressed (no consent), duplicate (known already) or refused (not a browser''s event); or '
-  '{limited: minute|day} and nothing stored.';
+  'Called by capi-event: stores {origin, pixel_ids, require_consent, remembers_denials?, events} and returns '
+  '{statuses} in their order: stored, suppressed (no consent; kept only where it is a Purchase or names an order), '
+  'duplicate (known already) or refused (not a browser''s event). Where remembers_denials is false, no denial is kept '
+  'of a browser that nothing is known of.';

@@ -14,8 +14,8 @@ import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./obje
 import { isPaymentHost } from "./payment_providers.ts";
 
 /** A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it. */
-export interface Touch extends ObjectIds {
-  /** `landing`: a touch; `sighting`: no touch, but it tells which person or checkout belongs to a browser or click. */
+export interface Touchpoint extends ObjectIds {
+  /** `landing`: a touchpoint; `sighting`: none, but it tells which person or checkout belongs to a browser or click. */
   readonly kind: "landing" | "sighting";
   /** Meta's name of the event that told of it. */
   readonly event_name: string;
@@ -51,7 +51,7 @@ export interface Touch extends ObjectIds {
 export type Reporter = "server" | "user" | "browser";
 
 /** What is known beside the event. */
-export interface TouchContext {
+export interface TouchpointContext {
   /** The server's time in milliseconds. */
   readonly now_ms: number;
   /** Who tells of the event. */
@@ -67,18 +67,18 @@ export interface TouchContext {
 }
 
 /** The parts of an event that matter here. */
-export type TouchEvent = Pick<
+export type TouchpointEvent = Pick<
   ServerEvent,
   "event_name" | "event_id" | "event_time" | "event_source_url" | "referrer_url" | "user_data"
 >;
 
-/** Recognises the touch in an event; null where it says nothing that attribution could use. */
-export function buildTouch(event: TouchEvent, context: TouchContext): Touch | null {
+/** Recognises the touchpoint in an event; null where it says nothing that attribution could use. */
+export function buildTouchpoint(event: TouchpointEvent, context: TouchpointContext): Touchpoint | null {
   const { user_data } = event;
   const url = parseUrl(context.page_url) ?? parseUrl(event.event_source_url);
   const referrer_host = parseUrl(event.referrer_url)?.hostname ?? null;
   const ids = url === undefined ? NO_IDS : readObjectIds(url);
-  const click = findTouchClick(event, context, url);
+  const click = findTouchpointClick(event, context, url);
   const happened_ms = Math.min(event.event_time * 1_000, context.now_ms);
   const clicked_ms = click === undefined ? happened_ms : Math.min(click.seen_at_ms, happened_ms);
 
@@ -129,9 +129,9 @@ const NO_IDS: ObjectIds = {
  * The click of this very visit. A cookie is older than a landing whose address names an ad but no click id (Safari took
  * it off): then the cookie says nothing about this click.
  */
-function findTouchClick(
-  event: TouchEvent,
-  context: TouchContext,
+function findTouchpointClick(
+  event: TouchpointEvent,
+  context: TouchpointContext,
   url: URL | undefined,
 ): { fbclid: string; seen_at_ms: number } | undefined {
   const happened_ms = event.event_time * 1_000;

@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { namesItsAd, readObjectIds } from "../../shared/attribution/object_ids.ts";
-import { buildTouch, type TouchContext, type TouchEvent } from "../../shared/attribution/touch.ts";
+import { buildTouchpoint, type TouchpointContext, type TouchpointEvent } from "../../shared/attribution/touchpoint.ts";
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0);
 const HAPPENED = NOW_MS / 1_000 - 60;
@@ -16,7 +16,7 @@ const FBP_DIGEST = "1e3b08f6b11c404e0dfb4b72721144a1ae25feb5256a88ae744b5f037f05
 const FBCLID_DIGEST = "c20e4dffe3c375fd80f8b55b7f3a904c02332631607e3904f4f394e9518362b7";
 const EM = "3684a581ce82ee39a1541130095759584e4c574d3db3e88b193256c20fae9747";
 
-function event(more: Partial<TouchEvent> = {}): TouchEvent {
+function event(more: Partial<TouchpointEvent> = {}): TouchpointEvent {
   return {
     event_name: "PageView",
     event_id: "e-1",
@@ -27,14 +27,14 @@ function event(more: Partial<TouchEvent> = {}): TouchEvent {
   };
 }
 
-const touchOf = (more: Partial<TouchEvent>, context: Partial<TouchContext> = {}) =>
-  buildTouch(event(more), { now_ms: NOW_MS, reported_by: "browser", ...context });
+const touchpointOf = (more: Partial<TouchpointEvent>, context: Partial<TouchpointContext> = {}) =>
+  buildTouchpoint(event(more), { now_ms: NOW_MS, reported_by: "browser", ...context });
 
-const landing = (query: string) => touchOf({ event_source_url: `https://shop.example/sale?${query}` });
+const landing = (query: string) => touchpointOf({ event_source_url: `https://shop.example/sale?${query}` });
 
-Deno.test("buildTouch() takes explicit ids as text and keeps the click id and digests", () => {
+Deno.test("buildTouchpoint() takes explicit ids as text and keeps the click id and digests", () => {
   assertEquals(
-    touchOf({
+    touchpointOf({
       event_source_url:
         "https://shop.example/sale?ad_id=120210000000000301&adset_id=120210000000000201&campaign_id=120210000000000101&fbclid=IwAR0abc&name=Siti",
       user_data: { fbp: FBP, em: EM },
@@ -66,10 +66,12 @@ Deno.test("buildTouch() takes explicit ids as text and keeps the click id and di
   );
 });
 
-Deno.test("buildTouch() takes numbers in UTM parameters, under any name's case", () => {
-  const touch = landing("UTM_Content=120210000000000301&utm_term=120210000000000201&utm_campaign=120210000000000101");
+Deno.test("buildTouchpoint() takes numbers in UTM parameters, under any name's case", () => {
+  const touchpoint = landing(
+    "UTM_Content=120210000000000301&utm_term=120210000000000201&utm_campaign=120210000000000101",
+  );
   assertEquals(
-    [touch?.utm_content_id, touch?.utm_term_id, touch?.utm_campaign_id],
+    [touchpoint?.utm_content_id, touchpoint?.utm_term_id, touchpoint?.utm_campaign_id],
     ["120210000000000301", "120210000000000201", "120210000000000101"],
   );
 });
@@ -94,34 +96,34 @@ for (
     "gclid=abc",
   ]
 ) {
-  Deno.test(`buildTouch() sees no landing in ?${query}`, () => assertEquals(landing(query), null));
+  Deno.test(`buildTouchpoint() sees no landing in ?${query}`, () => assertEquals(landing(query), null));
 }
 
-Deno.test("buildTouch() passes a macro over when the real value follows", () => {
+Deno.test("buildTouchpoint() passes a macro over when the real value follows", () => {
   assertEquals(landing("ad_id={{ad.id}}&ad_id=120210000000000301")?.fb_ad_id, "120210000000000301");
   assertEquals(landing("fbclid={{fbclid}}&fbclid=IwAR0abc")?.fbclid, "IwAR0abc");
 });
 
-Deno.test("buildTouch() keeps an id that looks like a phone number, from the address as it came", () => {
+Deno.test("buildTouchpoint() keeps an id that looks like a phone number, from the address as it came", () => {
   const raw = "https://shop.example/?ad_id=6281234567890123&phone=081234567890";
-  const touch = touchOf({ event_source_url: "https://shop.example/" }, { page_url: raw });
-  assertEquals([touch?.fb_ad_id, touch?.page_url], [
+  const touchpoint = touchpointOf({ event_source_url: "https://shop.example/" }, { page_url: raw });
+  assertEquals([touchpoint?.fb_ad_id, touchpoint?.page_url], [
     "6281234567890123",
     "https://shop.example/?ad_id=6281234567890123",
   ]);
 });
 
-Deno.test("buildTouch() keeps only campaign parameters of the address, and the path as it was cleaned", () => {
-  const touch = touchOf({ event_source_url: "https://shop.example/u/-/x?ad_id=7" }, {
+Deno.test("buildTouchpoint() keeps only campaign parameters of the address, and the path as it was cleaned", () => {
+  const touchpoint = touchpointOf({ event_source_url: "https://shop.example/u/-/x?ad_id=7" }, {
     page_url:
       "https://me:secret@shop.example/u/siti@example.com/x?ad_id=7&utm_source=ig&token=abc&utm_medium=081234567890#top",
   });
-  assertEquals(touch?.page_url, "https://shop.example/u/-/x?ad_id=7&utm_source=ig");
+  assertEquals(touchpoint?.page_url, "https://shop.example/u/-/x?ad_id=7&utm_source=ig");
 });
 
-Deno.test("buildTouch() takes a new fbc as a touch of the time in it", () => {
-  const touch = touchOf({ user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` } });
-  assertEquals([touch?.kind, touch?.fbclid, touch?.fbc_digest, touch?.clicked_at], [
+Deno.test("buildTouchpoint() takes a new fbc as a touchpoint of the time in it", () => {
+  const touchpoint = touchpointOf({ user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` } });
+  assertEquals([touchpoint?.kind, touchpoint?.fbclid, touchpoint?.fbc_digest, touchpoint?.clicked_at], [
     "landing",
     "IwAR0abc",
     FBCLID_DIGEST,
@@ -129,54 +131,54 @@ Deno.test("buildTouch() takes a new fbc as a touch of the time in it", () => {
   ]);
 });
 
-Deno.test("buildTouch() does not date a landing by an older click's cookie", () => {
-  const touch = touchOf({
+Deno.test("buildTouchpoint() does not date a landing by an older click's cookie", () => {
+  const touchpoint = touchpointOf({
     event_source_url: "https://shop.example/?ad_id=7",
     user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
   });
-  assertEquals([touch?.fbclid, touch?.fbc_digest, touch?.clicked_at], [
+  assertEquals([touchpoint?.fbclid, touchpoint?.fbc_digest, touchpoint?.clicked_at], [
     null,
     FBCLID_DIGEST,
     "2026-11-22T11:59:00.000Z",
   ]);
-  const newer = touchOf({
+  const newer = touchpointOf({
     event_source_url: "https://shop.example/?fbclid=IwAR0new",
     user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
   });
   assertEquals([newer?.fbclid, newer?.clicked_at], ["IwAR0new", "2026-11-22T11:59:00.000Z"]);
 });
 
-Deno.test("buildTouch() dates a click by when its id was first seen, never by the future", () => {
+Deno.test("buildTouchpoint() dates a click by when its id was first seen, never by the future", () => {
   const seen_at_ms = NOW_MS - 7_200_000;
-  const touch = touchOf({}, { click: { fbclid: "IwAR0abc", seen_at_ms, built: true } });
-  assertEquals(touch?.clicked_at, "2026-11-22T10:00:00.000Z");
-  const ahead = touchOf({ event_source_url: "https://shop.example/?ad_id=7", event_time: NOW_MS / 1_000 + 600 });
+  const touchpoint = touchpointOf({}, { click: { fbclid: "IwAR0abc", seen_at_ms, built: true } });
+  assertEquals(touchpoint?.clicked_at, "2026-11-22T10:00:00.000Z");
+  const ahead = touchpointOf({ event_source_url: "https://shop.example/?ad_id=7", event_time: NOW_MS / 1_000 + 600 });
   assertEquals(ahead?.clicked_at, "2026-11-22T12:00:00.000Z");
 });
 
-Deno.test("buildTouch() sees no landing in a return from the payment page", () => {
+Deno.test("buildTouchpoint() sees no landing in a return from the payment page", () => {
   for (const host of ["checkout.xendit.co", "app.midtrans.com", "pay.maya.ph", "www.paypal.com"]) {
-    const touch = touchOf({
+    const touchpoint = touchpointOf({
       event_source_url: "https://shop.example/thanks?ad_id=120210000000000301",
       referrer_url: `https://${host}/pay/1`,
     });
-    assertEquals(touch, null, host);
+    assertEquals(touchpoint, null, host);
   }
-  const lookalike = touchOf({
+  const lookalike = touchpointOf({
     event_source_url: "https://shop.example/?ad_id=7",
     referrer_url: "https://notxendit.co/",
   });
   assertEquals(lookalike?.kind, "landing");
 });
 
-Deno.test("buildTouch() drops a landing that nothing could ever match", () => {
-  assertEquals(touchOf({ event_source_url: "https://shop.example/?ad_id=7", user_data: {} }), null);
+Deno.test("buildTouchpoint() drops a landing that nothing could ever match", () => {
+  assertEquals(touchpointOf({ event_source_url: "https://shop.example/?ad_id=7", user_data: {} }), null);
 });
 
-Deno.test("buildTouch() tells of a person in a browser and of a checkout's click without a landing", () => {
-  assertEquals(touchOf({ user_data: { fbp: FBP, external_id: EM } })?.kind, "sighting");
-  assertEquals(touchOf({ user_data: { fbp: FBP } }), null);
-  const returned = touchOf({
+Deno.test("buildTouchpoint() tells of a person in a browser and of a checkout's click without a landing", () => {
+  assertEquals(touchpointOf({ user_data: { fbp: FBP, external_id: EM } })?.kind, "sighting");
+  assertEquals(touchpointOf({ user_data: { fbp: FBP } }), null);
+  const returned = touchpointOf({
     event_name: "InitiateCheckout",
     referrer_url: "https://checkout.xendit.co/",
     user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
@@ -184,9 +186,9 @@ Deno.test("buildTouch() tells of a person in a browser and of a checkout's click
   assertEquals([returned?.kind, returned?.fbc_digest], ["sighting", FBCLID_DIGEST]);
 });
 
-Deno.test("buildTouch() takes plain digests of people, without the builder's suffix and once each", () => {
-  const touch = touchOf({ user_data: { fbp: FBP, em: [`${EM.toUpperCase()}.AbCdEf12`, EM] } });
-  assertEquals(touch?.email_digests, [EM]);
+Deno.test("buildTouchpoint() takes plain digests of people, without the builder's suffix and once each", () => {
+  const touchpoint = touchpointOf({ user_data: { fbp: FBP, em: [`${EM.toUpperCase()}.AbCdEf12`, EM] } });
+  assertEquals(touchpoint?.email_digests, [EM]);
 });
 
 Deno.test("readObjectIds() finds ids in the links that people have", () => {

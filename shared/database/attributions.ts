@@ -52,7 +52,10 @@ export async function attributePurchases(
   return CountsSchema.parse(await database.call("fb_attribute_purchases", { ...request }));
 }
 
-/** Takes over refunds and chargebacks of the sales of the last days; returns how many sales changed. */
+/**
+ * Takes over refunds, chargebacks and whatever else the host changed of the newest 10,000 sales of the last days; returns
+ * how many sales changed.
+ */
 export async function refreshReversals(database: Database, days: number): Promise<number> {
   return z.object({ changed: z.number().int() }).parse(await database.call("fb_refresh_reversals", { days })).changed;
 }

@@ -10,10 +10,37 @@
  */
 
 import { type AppError, ConfigError, DatabaseError } from "../errors.ts";
-import type { Database as Schema } from "./database.types.ts";
 
-/** Name of one of the project's SQL functions, as the generated types know them. */
-export type Operation = keyof Schema["public"]["Functions"];
+/** The project's SQL functions that the Edge Functions call. */
+export const OPERATIONS = [
+  "fb_attribute_purchases",
+  "fb_claim_deliveries",
+  "fb_claim_purchases",
+  "fb_claim_sync_job",
+  "fb_finish_sync_run",
+  "fb_freeze_purchases",
+  "fb_identify_project",
+  "fb_list_sales_to_attribute",
+  "fb_read_secret",
+  "fb_record_deliveries",
+  "fb_refresh_reversals",
+  "fb_release_sync_job",
+  "fb_renew_deliveries",
+  "fb_replan_insights",
+  "fb_reshape_insights",
+  "fb_start_sync_run",
+  "fb_store_account_days",
+  "fb_store_ad_tree_objects",
+  "fb_store_ad_tree_page",
+  "fb_store_consent",
+  "fb_store_events",
+  "fb_store_insights_page",
+  "fb_store_report",
+  "fb_take_sync_slot",
+] as const;
+
+/** Name of one of them. */
+export type Operation = typeof OPERATIONS[number];
 
 /** Calls the project's SQL functions. */
 export interface Database {

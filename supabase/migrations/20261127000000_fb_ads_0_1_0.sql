@@ -103,6 +103,9 @@ create table fb_ads.settings (
   refunded_statuses text[] not null default array[
     'refunded', 'refund', 'reversed', 'returned', 'cancelled', 'canceled', 'voided'
   ],
+  unpaid_statuses text[] not null default array[
+    'unpaid', 'pending', 'failed', 'declined', 'expired', 'draft', 'deleted'
+  ],
   charged_back_statuses text[] not null default array['chargeback', 'charged_back', 'charge_back', 'dispute_lost'],
   purchases_view_md5 text,
 
@@ -227,6 +230,9 @@ comment on column fb_ads.settings.completed_statuses is
   'Statuses of a transaction that mean paid, in lower case: the default of fb_ads.attach_transactions.';
 comment on column fb_ads.settings.refunded_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back unless its refunded amount says how much.';
+comment on column fb_ads.settings.unpaid_statuses is
+  'Statuses of a transaction, in lower case, that say that a sale is not paid after all. A noted sale counts as paid '
+  'under every status that stands in none of these lists, such as shipped or partially_refunded.';
 comment on column fb_ads.settings.charged_back_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back whatever was refunded.';
 comment on column fb_ads.settings.purchases_view_md5 is
@@ -5551,11 +5557,12 @@ begin
   exception when data_exception or cardinality_violation or raise_exception then
     if cardinality(refs) = 1 then
       raise warning 'fb_ads: transaction % could not be read (%)', refs[1], sqlstate;
+      return next jsonb_build_object('transaction_ref', refs[1], 'is_unreadable', true);
       return;
     end if;
     -- One sale that the host's view cannot read must not hold up the others.
     sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
-    if cardinality(sales) = 0 then
+    if not exists (select from unnest(sales) as found_sale where not found_sale ? 'is_unreadable') then
       -- No sale can be read: the view is at fault, and all wait until it is mended.
       raise;
     end if;
@@ -5570,7 +5577,8 @@ $$;
 
 comment on function fb_ads.find_purchases(text[]) is
   'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where '
-  'the view is gone. A sale that cannot be read is left out, with a warning.';
+  'the view is gone. Of a sale that cannot be read it gives {transaction_ref, is_unreadable}, with a warning: it is '
+  'neither paid nor deleted.';
 
 create function fb_ads.order_ids_of_sale(sale jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -6623,8 +6631,10 @@ create table public.ad_attributions (
   checkout_at timestamptz,
   clicked_on date,
   paid_on date,
+  current_value numeric,
   reversed_value numeric not null default 0,
   net_value numeric,
+  reversal_reason text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint reversed_value_is_not_negative check (reversed_value >= 0),
@@ -6658,7 +6668,7 @@ comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
 comment on column public.ad_attributions.state is
-  'active; reversed once all of it was refunded or charged back; '
+  'active; reversed once it no longer counts as a sale, see reversal_reason; '
   'superseded while a better answer is being looked for.';
 comment on column public.ad_attributions.matched_by is
   'What linked the click to the sale: user_id, em, ph, fbc or fbp.';
@@ -6672,9 +6682,14 @@ comment on column public.ad_attributions.checkout_at is
 comment on column public.ad_attributions.clicked_on is
   'Day of the click in the ad account''s time zone: the day to which Meta counts a sale.';
 comment on column public.ad_attributions.paid_on is 'Day of the payment in the ad account''s time zone.';
+comment on column public.ad_attributions.current_value is
+  'What the sale is worth now, before refunds, in the same currency: the host may change it after the payment.';
 comment on column public.ad_attributions.reversed_value is
-  'How much of conversion_value was refunded or charged back since, in the same currency.';
-comment on column public.ad_attributions.net_value is 'conversion_value less reversed_value.';
+  'How much of current_value was refunded or charged back, in the same currency.';
+comment on column public.ad_attributions.net_value is
+  'current_value less reversed_value; 0 where the sale no longer counts.';
+comment on column public.ad_attributions.reversal_reason is
+  'Why state is reversed: refunded, charged_back, unpaid, negative_value or deleted; null while the sale counts.';
 comment on column public.ad_attributions.created_at is 'When the sale was first credited.';
 comment on column public.ad_attributions.updated_at is 'When a column of this row last changed.';
 
@@ -6742,8 +6757,10 @@ create table fb_ads.attribution_results (
   checkout_at timestamptz not null,
   conversion_value numeric,
   currency text,
+  current_value numeric,
   reversed_value numeric not null default 0,
   net_value numeric,
+  reversal_reason text,
   match_keys text[],
   due_at timestamptz,
   history jsonb not null default '[]',
@@ -6759,7 +6776,10 @@ create table fb_ads.attribution_results (
   constraint matched_by_is_known check (matched_by in ('user_id', 'em', 'ph', 'fbc', 'fbp')),
   constraint confidence_is_known check (confidence in ('high', 'medium', 'low')),
   constraint history_is_a_list check (jsonb_typeof(history) = 'array'),
-  constraint reversed_value_is_not_negative check (reversed_value >= 0)
+  constraint reversed_value_is_not_negative check (reversed_value >= 0),
+  constraint reversal_reason_is_known check (
+    reversal_reason in ('refunded', 'charged_back', 'unpaid', 'negative_value', 'deleted')
+  )
 );
 
 comment on table fb_ads.attribution_results is
@@ -6803,8 +6823,14 @@ comment on column fb_ads.attribution_results.checkout_at is
 comment on column fb_ads.attribution_results.conversion_value is
   'What the sale was worth when it was paid, in major units of currency.';
 comment on column fb_ads.attribution_results.currency is 'ISO 4217 code of the values.';
-comment on column fb_ads.attribution_results.reversed_value is 'How much of it was refunded or charged back since.';
-comment on column fb_ads.attribution_results.net_value is 'conversion_value less reversed_value.';
+comment on column fb_ads.attribution_results.current_value is
+  'What the sale is worth now, before refunds: the host may change it after the payment.';
+comment on column fb_ads.attribution_results.reversed_value is
+  'How much of current_value was refunded or charged back.';
+comment on column fb_ads.attribution_results.net_value is
+  'current_value less reversed_value, of one reading; 0 where the sale no longer counts.';
+comment on column fb_ads.attribution_results.reversal_reason is
+  'Why it no longer counts as a sale: refunded, charged_back, unpaid, negative_value or deleted; null while it counts.';
 comment on column fb_ads.attribution_results.match_keys is
   'Digests by which touchpoints may still be linked to the sale. Null once settings.attribution_revision_window is '
   'over, or when the person was erased.';
@@ -6816,7 +6842,7 @@ comment on column fb_ads.attribution_results.created_at is 'When the sale was fi
 comment on column fb_ads.attribution_results.updated_at is 'When the result last changed.';
 
 create index attribution_results_due_at_idx on fb_ads.attribution_results (due_at) where due_at is not null;
-create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at);
+create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at, transaction_ref);
 create index attribution_results_match_keys_idx on fb_ads.attribution_results
   using gin (match_keys) with (fastupdate = off)
   where match_keys is not null;
@@ -6900,7 +6926,6 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   cross join lateral jsonb_populate_record(
     null::fb_ads.attribution_results,
     sale.value || decision.value || jsonb_build_object(
-      'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
         (
           select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
@@ -6928,6 +6953,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   -- An event that is stored at this moment does not see this result or its new digests, so the sale is matched once
   -- more after it.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
+    -- What it was worth when it was paid stays, unless it was noted in another currency.
+    'conversion_value',
+    case
+      when known.currency is not distinct from worked.currency
+        then coalesce(known.conversion_value, worked.conversion_value)
+      else worked.conversion_value
+    end,
     'due_at',
     case
       when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true
@@ -6978,19 +7010,19 @@ begin
     conflicting_click_ids = fresh.conflicting_click_ids,
     missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
     checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
-    reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
-    due_at = fresh.due_at
+    current_value = fresh.current_value, reversed_value = fresh.reversed_value, net_value = fresh.net_value,
+    reversal_reason = fresh.reversal_reason, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (
       known.clicked_at, known.assist_click_ids, known.conflicting_click_ids, known.missing_ids, known.source,
-      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
-      known.net_value, known.match_keys, known.due_at
+      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.current_value,
+      known.reversed_value, known.net_value, known.reversal_reason, known.match_keys, known.due_at
     ) is distinct from (
       fresh.clicked_at, fresh.assist_click_ids, fresh.conflicting_click_ids, fresh.missing_ids, fresh.source,
-      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
-      fresh.net_value, fresh.match_keys, fresh.due_at
+      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.current_value,
+      fresh.reversed_value, fresh.net_value, fresh.reversal_reason, fresh.match_keys, fresh.due_at
     );
 end;
 $$;
@@ -7720,6 +7752,22 @@ begin
   if coalesce(attached.completed_at_column, attached.created_at_column) is null then
     raise warning '% has no time column: what its triggers cannot note, the sweep cannot find', host_table;
   end if;
+  -- A sample, for a table of any size.
+  execute format(
+    'select string_agg(distinct lower(btrim(recent.status)), '', '') '
+    'from (select sale.%I::text as status from %s as sale limit 10000) as recent '
+    'where not lower(btrim(recent.status)) = any ($1)',
+    attached.status_column, host_table
+  )
+  into missing
+  using attached.completed_statuses || (
+    select settings.refunded_statuses || settings.unpaid_statuses || settings.charged_back_statuses
+    from fb_ads.settings as settings
+  );
+  if missing is not null then
+    raise warning '% has statuses that no list names (%): a paid sale counts as paid under them', host_table, missing
+      using hint = 'Add what means paid to completed_statuses, and the others to the lists of fb_ads.settings.';
+  end if;
   -- With two counting keys two sales would share one reference, and the second would never be reported.
   if exists (
     select
@@ -8017,6 +8065,75 @@ $$;
 comment on function fb_ads.settle_lookups() is
   'Ends the lookups that are over, and marks the sales that wait for them; returns how many.';
 
+-- schemas/attribution/sale_worth.sql
+
+-- What a sale is worth now, as one reading of the host tells it.
+-- Why a sale is taken as paid under any status that is not listed: hosts go on from paid to shipped, delivered or
+-- partially refunded, and the noted completion proves the payment.
+
+create type fb_ads.sale_worth as (
+  current_value numeric,
+  reversed_value numeric,
+  net_value numeric,
+  reversal_reason text
+);
+
+comment on type fb_ads.sale_worth is
+  'What a sale is worth now. reversal_reason is null while it counts as a sale; then: refunded, charged_back, unpaid, '
+  'negative_value or deleted.';
+
+create function fb_ads.worth_of_sale(sale jsonb)
+returns fb_ads.sale_worth language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with reading as (
+    select
+      (sale ->> 'value')::numeric as value,
+      greatest(coalesce((sale ->> 'refunded_amount')::numeric, 0), 0) as refunded,
+      coalesce((sale ->> 'is_completed')::boolean, false) as is_completed,
+      lower(btrim(sale ->> 'status')) as status
+  ),
+  told as (
+    select
+      reading.value,
+      reading.refunded,
+      case
+        when reading.value < 0 then 'negative_value'
+        when reading.status = any (settings.charged_back_statuses) then 'charged_back'
+        when not reading.is_completed and reading.status = any (settings.unpaid_statuses) then 'unpaid'
+        when reading.refunded >= nullif(reading.value, 0) then 'refunded'
+        when reading.refunded = 0 and reading.status = any (settings.refunded_statuses) then 'refunded'
+      end as reason
+    from reading
+    cross join fb_ads.settings as settings
+  ),
+  taken_back as (
+    select
+      told.value,
+      told.reason,
+      case
+        when told.reason is not null then greatest(coalesce(told.value, 0), 0)
+        else least(told.refunded, coalesce(told.value, 0))
+      end as reversed
+    from told
+  )
+  select taken_back.value, taken_back.reversed,
+    case when taken_back.reason is null then taken_back.value - taken_back.reversed else 0 end, taken_back.reason
+  from taken_back;
+$$;
+
+comment on function fb_ads.worth_of_sale(jsonb) is
+  'What a row of fb_ads.purchases says that a sale is worth: all of it is taken back when it was charged back, is not '
+  'paid any more, has a negative value, or was refunded and no amount says how much; else the refunded amount is.';
+
+create function fb_ads.is_sale(sale jsonb)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select coalesce((sale ->> 'is_completed')::boolean, false)
+    or not lower(btrim(sale ->> 'status')) = any (settings.unpaid_statuses)
+  from fb_ads.settings as settings;
+$$;
+
+comment on function fb_ads.is_sale(jsonb) is
+  'Whether a row of fb_ads.purchases whose completion was once noted is a sale: its status does not say unpaid.';
+
 -- schemas/attribution/sales.sql
 
 -- The sale as attribution sees it: when, how much, how much of it was taken back, and every digest by which a
@@ -8036,34 +8153,6 @@ comment on function fb_ads.digests_in(jsonb) is
   'Digests in a field of user_data, which is one text or a list of them; without '
   'the suffix that Meta''s parameter builder appends.';
 
-create function fb_ads.reversed_value(status text, value numeric, refunded_amount numeric)
-returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select least(
-    greatest(coalesce(value, 0), 0),
-    case
-      when lower(status) = any (settings.charged_back_statuses) then greatest(value, 0)
-      when coalesce(refunded_amount, 0) > 0 then refunded_amount
-      when lower(status) = any (settings.refunded_statuses) then greatest(value, 0)
-      else 0
-    end
-  )
-  from fb_ads.settings as settings;
-$$;
-
-comment on function fb_ads.reversed_value(text, numeric, numeric) is
-  'How much of a sale is taken back: all of it when it was charged back; the refunded amount; all of it when its '
-  'status says refunded and no amount is known. Never more than it was worth.';
-
-create function fb_ads.is_sale(sale jsonb)
-returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select coalesce((sale ->> 'is_completed')::boolean, false)
-    or lower(sale ->> 'status') = any (settings.refunded_statuses || settings.charged_back_statuses)
-  from fb_ads.settings as settings;
-$$;
-
-comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases that was once paid counts as a sale: it is paid, refunded or charged back.';
-
 create type fb_ads.sale as (
   transaction_ref text,
   user_ref text,
@@ -8074,7 +8163,10 @@ create type fb_ads.sale as (
   checkout_at timestamptz,
   conversion_value numeric,
   currency text,
+  current_value numeric,
   reversed_value numeric,
+  net_value numeric,
+  reversal_reason text,
   is_denied boolean,
   is_unconsented boolean,
   user_digest text,
@@ -8105,14 +8197,12 @@ set search_path = pg_catalog, pg_temp as $$
       ),
       checkout.event_time, paid.at
     )),
-    (listed.sale ->> 'value')::numeric,
+    coalesce((event.content #>> '{custom_data,value}')::numeric, worth.current_value),
     upper(btrim(listed.sale ->> 'currency')),
-    coalesce(
-      fb_ads.reversed_value(
-        listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
-      ),
-      0
-    ),
+    worth.current_value,
+    worth.reversed_value,
+    worth.net_value,
+    worth.reversal_reason,
     coalesce(event.state = 'erased', false)
       or coalesce(event.consent, agreed.consent) is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
@@ -8130,6 +8220,7 @@ set search_path = pg_catalog, pg_temp as $$
     on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
   left join jsonb_to_recordset(digests) as given (transaction_ref text, email_digests jsonb, phone_digests jsonb)
     on given.transaction_ref = listed.sale ->> 'transaction_ref'
+  cross join lateral fb_ads.worth_of_sale(listed.sale) as worth
   cross join lateral (
     select
       coalesce(
@@ -8147,7 +8238,7 @@ set search_path = pg_catalog, pg_temp as $$
   cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
-    -- A sale that was refunded before its first match counts too: its noted completion proves it.
+    -- A sale whose status has moved on before its first match is one too: its noted completion proves it.
     and (
       coalesce((listed.sale ->> 'is_completed')::boolean, false)
       or (event.id is not null and fb_ads.is_sale(listed.sale))
@@ -8770,6 +8861,119 @@ comment on function public.fb_list_sales_to_attribute(jsonb) is
   '{transaction_refs, people}; people are the buyers in clear whose digests are stored nowhere, to be hashed and '
   'forgotten.';
 
+-- schemas/attribution/reversals.sql
+
+-- What hosts change of sales after their payment: refunds, chargebacks, other amounts, deleted rows.
+-- Why pages, the newest sales first: most changes come soon after the payment, and no statement may grow with the
+-- history.
+
+create function fb_ads.refresh_worth(refs text[])
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  changed text[];
+begin
+  -- Without the view nothing is known, and nothing is deleted.
+  if to_regclass('fb_ads.purchases') is null then
+    return 0;
+  end if;
+  with listed as materialized (
+    select found_sale from fb_ads.find_purchases(refs) as found_sale
+  ),
+  reading as (
+    select listed.found_sale ->> 'transaction_ref' as transaction_ref, listed.found_sale as sale
+    from listed
+    where not listed.found_sale ? 'is_unreadable'
+    union all
+    select given.ref, null
+    from unnest(refs) as given (ref)
+    where not exists (select from listed where listed.found_sale ->> 'transaction_ref' = given.ref)
+  ),
+  differing as materialized (
+    select result.transaction_ref, worth.current_value, worth.reversed_value, worth.net_value, worth.reversal_reason
+    from reading
+    join fb_ads.attribution_results as result on result.transaction_ref = reading.transaction_ref
+    cross join lateral (
+      select told.current_value, told.reversed_value, told.net_value, told.reversal_reason
+      from fb_ads.worth_of_sale(reading.sale) as told
+      where reading.sale is not null
+      union all
+      select result.current_value, greatest(coalesce(result.current_value, 0), 0), 0, 'deleted'
+      where reading.sale is null
+    ) as worth
+    where (result.current_value, result.reversed_value, result.net_value, result.reversal_reason)
+      is distinct from (worth.current_value, worth.reversed_value, worth.net_value, worth.reversal_reason)
+    order by result.transaction_ref
+    for update of result
+  ),
+  written as (
+    update fb_ads.attribution_results as result
+    set current_value = differing.current_value, reversed_value = differing.reversed_value,
+      net_value = differing.net_value, reversal_reason = differing.reversal_reason
+    from differing
+    where result.transaction_ref = differing.transaction_ref
+    returning result.transaction_ref
+  )
+  select array_agg(written.transaction_ref) into changed from written;
+  update public.ad_attributions as attribution
+  set current_value = result.current_value, reversed_value = result.reversed_value, net_value = result.net_value,
+    reversal_reason = result.reversal_reason, updated_at = now(),
+    state = case when result.reversal_reason is null then 'active' else 'reversed' end
+  from fb_ads.attribution_results as result
+  where attribution.transaction_ref = any (changed) and result.transaction_ref = attribution.transaction_ref;
+  return coalesce(cardinality(changed), 0);
+end;
+$$;
+
+comment on function fb_ads.refresh_worth(text[]) is
+  'Takes over what the host says now of the worth of these sales, from one reading; the rows stay, and nothing is sent '
+  'to Meta. Returns how many sales changed. Called again, it changes nothing.';
+
+create function fb_ads.refresh_reversals(since timestamptz, after jsonb default null, pages integer default 10)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  page_size constant integer := 1000;
+  refs text[];
+  changed bigint := 0;
+begin
+  -- One at a time with attribution, which writes the same values: so few pages are short.
+  perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
+  for page in 1..pages loop
+    refs := array(
+      select result.transaction_ref
+      from fb_ads.attribution_results as result
+      where result.completed_at >= since
+        and (result.completed_at, result.transaction_ref)
+          < (coalesce((after ->> 'completed_at')::timestamptz, 'infinity'), coalesce(after ->> 'transaction_ref', ''))
+      order by result.completed_at desc, result.transaction_ref desc
+      limit page_size
+    );
+    changed := changed + fb_ads.refresh_worth(refs);
+    select to_jsonb(last_sale)
+    into after
+    from (
+      select result.completed_at, result.transaction_ref
+      from fb_ads.attribution_results as result
+      where cardinality(refs) = page_size and result.transaction_ref = refs[page_size]
+    ) as last_sale;
+    exit when after is null;
+  end loop;
+  return jsonb_build_object('changed', changed, 'cursor', after);
+end;
+$$;
+
+comment on function fb_ads.refresh_reversals(timestamptz, jsonb, integer) is
+  'Takes over refunds, chargebacks and whatever else the host changed of the sales since then: some pages of 1,000, '
+  'the newest first, from a cursor on. Returns {changed, cursor}; no cursor: all were looked at.';
+
+create function public.fb_refresh_reversals(request jsonb)
+returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  select fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day') - 'cursor';
+$$;
+
+comment on function public.fb_refresh_reversals(jsonb) is
+  'Called by attribute-purchase with {days?}: takes over what the host changed of the newest 10,000 sales of the last '
+  'days (7). Returns {changed}.';
+
 -- schemas/attribution/credit.sql
 
 -- Matching sales and keeping the results: one call a batch. A call may be repeated.
@@ -8827,7 +9031,7 @@ begin
   insert into public.ad_attributions as known (
     transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time,
     conversion_value, currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window,
-    clicked_at, checkout_at, reversed_value, net_value
+    clicked_at, checkout_at, current_value, reversed_value, net_value, reversal_reason
   )
   select
     result.transaction_ref,
@@ -8835,9 +9039,10 @@ begin
     case when given.user_id = any (hosts.user_ids) then given.user_id end,
     result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value,
     result.currency,
-    click.fbclid, case when result.reversed_value > 0 and result.net_value <= 0 then 'reversed' else 'active' end,
+    click.fbclid, case when result.reversal_reason is null then 'active' else 'reversed' end,
     result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window,
-    least(result.clicked_at, result.completed_at), result.checkout_at, result.reversed_value, result.net_value
+    least(result.clicked_at, result.completed_at), result.checkout_at, result.current_value, result.reversed_value,
+    result.net_value, result.reversal_reason
   from given
   join fb_ads.attribution_results as result
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
@@ -8851,17 +9056,19 @@ begin
     event_time = excluded.event_time, conversion_value = excluded.conversion_value, currency = excluded.currency,
     fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
     confidence = excluded.confidence, clicked_at = excluded.clicked_at, checkout_at = excluded.checkout_at,
-    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value,
-    net_value = excluded.net_value, updated_at = now()
+    attribution_window = excluded.attribution_window, current_value = excluded.current_value,
+    reversed_value = excluded.reversed_value, net_value = excluded.net_value,
+    reversal_reason = excluded.reversal_reason, updated_at = now()
   where (
     known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id,
     known.event_time, known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by,
-    known.confidence, known.clicked_at, known.checkout_at, known.reversed_value, known.net_value
+    known.confidence, known.clicked_at, known.checkout_at, known.current_value, known.reversed_value, known.net_value,
+    known.reversal_reason
   ) is distinct from (
     excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id,
     excluded.ad_id, excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id,
     excluded.state, excluded.matched_by, excluded.confidence, excluded.clicked_at, excluded.checkout_at,
-    excluded.reversed_value, excluded.net_value
+    excluded.current_value, excluded.reversed_value, excluded.net_value, excluded.reversal_reason
   );
 end;
 $$;
@@ -8917,6 +9124,7 @@ begin
   ));
   perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
+  perform fb_ads.refresh_worth(refs);
   perform fb_ads.end_purchases(refs, sales);
   return (
     select jsonb_build_object(
@@ -8934,75 +9142,6 @@ comment on function public.fb_attribute_purchases(jsonb) is
   'Called by attribute-purchase with {transaction_refs, digests?: [{transaction_ref, email_digests, phone_digests}]}: '
   'matches these sales, keeps the results and returns {attributed, unattributed, waiting}. Called again, or twice at '
   'once, it changes nothing. It leaves out references that are no paid sale.';
-
--- schemas/attribution/reversals.sql
-
--- Sales that the host refunds or charges back later.
-
-create function fb_ads.refresh_reversals(completed_since timestamptz)
-returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-declare
-  last_ref text := '';
-  refs text[];
-  changed text[];
-  touched bigint := 0;
-begin
-  perform pg_advisory_xact_lock(hashtext('fb_ads.attribution_results'));
-  loop
-    refs := array(
-      select result.transaction_ref from fb_ads.attribution_results as result
-      where result.completed_at >= completed_since and result.transaction_ref > last_ref
-      order by result.transaction_ref limit 1000
-    );
-    exit when cardinality(refs) = 0;
-    last_ref := refs[cardinality(refs)];
-    with differing as materialized (
-      select result.transaction_ref, now_reversed.value
-      from fb_ads.find_purchases(refs) as listed (sale)
-      join fb_ads.attribution_results as result on result.transaction_ref = listed.sale ->> 'transaction_ref'
-      cross join lateral (
-        select coalesce(fb_ads.reversed_value(
-          listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
-        ), 0)
-      ) as now_reversed (value)
-      where result.reversed_value <> now_reversed.value
-      order by result.transaction_ref
-      for update of result
-    ),
-    written as (
-      update fb_ads.attribution_results as result
-      set reversed_value = differing.value, net_value = result.conversion_value - differing.value
-      from differing
-      where result.transaction_ref = differing.transaction_ref
-      returning result.transaction_ref
-    )
-    select array_agg(written.transaction_ref) into changed from written;
-    continue when changed is null;
-    touched := touched + cardinality(changed);
-    update public.ad_attributions as attribution
-    set reversed_value = result.reversed_value, net_value = result.net_value, updated_at = now(),
-      state = case when result.reversed_value > 0 and result.net_value <= 0 then 'reversed' else 'active' end
-    from fb_ads.attribution_results as result
-    where attribution.transaction_ref = any (changed) and result.transaction_ref = attribution.transaction_ref;
-  end loop;
-  return touched;
-end;
-$$;
-
-comment on function fb_ads.refresh_reversals(timestamptz) is
-  'Takes over what the host has refunded, charged back (or given back again) of the sales since then; the rows stay, '
-  'their net value changes, and nothing is sent to Meta. Returns how many sales changed.';
-
-create function public.fb_refresh_reversals(request jsonb)
-returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select jsonb_build_object(
-    'changed', fb_ads.refresh_reversals(now() - coalesce((request ->> 'days')::integer, 7) * interval '1 day')
-  );
-$$;
-
-comment on function public.fb_refresh_reversals(jsonb) is
-  'Called by attribute-purchase with {days?}: takes over refunds and chargebacks '
-  'of the sales of the last days (7). Returns {changed}.';
 
 -- schemas/attribution/touchpoint_retention.sql
 
@@ -9890,6 +10029,7 @@ create table fb_ads.scheduled_jobs (
   jobname text primary key,
   schedule text not null,
   command text not null,
+  cursor jsonb,
   created_at timestamptz not null default now()
 );
 
@@ -9899,6 +10039,8 @@ comment on table fb_ads.scheduled_jobs is
 comment on column fb_ads.scheduled_jobs.jobname is 'Name in cron.job.';
 comment on column fb_ads.scheduled_jobs.schedule is 'When it ran as installed, in UTC. Another time is no problem.';
 comment on column fb_ads.scheduled_jobs.command is 'What it runs.';
+comment on column fb_ads.scheduled_jobs.cursor is
+  'How far a job has come that works in batches; fb_ads.tick goes on from there. Null: nothing is left.';
 comment on column fb_ads.scheduled_jobs.created_at is 'When it was installed.';
 
 alter table fb_ads.scheduled_jobs enable row level security;
@@ -10879,6 +11021,26 @@ comment on function fb_ads.refresh_insights() is
   'Every hour: has today and yesterday read for every enabled account, '
   'unless settings.insights_hourly_refresh is off.';
 
+create function fb_ads.continue_reversals()
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  answer jsonb;
+begin
+  answer := fb_ads.refresh_reversals(
+    now() - interval '180 days',
+    (select job.cursor from fb_ads.scheduled_jobs as job where job.jobname = 'fb-ads-reversals')
+  );
+  update fb_ads.scheduled_jobs as job
+  set cursor = nullif(answer -> 'cursor', 'null')
+  where job.jobname = 'fb-ads-reversals' and job.cursor is distinct from nullif(answer -> 'cursor', 'null');
+  return (answer ->> 'changed')::bigint;
+end;
+$$;
+
+comment on function fb_ads.continue_reversals() is
+  'Every hour, and every minute until all of the last 180 days were looked at: takes over what the host changed of the '
+  'next 10,000 sales. Returns how many changed.';
+
 create function fb_ads.tick()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -10903,6 +11065,13 @@ begin
     raise warning 'fb_ads: the tick could not call a function: %', sqlerrm;
   end;
   begin
+    if exists (select from fb_ads.scheduled_jobs as job where job.cursor is not null) then
+      perform fb_ads.continue_reversals();
+    end if;
+  exception when others then
+    raise warning 'fb_ads: what the host changed of sales was not taken over (%)', sqlstate;
+  end;
+  begin
     perform fb_ads.announce_alerts();
   exception when others then
     raise warning 'fb_ads: alerts were not announced (%)', sqlstate;
@@ -10912,7 +11081,7 @@ $$;
 
 comment on function fb_ads.tick() is
   'Every minute: reads what came of the calls before, calls each Edge Function that has work (the syncs with '
-  '{"resume": true}, so that nothing new is planned), then announces alerts.';
+  '{"resume": true}, so that nothing new is planned), goes on with what works in batches, then announces alerts.';
 
 -- schemas/grants.sql
 
@@ -10999,11 +11168,12 @@ grant execute on function
   fb_ads.with_first_click_time, fb_ads.was_visitor_seen, fb_ads.date_touchpoint, fb_ads.key_touchpoint,
   fb_ads.has_room_for_touchpoint, fb_ads.insert_touchpoints, fb_ads.sale_keys_of_touchpoint,
   fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
-  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
+  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.worth_of_sale, fb_ads.is_sale,
   fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
   fb_ads.collapse_touchpoints,
   fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
-  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
+  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_worth,
+  fb_ads.refresh_reversals
 to service_role;
 -- Operations.
 grant execute on function
@@ -11036,13 +11206,13 @@ grant select on
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,
-  matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, reversed_value, net_value,
-  clicked_on, paid_on, created_at, updated_at
+  matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, current_value, reversed_value,
+  net_value, reversal_reason, clicked_on, paid_on, created_at, updated_at
 ) on public.ad_attributions to fb_ads_reader;
 grant select (
   outcome, reason, level, account_id, ad_id, adset_id, campaign_id, matched_by, confidence, clicked_at,
-  catalogue_differs, source, completed_at, checkout_at, conversion_value, currency, reversed_value, net_value,
-  created_at, updated_at
+  catalogue_differs, source, completed_at, checkout_at, conversion_value, currency, current_value, reversed_value,
+  net_value, reversal_reason, created_at, updated_at
 ) on fb_ads.attribution_results to fb_ads_reader;
 grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.local_day to fb_ads_reader;
 
@@ -11083,9 +11253,7 @@ select cron.schedule('fb-sync-insights', '45 18 * * *', $$select fb_ads.invoke_e
 select cron.schedule('fb-sync-insights-hourly', '7 * * * *', $$select fb_ads.refresh_insights();$$);
 select cron.schedule('fb-ads-tick', '* * * * *', $$select fb_ads.tick();$$);
 select cron.schedule('fb-ads-sweep', '*/15 * * * *', $$select fb_ads.sweep_purchases();$$);
-select cron.schedule(
-  'fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$
-);
+select cron.schedule('fb-ads-reversals', '17 * * * *', $$select fb_ads.continue_reversals();$$);
 select cron.schedule('fb-ads-retention', '* 19 * * *', $$select fb_ads.delete_old_rows();$$);
 
 insert into fb_ads.scheduled_jobs (jobname, schedule, command)

@@ -29,9 +29,7 @@ select cron.schedule('fb-sync-insights', '45 18 * * *', $$select fb_ads.invoke_e
 select cron.schedule('fb-sync-insights-hourly', '7 * * * *', $$select fb_ads.refresh_insights();$$);
 select cron.schedule('fb-ads-tick', '* * * * *', $$select fb_ads.tick();$$);
 select cron.schedule('fb-ads-sweep', '*/15 * * * *', $$select fb_ads.sweep_purchases();$$);
-select cron.schedule(
-  'fb-ads-reversals', '17 * * * *', $$select fb_ads.refresh_reversals(now() - interval '180 days');$$
-);
+select cron.schedule('fb-ads-reversals', '17 * * * *', $$select fb_ads.continue_reversals();$$);
 select cron.schedule('fb-ads-retention', '* 19 * * *', $$select fb_ads.delete_old_rows();$$);
 
 insert into fb_ads.scheduled_jobs (jobname, schedule, command)

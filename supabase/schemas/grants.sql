@@ -81,11 +81,12 @@ grant execute on function
   fb_ads.with_first_click_time, fb_ads.was_visitor_seen, fb_ads.date_touchpoint, fb_ads.key_touchpoint,
   fb_ads.has_room_for_touchpoint, fb_ads.insert_touchpoints, fb_ads.sale_keys_of_touchpoint,
   fb_ads.store_touchpoints, fb_ads.store_event_touchpoints, fb_ads.plan_lookups, fb_ads.is_known_object,
-  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.reversed_value, fb_ads.is_sale,
+  fb_ads.is_lookup_over, fb_ads.settle_lookups, fb_ads.digests_in, fb_ads.worth_of_sale, fb_ads.is_sale,
   fb_ads.read_sales, fb_ads.links_of_sales, fb_ads.touchpoints_by_digest, fb_ads.resolve_touchpoint,
   fb_ads.collapse_touchpoints,
   fb_ads.touchpoints_of_sales, fb_ads.match_sales, fb_ads.is_purchase_due, fb_ads.due_purchases, fb_ads.end_purchases,
-  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_reversals
+  fb_ads.existing_host_ids, fb_ads.store_attributions, fb_ads.store_buyers, fb_ads.refresh_worth,
+  fb_ads.refresh_reversals
 to service_role;
 -- Operations.
 grant execute on function
@@ -118,13 +119,13 @@ grant select on
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,
-  matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, reversed_value, net_value,
-  clicked_on, paid_on, created_at, updated_at
+  matched_by, confidence, attribution_model, attribution_window, clicked_at, checkout_at, current_value, reversed_value,
+  net_value, reversal_reason, clicked_on, paid_on, created_at, updated_at
 ) on public.ad_attributions to fb_ads_reader;
 grant select (
   outcome, reason, level, account_id, ad_id, adset_id, campaign_id, matched_by, confidence, clicked_at,
-  catalogue_differs, source, completed_at, checkout_at, conversion_value, currency, reversed_value, net_value,
-  created_at, updated_at
+  catalogue_differs, source, completed_at, checkout_at, conversion_value, currency, current_value, reversed_value,
+  net_value, reversal_reason, created_at, updated_at
 ) on fb_ads.attribution_results to fb_ads_reader;
 grant execute on function fb_ads.claimed_value, fb_ads.current_alerts, fb_ads.local_day to fb_ads_reader;
 

@@ -38,6 +38,9 @@ create table fb_ads.settings (
   refunded_statuses text[] not null default array[
     'refunded', 'refund', 'reversed', 'returned', 'cancelled', 'canceled', 'voided'
   ],
+  unpaid_statuses text[] not null default array[
+    'unpaid', 'pending', 'failed', 'declined', 'expired', 'draft', 'deleted'
+  ],
   charged_back_statuses text[] not null default array['chargeback', 'charged_back', 'charge_back', 'dispute_lost'],
   purchases_view_md5 text,
 
@@ -162,6 +165,9 @@ comment on column fb_ads.settings.completed_statuses is
   'Statuses of a transaction that mean paid, in lower case: the default of fb_ads.attach_transactions.';
 comment on column fb_ads.settings.refunded_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back unless its refunded amount says how much.';
+comment on column fb_ads.settings.unpaid_statuses is
+  'Statuses of a transaction, in lower case, that say that a sale is not paid after all. A noted sale counts as paid '
+  'under every status that stands in none of these lists, such as shipped or partially_refunded.';
 comment on column fb_ads.settings.charged_back_statuses is
   'Statuses of a transaction, in lower case, that take its whole value back whatever was refunded.';
 comment on column fb_ads.settings.purchases_view_md5 is

@@ -18,7 +18,7 @@ import {
   postAsBrowser,
   startCapiSuite,
 } from "../../scripts/dev/testing/shop_suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const USER = "0d9e8f6a-1111-4222-8333-00000000000a";
 

@@ -8,7 +8,7 @@
 import { buildTouch, type Reporter, type Touch, type TouchEvent } from "../../shared/attribution/touch.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { makeShop } from "../../scripts/dev/testing/shop_suite.ts";
-import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
+import { emptyTables } from "../../scripts/supabase-local/waiting.ts";
 
 /** Ids of the invented catalogue, as Meta gives them. */
 export const AD = "120210000000000301";

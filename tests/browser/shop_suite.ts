@@ -9,7 +9,7 @@ import { findFreePort } from "../../scripts/supabase-local/ports.ts";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import postgres from "postgres";
 import { startSuite, type Suite } from "../../scripts/dev/testing/suite.ts";
-import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
+import { emptyTables } from "../../scripts/supabase-local/waiting.ts";
 
 /** Platform, emulator and shop. */
 export interface ShopSuite extends Suite {

@@ -10,7 +10,7 @@ import { sync } from "../../scripts/dev/testing/suite.ts";
 import { browserTest, startChromium } from "../../scripts/dev/testing/chromium.ts";
 import { metaAds } from "../cli/meta_ads.ts";
 import { clearEvents, startShopSuite, storedEvents } from "./shop_suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const LANDING = "utm_source=fb&utm_campaign=summer&ad_id=120230000000000011&fbclid=IwAR3xKp_9-a";
 

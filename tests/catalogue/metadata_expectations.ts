@@ -14,7 +14,7 @@ import {
   type World,
 } from "../../scripts/meta-emulator/mod.ts";
 import type { Suite } from "../../scripts/dev/testing/suite.ts";
-import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
+import { emptyTables } from "../../scripts/supabase-local/waiting.ts";
 
 /** Empties the database and makes the emulator new, so that steps of one test file do not see each other. */
 export async function startOver({ platform, graph }: Suite, world: World): Promise<void> {

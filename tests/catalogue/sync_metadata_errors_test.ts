@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type FaultAction, manyAccountsWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
-import { databaseNow } from "../../scripts/dev/testing/waiting.ts";
+import { databaseNow } from "../../scripts/supabase-local/waiting.ts";
 import { accountAt, assertTree, startOver } from "./metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");
@@ -288,17 +288,4 @@ Deno.test("fb-sync-metadata stops a dead token, probes once, and goes on with th
   await sql`select vault.update_secret(id, 'another-marketing-token') from vault.secrets where name = 'meta_marketing_api_token'`;
   await syncToEnd(platform, SLUG, { resume: true });
   await assertTree(platform, graph.world.accounts);
-});
-
-Deno.test("fb-sync-metadata fails loudly on a dead API version and keeps Meta's warning of an old one", async () => {
-  for (const [marketing_until, ends] of [["2000-01-01", "failed"], ["9999-12-31", "done"]] as const) {
-    await using suite = await startSuite({ functionEnv: { META_API_VERSION: "v97.0" } });
-    suite.graph.settings.versions = [{ name: "v97.0", marketing_until, graph_until: null }];
-    await sync(suite.platform, SLUG);
-    const [job] = await suite.platform
-      .sql`select state, last_error ->> 'meta_code' as code from fb_ads.sync_jobs where kind = 'accounts'`;
-    assertEquals([job?.state, job?.code ?? null], [ends, ends === "failed" ? "2635" : null]);
-    const [run] = await suite.platform.sql`select warnings from fb_ads.sync_runs`;
-    if (ends === "done") assertEquals(run?.warnings[0]?.code, "api_version");
-  }
 });

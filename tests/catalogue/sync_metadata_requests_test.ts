@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../scripts/dev/testing/suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const SLUG = "fb-sync-metadata";
 

@@ -12,7 +12,7 @@ import { SYNC_SETTINGS } from "../../shared/queue/invocation.ts";
 import { BodySchema, handleSyncMetadata } from "../../supabase/functions/fb-sync-metadata/handler.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { startSuite } from "../../scripts/dev/testing/suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const SLUGS = ["attribute-purchase", "capi-event", "fb-sync-insights", "fb-sync-metadata"];
 const PRODUCTION = "abcdefghijklmnopqrst";

@@ -8,7 +8,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../scripts/meta-emulator/mod.ts";
 import { startRecorder } from "../../scripts/supabase-local/tests/fixtures/recorder.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import { startSuite, sync } from "../../scripts/dev/testing/suite.ts";
 
 const PIXEL = "800000000000001";

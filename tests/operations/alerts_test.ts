@@ -8,7 +8,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Platform, repositoryRoot, startPlatform } from "../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../scripts/meta-emulator/mod.ts";
 import { type Recorder, startRecorder } from "../../scripts/supabase-local/tests/fixtures/recorder.ts";
-import { databaseNow, until } from "../../scripts/dev/testing/waiting.ts";
+import { databaseNow, until } from "../../scripts/supabase-local/waiting.ts";
 import { startSuite, type Suite, sync } from "../../scripts/dev/testing/suite.ts";
 import { TROUBLES } from "./alert_problems.ts";
 

@@ -7,7 +7,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import { startSuite, sync } from "../../scripts/dev/testing/suite.ts";
 
 /** A completed transaction that nobody has taken up yet. */

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync } from "../../scripts/dev/testing/suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import { assertTree } from "../catalogue/metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");

@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../../scripts/supabase-local/mod.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import {
   AD,
   attribute,

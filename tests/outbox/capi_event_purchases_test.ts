@@ -17,7 +17,7 @@ import {
   startCapiSuite,
   statesOf,
 } from "../../scripts/dev/testing/shop_suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const BUYER = "7d1f0b9c-0e7b-4c55-8f0e-2f4f0c7f7a01";
 const STRANGER = "0b8d5ac1-34a5-4a3b-9a53-0c9e7f0c9e02";

@@ -7,7 +7,7 @@
 
 import { assertEquals } from "@std/assert";
 import { makeShop } from "../../scripts/dev/testing/shop_suite.ts";
-import { emptyTables } from "../../scripts/dev/testing/waiting.ts";
+import { emptyTables } from "../../scripts/supabase-local/waiting.ts";
 import { startPlatform } from "../../scripts/supabase-local/mod.ts";
 import { type EventPlan, storeEvents } from "./stored_events.ts";
 

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { TransactionSql } from "postgres";
 import { type Platform, startPlatform } from "../../scripts/supabase-local/mod.ts";
-import { databaseNow, until } from "../../scripts/dev/testing/waiting.ts";
+import { databaseNow, until } from "../../scripts/supabase-local/waiting.ts";
 import { storeEvents } from "./stored_events.ts";
 
 const USER = "e".repeat(64);

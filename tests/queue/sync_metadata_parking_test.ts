@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { manyAccountsWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
-import { databaseNow } from "../../scripts/dev/testing/waiting.ts";
+import { databaseNow } from "../../scripts/supabase-local/waiting.ts";
 import { accountAt, assertTree, startOver } from "../catalogue/metadata_expectations.ts";
 
 const NOW = new Date("2026-11-22T03:00:00Z");

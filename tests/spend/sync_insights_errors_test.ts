@@ -14,7 +14,7 @@ import {
   smallWorld,
 } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
-import { databaseNow } from "../../scripts/dev/testing/waiting.ts";
+import { databaseNow } from "../../scripts/supabase-local/waiting.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { adCalls, assertSpend, expectedRows, SLUG, today, windowOnly } from "./sync_insights_expectations.ts";

@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { shortenReportPauses } from "./report_pauses.ts";

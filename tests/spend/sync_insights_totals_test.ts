@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
-import { until } from "../../scripts/dev/testing/waiting.ts";
+import { until } from "../../scripts/supabase-local/waiting.ts";
 import { startOver } from "../catalogue/metadata_expectations.ts";
 import { shortenReportPauses } from "./report_pauses.ts";
 import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";

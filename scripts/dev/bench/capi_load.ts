@@ -6,7 +6,7 @@
  */
 
 import { dispatchAll, lead, PIXEL, startCapiSuite } from "../testing/shop_suite.ts";
-import { until } from "../testing/waiting.ts";
+import { until } from "../../supabase-local/waiting.ts";
 import type { Suite } from "../testing/suite.ts";
 import type { Figure } from "./figure.ts";
 

@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { type Platform, startPlatform } from "../../supabase-local/mod.ts";
 import { lead, pageView, postAsBrowser, startCapiSuite } from "../testing/shop_suite.ts";
-import { until } from "../testing/waiting.ts";
+import { until } from "../../supabase-local/waiting.ts";
 import type { Figure } from "./figure.ts";
 
 const SLUGS = ["capi-event", "fb-sync-insights", "fb-sync-metadata", "attribute-purchase"];

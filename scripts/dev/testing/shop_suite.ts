@@ -8,7 +8,7 @@
 import { assertEquals } from "@std/assert";
 import type { Platform } from "../../supabase-local/mod.ts";
 import { startSuite, type Suite, type SuiteOptions } from "./suite.ts";
-import { emptyTables } from "./waiting.ts";
+import { emptyTables } from "../../supabase-local/waiting.ts";
 
 /** Where the shop's pages are. */
 export const ORIGIN = "https://shop.example";

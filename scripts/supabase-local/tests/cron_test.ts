@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { isDue } from "../cron_worker.ts";
 import { type Platform, type PlatformOptions, type Sql, startPlatform } from "../mod.ts";
 import postgres from "postgres";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 function start(options: PlatformOptions = {}): Promise<Platform> {
   return startPlatform({ migrations: false, schedule: false, ...options });

@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Platform, startPlatform } from "../mod.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 async function rest(platform: Platform, path: string, headers: Record<string, string>, body?: unknown) {
   const response = await fetch(`${platform.apiUrl}/rest/v1${path}`, {

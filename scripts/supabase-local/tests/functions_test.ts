@@ -9,7 +9,7 @@ import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { startPlatform } from "../mod.ts";
 import { ask } from "./fixtures/probe.ts";
 import { fixtureProject, startRecorder } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 Deno.test("a function runs as on a hosted project", async (t) => {
   await using graph = startRecorder();

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } fro
 import { PlatformError, repositoryRoot, startPlatform } from "../mod.ts";
 import { processesNaming, Program } from "./fixtures/program.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 const HOLDER = `${repositoryRoot}/scripts/supabase-local/tests/fixtures/hold_platform.ts`;
 

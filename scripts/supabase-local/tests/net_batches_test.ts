@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { startPlatform } from "../mod.ts";
 import { post, responseOf } from "./fixtures/net_requests.ts";
 import { startRecorder } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 Deno.test("a slow request holds up what is queued after it, and a batch's answers appear together", async () => {
   await using recorder = startRecorder(async ({ path }) => {

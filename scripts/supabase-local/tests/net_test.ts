@@ -8,7 +8,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { startPlatform } from "../mod.ts";
 import { post, responseOf } from "./fixtures/net_requests.ts";
 import { startRecorder } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 Deno.test("what the database asks pg_net for is sent, and its answer kept", async (t) => {
   await using platform = await startPlatform({ migrations: false, schedule: false });

@@ -9,7 +9,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type Platform, startPlatform } from "../mod.ts";
 import { ask } from "./fixtures/probe.ts";
 import { fixtureProject } from "./fixtures/recorder.ts";
-import { until } from "../../dev/testing/waiting.ts";
+import { until } from "../waiting.ts";
 
 function start(options: Parameters<typeof startPlatform>[0] = {}): Promise<Platform> {
   return startPlatform({ projectRoot: fixtureProject, schedule: false, ...options });

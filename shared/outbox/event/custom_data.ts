@@ -12,17 +12,6 @@ import type { Note } from "../../user_data/normalised.ts";
 import { readCurrency } from "./currency.ts";
 import { objectReader } from "./lenient_object.ts";
 import { containsEmail, isPersonalName } from "./personal_text.ts";
-import {
-  aBoolean,
-  finite,
-  listOf,
-  notNegative,
-  objectOf,
-  oneOf,
-  type PlainChecks,
-  textOf,
-  wholeNotNegative,
-} from "./plain_value.ts";
 import { mendCustomData } from "./mend_custom_data.ts";
 import { joinPath } from "./storable.ts";
 
@@ -101,41 +90,7 @@ export const CUSTOM_DATA_SCHEMA = z.object({
   customer_segmentation: CUSTOMER_SEGMENTATION.optional(),
 });
 
-const plainId = textOf(1, MAX_TEXT);
-const plainText = textOf(0, MAX_TEXT);
-
-/** Which values the schema gives back unchanged. */
-export const PLAIN_CUSTOM_DATA: PlainChecks<typeof CUSTOM_DATA_SCHEMA> = {
-  value: notNegative,
-  currency: textOf(3, 3, (code) => readCurrency(code) === code),
-  order_id: textOf(1, MAX_ORDER_ID),
-  content_ids: listOf(plainId, MAX_ITEMS),
-  content_type: oneOf(CONTENT_TYPES),
-  contents: listOf(
-    objectOf({
-      id: plainId,
-      quantity: wholeNotNegative,
-      item_price: notNegative,
-      title: plainText,
-      description: plainText,
-      brand: plainText,
-      category: plainText,
-      delivery_category: oneOf(delivery_category.options),
-    }),
-    MAX_ITEMS,
-  ),
-  content_name: plainText,
-  content_category: plainText,
-  num_items: wholeNotNegative,
-  predicted_ltv: notNegative,
-  net_revenue: finite,
-  search_string: plainText,
-  status: (value) => aBoolean(value) || plainText(value),
-  delivery_category: oneOf(delivery_category.options),
-  customer_segmentation: oneOf(CUSTOMER_SEGMENTATION.options),
-};
-
-const readMetasFields = objectReader(CUSTOM_DATA_SCHEMA, PLAIN_CUSTOM_DATA);
+const readMetasFields = objectReader(CUSTOM_DATA_SCHEMA);
 const METAS_FIELDS: ReadonlySet<string> = new Set(Object.keys(CUSTOM_DATA_SCHEMA.shape));
 const CONTENT_FIELDS: ReadonlySet<string> = new Set(Object.keys(CONTENT_SCHEMA.shape));
 const NOTHING: ReadonlySet<string> = new Set();

@@ -12,7 +12,6 @@ import { FIRST_LDU_STATE, GEOLOCATE, LAST_LDU_STATE, UNITED_STATES } from "./dat
 import { checkEventName } from "./event_name.ts";
 import { objectReader } from "./lenient_object.ts";
 import { containsEmail } from "./personal_text.ts";
-import { aBoolean, anObject, anything, finite, oneOf, type PlainChecks, textOf } from "./plain_value.ts";
 import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
 const MAX_URL_LENGTH = 8_000;
@@ -66,28 +65,8 @@ export const EVENT_SCHEMA = z.object({
 /** The fields of an event that are right, each checked by itself. */
 export type EventFields = z.infer<typeof EVENT_SCHEMA>;
 
-/** Which values the schema gives back unchanged; lists and objects of our own it reads itself. */
-export const PLAIN_EVENT_FIELDS: PlainChecks<typeof EVENT_SCHEMA> = {
-  event_name: textOf(1, Infinity, (name) => checkEventName(name) === undefined),
-  event_time: finite,
-  event_id: textOf(1, MAX_EVENT_ID_LENGTH, (id) => /\S/.test(id) && !containsEmail(id)),
-  action_source: oneOf(ACTION_SOURCES),
-  messaging_channel: oneOf(MESSAGING_CHANNELS),
-  event_source_url: textOf(0, MAX_URL_LENGTH),
-  referrer_url: anything,
-  user_data: anObject,
-  custom_data: anObject,
-  opt_out: aBoolean,
-  attribution_data: anObject,
-  customer_segmentation: oneOf(CUSTOMER_SEGMENTATION.options),
-  consent: anything,
-  test_event_code: textOf(1, 64, (code) => /^\w+$/.test(code)),
-  fbclid: anything,
-  fbclid_seen_at: anything,
-};
-
 /** Reads the fields of an event, each by itself. */
-export const readEventFields = objectReader(EVENT_SCHEMA, PLAIN_EVENT_FIELDS);
+export const readEventFields = objectReader(EVENT_SCHEMA);
 
 /** Fields that change what counts when they stand in the wrong place. */
 export const MISPLACED: Readonly<Record<string, string>> = {

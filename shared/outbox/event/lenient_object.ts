@@ -8,7 +8,6 @@
 import type { z } from "zod";
 import { fieldPath } from "../../errors.ts";
 import type { Note } from "../../user_data/normalised.ts";
-import type { PlainCheck, PlainChecks } from "./plain_value.ts";
 
 /** The good fields of an object, what was wrong with the others, and which those were. */
 export interface ReadObject<T> {
@@ -20,54 +19,30 @@ export interface ReadObject<T> {
   readonly wrong: ReadonlySet<string>;
 }
 
-/** A field of the schema, and what lets a value of it by. */
-interface Field {
-  field: string;
-  check: PlainCheck | undefined;
-}
-
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
-/**
- * Makes the function that reads objects by a schema whose fields are all optional. Null and the empty text are absence.
- *
- * @param checks Let good values by without the schema.
- */
+/** Makes the function that reads objects by a schema whose fields are all optional. Null and the empty text are absence. */
 export function objectReader<S extends z.ZodObject>(
   schema: S,
-  checks: PlainChecks<S>,
 ): (input: Readonly<Record<string, unknown>>, path: string) => ReadObject<z.infer<S>> {
-  const fields = Object.keys(schema.shape).map((field): Field => ({ field, check: checks[field] }));
+  const fields = Object.keys(schema.shape);
   return (input, path) => {
     const present: Record<string, unknown> = {};
-    let plain = true;
-    for (const { field, check } of fields) {
+    for (const field of fields) {
       const value = input[field];
       if (value === undefined || value === null || value === "" || !Object.hasOwn(input, field)) continue;
       present[field] = value;
-      plain &&= check?.(value) === true;
     }
-    // What every check took the schema would give back as it is.
-    return plain
-      ? { fields: present as z.infer<S>, problems: [], wrong: NO_FIELDS }
-      : readBySchema(schema, present, path);
+    const read = schema.safeParse(present);
+    if (read.success) return { fields: read.data, problems: [], wrong: NO_FIELDS };
+    const wrong = new Set<string>();
+    const problems = read.error.issues.map((issue): Note => {
+      wrong.add(String(issue.path[0]));
+      return { path: fieldPath(issue.path, path), message: issue.message };
+    });
+    for (const key of wrong) delete present[key];
+    return { fields: schema.parse(present), problems, wrong };
   };
-}
-
-function readBySchema<S extends z.ZodObject>(
-  schema: S,
-  present: Record<string, unknown>,
-  path: string,
-): ReadObject<z.infer<S>> {
-  const read = schema.safeParse(present);
-  if (read.success) return { fields: read.data, problems: [], wrong: NO_FIELDS };
-  const wrong = new Set<string>();
-  const problems = read.error.issues.map((issue): Note => {
-    wrong.add(String(issue.path[0]));
-    return { path: fieldPath(issue.path, path), message: issue.message };
-  });
-  for (const key of wrong) delete present[key];
-  return { fields: schema.parse(present), problems, wrong };
 }
 
 /** Tells whether a value is a JSON object. */

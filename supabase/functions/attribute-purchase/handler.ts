@@ -26,7 +26,7 @@ export const SETTINGS = ["default_country"] as const;
 
 type AttributeCall = Call<z.infer<typeof BodySchema>, typeof SETTINGS[number]>;
 
-/** How far back refunds are looked for when all that waits is asked for; an hourly job looks further. */
+/** How far back changed sales are looked for when all that waits is asked for; the schedule looks further. */
 const REVERSAL_DAYS = 7;
 
 /** Answers one request; the same again, or twice at once, is the same one row a sale. */

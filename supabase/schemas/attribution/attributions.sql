@@ -27,8 +27,10 @@ create table public.ad_attributions (
   checkout_at timestamptz,
   clicked_on date,
   paid_on date,
+  current_value numeric,
   reversed_value numeric not null default 0,
   net_value numeric,
+  reversal_reason text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint reversed_value_is_not_negative check (reversed_value >= 0),
@@ -62,7 +64,7 @@ comment on column public.ad_attributions.transaction_ref is
   'The sale''s reference in fb_ads.purchases: the host''s key of any type, as text.';
 comment on column public.ad_attributions.user_ref is 'The buyer''s key of any type, as text; null for a guest.';
 comment on column public.ad_attributions.state is
-  'active; reversed once all of it was refunded or charged back; '
+  'active; reversed once it no longer counts as a sale, see reversal_reason; '
   'superseded while a better answer is being looked for.';
 comment on column public.ad_attributions.matched_by is
   'What linked the click to the sale: user_id, em, ph, fbc or fbp.';
@@ -76,9 +78,14 @@ comment on column public.ad_attributions.checkout_at is
 comment on column public.ad_attributions.clicked_on is
   'Day of the click in the ad account''s time zone: the day to which Meta counts a sale.';
 comment on column public.ad_attributions.paid_on is 'Day of the payment in the ad account''s time zone.';
+comment on column public.ad_attributions.current_value is
+  'What the sale is worth now, before refunds, in the same currency: the host may change it after the payment.';
 comment on column public.ad_attributions.reversed_value is
-  'How much of conversion_value was refunded or charged back since, in the same currency.';
-comment on column public.ad_attributions.net_value is 'conversion_value less reversed_value.';
+  'How much of current_value was refunded or charged back, in the same currency.';
+comment on column public.ad_attributions.net_value is
+  'current_value less reversed_value; 0 where the sale no longer counts.';
+comment on column public.ad_attributions.reversal_reason is
+  'Why state is reversed: refunded, charged_back, unpaid, negative_value or deleted; null while the sale counts.';
 comment on column public.ad_attributions.created_at is 'When the sale was first credited.';
 comment on column public.ad_attributions.updated_at is 'When a column of this row last changed.';
 

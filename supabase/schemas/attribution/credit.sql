@@ -53,7 +53,7 @@ begin
   insert into public.ad_attributions as known (
     transaction_ref, transaction_id, user_ref, user_id, campaign_id, adset_id, ad_id, conversion_event, event_time,
     conversion_value, currency, fb_click_id, state, matched_by, confidence, attribution_model, attribution_window,
-    clicked_at, checkout_at, reversed_value, net_value
+    clicked_at, checkout_at, current_value, reversed_value, net_value, reversal_reason
   )
   select
     result.transaction_ref,
@@ -61,9 +61,10 @@ begin
     case when given.user_id = any (hosts.user_ids) then given.user_id end,
     result.campaign_id, result.adset_id, result.ad_id, 'Purchase', result.completed_at, result.conversion_value,
     result.currency,
-    click.fbclid, case when result.reversed_value > 0 and result.net_value <= 0 then 'reversed' else 'active' end,
+    click.fbclid, case when result.reversal_reason is null then 'active' else 'reversed' end,
     result.matched_by, result.confidence, 'last_ad_click', settings.attribution_window,
-    least(result.clicked_at, result.completed_at), result.checkout_at, result.reversed_value, result.net_value
+    least(result.clicked_at, result.completed_at), result.checkout_at, result.current_value, result.reversed_value,
+    result.net_value, result.reversal_reason
   from given
   join fb_ads.attribution_results as result
     on result.transaction_ref = given.transaction_ref and result.outcome = 'attributed'
@@ -77,17 +78,19 @@ begin
     event_time = excluded.event_time, conversion_value = excluded.conversion_value, currency = excluded.currency,
     fb_click_id = excluded.fb_click_id, state = excluded.state, matched_by = excluded.matched_by,
     confidence = excluded.confidence, clicked_at = excluded.clicked_at, checkout_at = excluded.checkout_at,
-    attribution_window = excluded.attribution_window, reversed_value = excluded.reversed_value,
-    net_value = excluded.net_value, updated_at = now()
+    attribution_window = excluded.attribution_window, current_value = excluded.current_value,
+    reversed_value = excluded.reversed_value, net_value = excluded.net_value,
+    reversal_reason = excluded.reversal_reason, updated_at = now()
   where (
     known.transaction_id, known.user_ref, known.user_id, known.campaign_id, known.adset_id, known.ad_id,
     known.event_time, known.conversion_value, known.currency, known.fb_click_id, known.state, known.matched_by,
-    known.confidence, known.clicked_at, known.checkout_at, known.reversed_value, known.net_value
+    known.confidence, known.clicked_at, known.checkout_at, known.current_value, known.reversed_value, known.net_value,
+    known.reversal_reason
   ) is distinct from (
     excluded.transaction_id, excluded.user_ref, excluded.user_id, excluded.campaign_id, excluded.adset_id,
     excluded.ad_id, excluded.event_time, excluded.conversion_value, excluded.currency, excluded.fb_click_id,
     excluded.state, excluded.matched_by, excluded.confidence, excluded.clicked_at, excluded.checkout_at,
-    excluded.reversed_value, excluded.net_value
+    excluded.current_value, excluded.reversed_value, excluded.net_value, excluded.reversal_reason
   );
 end;
 $$;
@@ -143,6 +146,7 @@ begin
   ));
   perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
+  perform fb_ads.refresh_worth(refs);
   perform fb_ads.end_purchases(refs, sales);
   return (
     select jsonb_build_object(

@@ -24,8 +24,10 @@ create table fb_ads.attribution_results (
   checkout_at timestamptz not null,
   conversion_value numeric,
   currency text,
+  current_value numeric,
   reversed_value numeric not null default 0,
   net_value numeric,
+  reversal_reason text,
   match_keys text[],
   due_at timestamptz,
   history jsonb not null default '[]',
@@ -41,7 +43,10 @@ create table fb_ads.attribution_results (
   constraint matched_by_is_known check (matched_by in ('user_id', 'em', 'ph', 'fbc', 'fbp')),
   constraint confidence_is_known check (confidence in ('high', 'medium', 'low')),
   constraint history_is_a_list check (jsonb_typeof(history) = 'array'),
-  constraint reversed_value_is_not_negative check (reversed_value >= 0)
+  constraint reversed_value_is_not_negative check (reversed_value >= 0),
+  constraint reversal_reason_is_known check (
+    reversal_reason in ('refunded', 'charged_back', 'unpaid', 'negative_value', 'deleted')
+  )
 );
 
 comment on table fb_ads.attribution_results is
@@ -85,8 +90,14 @@ comment on column fb_ads.attribution_results.checkout_at is
 comment on column fb_ads.attribution_results.conversion_value is
   'What the sale was worth when it was paid, in major units of currency.';
 comment on column fb_ads.attribution_results.currency is 'ISO 4217 code of the values.';
-comment on column fb_ads.attribution_results.reversed_value is 'How much of it was refunded or charged back since.';
-comment on column fb_ads.attribution_results.net_value is 'conversion_value less reversed_value.';
+comment on column fb_ads.attribution_results.current_value is
+  'What the sale is worth now, before refunds: the host may change it after the payment.';
+comment on column fb_ads.attribution_results.reversed_value is
+  'How much of current_value was refunded or charged back.';
+comment on column fb_ads.attribution_results.net_value is
+  'current_value less reversed_value, of one reading; 0 where the sale no longer counts.';
+comment on column fb_ads.attribution_results.reversal_reason is
+  'Why it no longer counts as a sale: refunded, charged_back, unpaid, negative_value or deleted; null while it counts.';
 comment on column fb_ads.attribution_results.match_keys is
   'Digests by which touchpoints may still be linked to the sale. Null once settings.attribution_revision_window is '
   'over, or when the person was erased.';
@@ -98,7 +109,7 @@ comment on column fb_ads.attribution_results.created_at is 'When the sale was fi
 comment on column fb_ads.attribution_results.updated_at is 'When the result last changed.';
 
 create index attribution_results_due_at_idx on fb_ads.attribution_results (due_at) where due_at is not null;
-create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at);
+create index attribution_results_completed_at_idx on fb_ads.attribution_results (completed_at, transaction_ref);
 create index attribution_results_match_keys_idx on fb_ads.attribution_results
   using gin (match_keys) with (fastupdate = off)
   where match_keys is not null;
@@ -182,7 +193,6 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   cross join lateral jsonb_populate_record(
     null::fb_ads.attribution_results,
     sale.value || decision.value || jsonb_build_object(
-      'net_value', (sale.value ->> 'conversion_value')::numeric - (sale.value ->> 'reversed_value')::numeric,
       'missing_ids', nullif(
         (
           select coalesce(jsonb_agg(missing -> 'fb_id' order by missing ->> 'fb_id'), '[]')
@@ -210,6 +220,13 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   -- An event that is stored at this moment does not see this result or its new digests, so the sale is matched once
   -- more after it.
   cross join lateral jsonb_populate_record(worked, jsonb_build_object(
+    -- What it was worth when it was paid stays, unless it was noted in another currency.
+    'conversion_value',
+    case
+      when known.currency is not distinct from worked.currency
+        then coalesce(known.conversion_value, worked.conversion_value)
+      else worked.conversion_value
+    end,
     'due_at',
     case
       when worked.match_keys is not null and (known.match_keys @> worked.match_keys) is not true
@@ -260,19 +277,19 @@ begin
     conflicting_click_ids = fresh.conflicting_click_ids,
     missing_ids = fresh.missing_ids, source = fresh.source, completed_at = fresh.completed_at,
     checkout_at = fresh.checkout_at, conversion_value = fresh.conversion_value, currency = fresh.currency,
-    reversed_value = fresh.reversed_value, net_value = fresh.net_value, match_keys = fresh.match_keys,
-    due_at = fresh.due_at
+    current_value = fresh.current_value, reversed_value = fresh.reversed_value, net_value = fresh.net_value,
+    reversal_reason = fresh.reversal_reason, match_keys = fresh.match_keys, due_at = fresh.due_at
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref
     and not (known.outcome = 'attributed' and fresh.outcome = 'waiting')
     and (
       known.clicked_at, known.assist_click_ids, known.conflicting_click_ids, known.missing_ids, known.source,
-      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.reversed_value,
-      known.net_value, known.match_keys, known.due_at
+      known.completed_at, known.checkout_at, known.conversion_value, known.currency, known.current_value,
+      known.reversed_value, known.net_value, known.reversal_reason, known.match_keys, known.due_at
     ) is distinct from (
       fresh.clicked_at, fresh.assist_click_ids, fresh.conflicting_click_ids, fresh.missing_ids, fresh.source,
-      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.reversed_value,
-      fresh.net_value, fresh.match_keys, fresh.due_at
+      fresh.completed_at, fresh.checkout_at, fresh.conversion_value, fresh.currency, fresh.current_value,
+      fresh.reversed_value, fresh.net_value, fresh.reversal_reason, fresh.match_keys, fresh.due_at
     );
 end;
 $$;

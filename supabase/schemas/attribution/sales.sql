@@ -15,34 +15,6 @@ comment on function fb_ads.digests_in(jsonb) is
   'Digests in a field of user_data, which is one text or a list of them; without '
   'the suffix that Meta''s parameter builder appends.';
 
-create function fb_ads.reversed_value(status text, value numeric, refunded_amount numeric)
-returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select least(
-    greatest(coalesce(value, 0), 0),
-    case
-      when lower(status) = any (settings.charged_back_statuses) then greatest(value, 0)
-      when coalesce(refunded_amount, 0) > 0 then refunded_amount
-      when lower(status) = any (settings.refunded_statuses) then greatest(value, 0)
-      else 0
-    end
-  )
-  from fb_ads.settings as settings;
-$$;
-
-comment on function fb_ads.reversed_value(text, numeric, numeric) is
-  'How much of a sale is taken back: all of it when it was charged back; the refunded amount; all of it when its '
-  'status says refunded and no amount is known. Never more than it was worth.';
-
-create function fb_ads.is_sale(sale jsonb)
-returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select coalesce((sale ->> 'is_completed')::boolean, false)
-    or lower(sale ->> 'status') = any (settings.refunded_statuses || settings.charged_back_statuses)
-  from fb_ads.settings as settings;
-$$;
-
-comment on function fb_ads.is_sale(jsonb) is
-  'Whether a row of fb_ads.purchases that was once paid counts as a sale: it is paid, refunded or charged back.';
-
 create type fb_ads.sale as (
   transaction_ref text,
   user_ref text,
@@ -53,7 +25,10 @@ create type fb_ads.sale as (
   checkout_at timestamptz,
   conversion_value numeric,
   currency text,
+  current_value numeric,
   reversed_value numeric,
+  net_value numeric,
+  reversal_reason text,
   is_denied boolean,
   is_unconsented boolean,
   user_digest text,
@@ -84,14 +59,12 @@ set search_path = pg_catalog, pg_temp as $$
       ),
       checkout.event_time, paid.at
     )),
-    (listed.sale ->> 'value')::numeric,
+    coalesce((event.content #>> '{custom_data,value}')::numeric, worth.current_value),
     upper(btrim(listed.sale ->> 'currency')),
-    coalesce(
-      fb_ads.reversed_value(
-        listed.sale ->> 'status', (listed.sale ->> 'value')::numeric, (listed.sale ->> 'refunded_amount')::numeric
-      ),
-      0
-    ),
+    worth.current_value,
+    worth.reversed_value,
+    worth.net_value,
+    worth.reversal_reason,
     coalesce(event.state = 'erased', false)
       or coalesce(event.consent, agreed.consent) is not distinct from 'denied',
     coalesce(event.state = 'suppressed' and checkout.state = 'suppressed', false),
@@ -109,6 +82,7 @@ set search_path = pg_catalog, pg_temp as $$
     on event.event_name = 'Purchase' and event.event_id = listed.sale ->> 'transaction_ref'
   left join jsonb_to_recordset(digests) as given (transaction_ref text, email_digests jsonb, phone_digests jsonb)
     on given.transaction_ref = listed.sale ->> 'transaction_ref'
+  cross join lateral fb_ads.worth_of_sale(listed.sale) as worth
   cross join lateral (
     select
       coalesce(
@@ -126,7 +100,7 @@ set search_path = pg_catalog, pg_temp as $$
   cross join lateral fb_ads.consent_of_sale(buyer.digest, choice) as agreed
   left join fb_ads.checkout_clicks as begun on begun.event_id = checkout.event_id
   where paid.at is not null
-    -- A sale that was refunded before its first match counts too: its noted completion proves it.
+    -- A sale whose status has moved on before its first match is one too: its noted completion proves it.
     and (
       coalesce((listed.sale ->> 'is_completed')::boolean, false)
       or (event.id is not null and fb_ads.is_sale(listed.sale))

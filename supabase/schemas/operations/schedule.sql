@@ -17,6 +17,26 @@ comment on function fb_ads.refresh_insights() is
   'Every hour: has today and yesterday read for every enabled account, '
   'unless settings.insights_hourly_refresh is off.';
 
+create function fb_ads.continue_reversals()
+returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  answer jsonb;
+begin
+  answer := fb_ads.refresh_reversals(
+    now() - interval '180 days',
+    (select job.cursor from fb_ads.scheduled_jobs as job where job.jobname = 'fb-ads-reversals')
+  );
+  update fb_ads.scheduled_jobs as job
+  set cursor = nullif(answer -> 'cursor', 'null')
+  where job.jobname = 'fb-ads-reversals' and job.cursor is distinct from nullif(answer -> 'cursor', 'null');
+  return (answer ->> 'changed')::bigint;
+end;
+$$;
+
+comment on function fb_ads.continue_reversals() is
+  'Every hour, and every minute until all of the last 180 days were looked at: takes over what the host changed of the '
+  'next 10,000 sales. Returns how many changed.';
+
 create function fb_ads.tick()
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -41,6 +61,13 @@ begin
     raise warning 'fb_ads: the tick could not call a function: %', sqlerrm;
   end;
   begin
+    if exists (select from fb_ads.scheduled_jobs as job where job.cursor is not null) then
+      perform fb_ads.continue_reversals();
+    end if;
+  exception when others then
+    raise warning 'fb_ads: what the host changed of sales was not taken over (%)', sqlstate;
+  end;
+  begin
     perform fb_ads.announce_alerts();
   exception when others then
     raise warning 'fb_ads: alerts were not announced (%)', sqlstate;
@@ -50,4 +77,4 @@ $$;
 
 comment on function fb_ads.tick() is
   'Every minute: reads what came of the calls before, calls each Edge Function that has work (the syncs with '
-  '{"resume": true}, so that nothing new is planned), then announces alerts.';
+  '{"resume": true}, so that nothing new is planned), goes on with what works in batches, then announces alerts.';

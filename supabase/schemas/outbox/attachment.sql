@@ -66,6 +66,22 @@ begin
   if coalesce(attached.completed_at_column, attached.created_at_column) is null then
     raise warning '% has no time column: what its triggers cannot note, the sweep cannot find', host_table;
   end if;
+  -- A sample, for a table of any size.
+  execute format(
+    'select string_agg(distinct lower(btrim(recent.status)), '', '') '
+    'from (select sale.%I::text as status from %s as sale limit 10000) as recent '
+    'where not lower(btrim(recent.status)) = any ($1)',
+    attached.status_column, host_table
+  )
+  into missing
+  using attached.completed_statuses || (
+    select settings.refunded_statuses || settings.unpaid_statuses || settings.charged_back_statuses
+    from fb_ads.settings as settings
+  );
+  if missing is not null then
+    raise warning '% has statuses that no list names (%): a paid sale counts as paid under them', host_table, missing
+      using hint = 'Add what means paid to completed_statuses, and the others to the lists of fb_ads.settings.';
+  end if;
   -- With two counting keys two sales would share one reference, and the second would never be reported.
   if exists (
     select

@@ -83,11 +83,12 @@ begin
   exception when data_exception or cardinality_violation or raise_exception then
     if cardinality(refs) = 1 then
       raise warning 'fb_ads: transaction % could not be read (%)', refs[1], sqlstate;
+      return next jsonb_build_object('transaction_ref', refs[1], 'is_unreadable', true);
       return;
     end if;
     -- One sale that the host's view cannot read must not hold up the others.
     sales := array(select fb_ads.find_purchases(array[given.ref]) from unnest(refs) as given (ref));
-    if cardinality(sales) = 0 then
+    if not exists (select from unnest(sales) as found_sale where not found_sale ? 'is_unreadable') then
       -- No sale can be read: the view is at fault, and all wait until it is mended.
       raise;
     end if;
@@ -102,7 +103,8 @@ $$;
 
 comment on function fb_ads.find_purchases(text[]) is
   'Rows of fb_ads.purchases by reference, as JSON with value as text, through the host''s own key index; none where '
-  'the view is gone. A sale that cannot be read is left out, with a warning.';
+  'the view is gone. Of a sale that cannot be read it gives {transaction_ref, is_unreadable}, with a warning: it is '
+  'neither paid nor deleted.';
 
 create function fb_ads.order_ids_of_sale(sale jsonb)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$

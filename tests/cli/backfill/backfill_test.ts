@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { formatDuration, formatProgress, type Progress } from "../../../scripts/cli/backfill/progress.ts";
 import type { Platform } from "../../../scripts/supabase-local/mod.ts";
 import { planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
-import { until } from "../../../scripts/dev/testing/waiting.ts";
+import { until } from "../../../scripts/supabase-local/waiting.ts";
 import { startSuite, sync } from "../../../scripts/dev/testing/suite.ts";
 import { outcomeOf, startMetaAds } from "../meta_ads.ts";
 

@@ -6,7 +6,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
-import type { Platform } from "../../supabase-local/mod.ts";
+import type { Platform } from "./mod.ts";
 
 const LOOK_AGAIN_MS = 20;
 /** Longer than anything here takes on a machine that is busy with other things. */

@@ -4,19 +4,8 @@
  * @module
  */
 
-import { createClient } from "@supabase/supabase-js";
 import { z } from "zod";
-import { createDatabase, type Database } from "./rpc.ts";
-
-/** How a function reaches its project. */
-export interface ProjectAccess {
-  /** `SUPABASE_URL`. */
-  url: string;
-  /** A secret key of the project, which acts as `service_role`. */
-  secret_key: string;
-  /** Carries the requests. */
-  fetch: typeof fetch;
-}
+import { createDatabase, type Database, type ProjectAccess } from "./rpc.ts";
 
 const IdentitySchema = z.object({
   key_sha256: z.string().regex(/^[0-9a-f]{64}$/).nullable(),
@@ -41,15 +30,11 @@ export interface Project {
   identify(): Promise<ProjectIdentity>;
 }
 
-/** Connects to a project; nothing is sent before the first call. One client serves all requests of an isolate. */
-export function connectProject({ url, secret_key, fetch }: ProjectAccess): Project {
-  const client = createClient(url, secret_key, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch },
-  });
-  const database = createDatabase(client);
+/** Connects to a project; nothing is sent before the first call. */
+export function connectProject(access: ProjectAccess): Project {
+  const database = createDatabase(access);
   return {
     database,
-    identify: async () => IdentitySchema.parse(await database.call("fb_identify_project", { project_url: url })),
+    identify: async () => IdentitySchema.parse(await database.call("fb_identify_project", { project_url: access.url })),
   };
 }

@@ -10,8 +10,8 @@
 
 import type { z } from "zod";
 import type { Clock } from "../clock.ts";
-import type { Database } from "../database/rpc.ts";
-import type { Project, ProjectAccess, ProjectIdentity } from "../database/project.ts";
+import type { Project, ProjectIdentity } from "../database/project.ts";
+import type { Database, ProjectAccess } from "../database/rpc.ts";
 import { AuthError, ConfigError, RequestError } from "../errors.ts";
 import { type Answer, answerError, answerJson } from "./answer.ts";
 import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody } from "./auth.ts";

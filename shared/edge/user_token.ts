@@ -1,12 +1,13 @@
 /**
- * The user of a bearer token. A token that a key of the project's JWKS can verify is verified here. Where Auth still signs
- * with the legacy secret, `SUPABASE_JWKS` never holds the key, so Auth is asked who that is. A bad token, and an Auth that
- * does not answer, cost the user id and nothing else.
+ * The user of a bearer token. A token that a public key of the project's JWKS can verify is verified here. Where Auth still
+ * signs with a shared secret, a hosted `SUPABASE_JWKS` never holds it, so Auth is asked who that is. A bad token, and an Auth
+ * that does not answer, cost the user id and nothing else.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
+import type { JWTVerifyGetKey } from "jose";
 import type { Clock } from "../clock.ts";
 import type { Log } from "./log.ts";
 
@@ -37,6 +38,8 @@ const KEPT_MS = 60_000;
 const REFUSAL_KEPT_MS = 10_000;
 const MAX_KNOWN_TOKENS = 1_000;
 const MAX_TOKEN_CHARACTERS = 8_192;
+/** What Auth signs with, other than a shared secret. https://supabase.com/docs/guides/auth/signing-keys */
+const ALGORITHMS = ["ES256", "RS256", "EdDSA"];
 
 interface Jwk {
   kid?: string;
@@ -89,21 +92,30 @@ export function createUserFinder(options: UserFinderOptions): FindUser {
   const { url, publishable_key, clock, log } = options;
   const keys = decodeJwks(options.jwks);
   const known = new Map<string, { user_id: Promise<string | null>; until_ms: number }>();
+  const project_url = url.replace(/\/+$/, "");
+  let keySet: JWTVerifyGetKey | null = null;
   let paused_until_ms = Number.NEGATIVE_INFINITY;
   let told = false;
   const now_ms = () => clock.now().getTime();
 
-  async function verify(request: Request): Promise<string | null> {
+  async function verify(token: string): Promise<string | null> {
     // Loaded by the first token that comes along: most events have none.
-    const { verifyAuth } = await import("@supabase/server/core");
-    const env = { url, publishableKeys: {}, secretKeys: {}, ...(keys === null ? {} : { jwks: { keys } }) };
-    const { data } = await verifyAuth(request, { auth: "user", env });
-    return data?.userClaims?.id ?? null;
+    const { createLocalJWKSet, createRemoteJWKSet, errors, jwtVerify } = await import("jose");
+    keySet ??= keys === null
+      ? createRemoteJWKSet(new URL(`${project_url}/auth/v1/.well-known/jwks.json`), { timeoutDuration: ASK_TIMEOUT_MS })
+      : createLocalJWKSet({ keys });
+    try {
+      const { payload } = await jwtVerify(token, keySet, { algorithms: ALGORITHMS });
+      return payload.sub ?? null;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return null;
+      throw error;
+    }
   }
 
   /** Resolves to null for a token that Auth refuses; rejects when Auth does not answer. */
   async function ask(token: string): Promise<string | null> {
-    const response = await options.fetch(`${url.replace(/\/+$/, "")}/auth/v1/user`, {
+    const response = await options.fetch(`${project_url}/auth/v1/user`, {
       headers: { apikey: publishable_key, authorization: `Bearer ${token}` },
       redirect: "manual",
       signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
@@ -145,11 +157,10 @@ export function createUserFinder(options: UserFinderOptions): FindUser {
     const token = bearerOf(request);
     const head = token === null ? null : readTokenHead(token);
     if (token === null || head === null || head.expires_at_ms <= now_ms()) return null;
-    const isVerifiable = keys === null
-      ? head.alg !== "HS256"
-      : keys.some(({ kid, alg = head.alg }) => kid === head.kid && alg === head.alg);
+    const isVerifiable = typeof head.alg === "string" && ALGORITHMS.includes(head.alg) &&
+      (keys === null || keys.some(({ kid, alg = head.alg }) => kid === head.kid && alg === head.alg));
     try {
-      return await (isVerifiable ? verify(request) : askOnce(token, head.expires_at_ms));
+      return await (isVerifiable ? verify(token) : askOnce(token, head.expires_at_ms));
     } catch (error) {
       if (!isVerifiable) {
         if (paused_until_ms <= now_ms()) log.warn("Auth does not tell who a user is: events go on without", { error });

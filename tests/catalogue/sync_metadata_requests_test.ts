@@ -71,17 +71,21 @@ Deno.test("fb-sync-metadata answers bad requests clearly and starts nothing", as
     await platform.sql`select vault.create_secret(${graph.token}, 'meta_marketing_api_token')`;
   });
 
-  await t.step("a token that was stored with a line break is named, and nothing is started", async () => {
-    const store = (token: string) =>
-      platform.sql`select vault.update_secret(id, ${token}) from vault.secrets where name = 'meta_marketing_api_token'`;
-    await store(`${graph.token}\n`);
-    const response = await platform.invoke(SLUG, {});
-    assertEquals(response.status, 500);
-    const { error } = await response.json();
-    assertEquals([error.code, error.details[0].path], ["config_invalid", "meta_marketing_api_token"]);
-    await nothingStarted();
-    await store(graph.token);
-  });
+  await t.step(
+    "a token that was stored in quotes is named, and nothing is started; white space is taken off",
+    async () => {
+      const store = (token: string) =>
+        platform
+          .sql`select vault.update_secret(id, ${token}) from vault.secrets where name = 'meta_marketing_api_token'`;
+      await store(`"${graph.token}"`);
+      const response = await platform.invoke(SLUG, {});
+      assertEquals(response.status, 500);
+      const { error } = await response.json();
+      assertEquals([error.code, error.details[0].path], ["config_invalid", "meta_marketing_api_token"]);
+      await nothingStarted();
+      await store(` ${graph.token}\n`);
+    },
+  );
 
   await t.step("Prefer: respond-async answers 202 at once and works on", async () => {
     const hold = graph.faults.add({ action: { kind: "hold" } });

@@ -19,10 +19,16 @@ const ANSWERS: [code: string | null, status: number, becomes: string][] = [
   ["PT409", 409, "database_conflict"],
   ["42501", 403, "database_rejected"],
   [null, 503, "database_unavailable"],
+  [null, 302, "database_rejected"],
 ];
 for (const [code, status, becomes] of ANSWERS) {
   Deno.test(`an answer ${status} with ${code} is ${becomes}`, async () => {
-    const database = createDatabase({ rpc: () => Promise.resolve({ data: null, error: { code }, status }) });
+    const database = createDatabase({
+      url: "http://127.0.0.1",
+      secret_key: "sb_secret_a",
+      fetch: () =>
+        Promise.resolve(code === null ? new Response("<html>", { status }) : Response.json({ code }, { status })),
+    });
     const error = await assertRejects(() => database.call("fb_finish_sync_run", {}), AppError);
     assertEquals(error.code, becomes);
     if (becomes === "data_api_closed") assertStringIncludes(error.message, "public.fb_finish_sync_run");

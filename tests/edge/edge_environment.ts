@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createHmac } from "node:crypto";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { Buffer } from "node:buffer";
 
 /** Secret key named `default`. */
@@ -18,16 +18,21 @@ export const SCHEDULE_DIGEST = "7204eb290e9f92a8a60c51a3caedec0ab741ec833746a421
 /** Publishable key of a web app. */
 export const PUBLISHABLE = "sb_publishable_web_0123456789abcdef";
 
-const SIGNING_KEY = "test-signing-key-of-at-least-32-bytes!";
+const signing = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const foreign = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 function base64url(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-/** A user's token; expired when `expires_in` is negative. */
-export function signUserToken(claims: Record<string, unknown>, expires_in = 3600, key = SIGNING_KEY): string {
+/** A user's token as Auth signs it; expired when `expires_in` is negative. `by`: another project's Auth. */
+export function signUserToken(
+  claims: Record<string, unknown>,
+  expires_in = 3600,
+  by: "own" | "foreign" = "own",
+): string {
   const now = Math.floor(Date.now() / 1000);
-  const head = base64url({ alg: "HS256", kid: "k1", typ: "JWT" });
+  const head = base64url({ alg: "ES256", kid: "k1", typ: "JWT" });
   const body = base64url({
     role: "authenticated",
     aud: "authenticated",
@@ -35,7 +40,9 @@ export function signUserToken(claims: Record<string, unknown>, expires_in = 3600
     exp: now + expires_in,
     ...claims,
   });
-  return `${head}.${body}.${createHmac("sha256", key).update(`${head}.${body}`).digest("base64url")}`;
+  const key = (by === "own" ? signing : foreign).privateKey;
+  const signature = sign("sha256", Buffer.from(`${head}.${body}`), { key, dsaEncoding: "ieee-p1363" });
+  return `${head}.${body}.${signature.toString("base64url")}`;
 }
 
 /** The variables, with those of a test on top; null takes one away. */
@@ -45,7 +52,7 @@ export function environment(more: Record<string, string | null> = {}): (name: st
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: SECRET, server: OTHER_SECRET }),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ web: PUBLISHABLE }),
     SUPABASE_JWKS: JSON.stringify({
-      keys: [{ kty: "oct", alg: "HS256", kid: "k1", k: Buffer.from(SIGNING_KEY).toString("base64url") }],
+      keys: [{ ...signing.publicKey.export({ format: "jwk" }), alg: "ES256", kid: "k1", use: "sig" }],
     }),
     FB_ADS_ALLOWED_ORIGINS: "https://shop.example",
     ...more,

@@ -18,7 +18,7 @@ const USERS: [what: string, authorization: string | null, user_id: string | null
   ["an expired token", `Bearer ${signUserToken({ sub: USER }, -60)}`, null],
   [
     "a token signed by someone else",
-    `Bearer ${signUserToken({ sub: USER }, 60, "another-key-of-at-least-32-bytes-00")}`,
+    `Bearer ${signUserToken({ sub: USER }, 60, "foreign")}`,
     null,
   ],
   ["a token without a user", `Bearer ${signUserToken({ role: "anon" })}`, null],

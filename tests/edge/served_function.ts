@@ -6,7 +6,8 @@
 
 import { assert } from "@std/assert";
 import { z } from "zod";
-import type { Project, ProjectAccess } from "../../shared/database/project.ts";
+import type { Project } from "../../shared/database/project.ts";
+import type { ProjectAccess } from "../../shared/database/rpc.ts";
 import type { Callers } from "../../shared/edge/project_keys.ts";
 import { type Call, createFunction } from "../../shared/edge/serve.ts";
 import { environment, SCHEDULE_DIGEST } from "./edge_environment.ts";

@@ -5,7 +5,6 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { createHmac } from "node:crypto";
 import { createLog } from "../../shared/edge/log.ts";
 import { createUserFinder } from "../../shared/edge/user_token.ts";
 import { PlatformKeys } from "../../scripts/supabase-local/keys.ts";
@@ -169,12 +168,8 @@ Deno.test("a JWKS that is broken, or holds no keys, leaves Auth to say who it is
   }
 });
 
-Deno.test("a local stack's JWKS, which holds the shared secret, verifies by it", async () => {
-  const secret = "local-signing-secret-of-at-least-32-bytes";
-  const k = btoa(secret).replaceAll("=", "");
-  const signed = `${part({ alg: "HS256", kid: "k1" })}.${part({ sub: USER, exp: 9_999_999_999 })}`;
-  const signature = createHmac("sha256", secret).update(signed).digest("base64url");
-  const { user, asked } = setUp({ jwks: JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", kid: "k1", k }] }) });
-  assertEquals([await user(`Bearer ${signed}.${signature}`), asked.length], [USER, 0]);
-  assertEquals([await user(`Bearer ${signed}.AAAA`), asked.length], [null, 0]);
+Deno.test("a local stack's JWKS, which holds the shared secret, leaves Auth to say who it is", async () => {
+  const shared = { kty: "oct", alg: "HS256", kid: "k1", k: "c2VjcmV0" };
+  const { user, asked } = setUp({ jwks: JSON.stringify({ keys: [shared] }) });
+  assertEquals([await user(await bearer(legacy)), asked.length], [USER, 1]);
 });

@@ -12,8 +12,8 @@ const modules = [...sourcesBelow("shared"), ...sourcesBelow("supabase/functions"
 
 /** Packages that open a door, and the only place that may import them. `import type` opens nothing. */
 const PACKAGES: [RegExp, string][] = [
-  [/^@supabase\/supabase-js/, "shared/database/"],
-  [/^@supabase\/server/, "shared/edge/"],
+  [/^jose$/, "shared/edge/"],
+  [/^@supabase\//, "nowhere"],
   [/^(postgres|pg|npm:|jsr:|https?:|@std\/)/, "nowhere"],
   [/^node:(?!crypto$|buffer$|async_hooks$)/, "nowhere"],
 ];

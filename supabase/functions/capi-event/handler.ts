@@ -3,20 +3,15 @@
  * Conversions API. An event is answered once it is stored; sending goes on in the background, and the tick sends what
  * was left. Purchases of completed transactions come through the database and are sent by `{dispatch: true}`.
  *
+ * Each path loads what it needs and no more: the CPU of loading is the isolate's too.
+ *
  * @module
  */
 
 import { z } from "zod";
-import { takeConsent } from "../../../shared/consent/take_consent.ts";
-import { takeEvents } from "../../../shared/outbox/take_events.ts";
-import { dispatch, type DispatchSummary } from "../../../shared/outbox/dispatch.ts";
-import { createCoalescer } from "../../../shared/outbox/dispatcher.ts";
 import type { Answer } from "../../../shared/edge/answer.ts";
 import type { Call } from "../../../shared/edge/serve.ts";
-import { AuthError, ConfigError } from "../../../shared/errors.ts";
-import { BROWSER, SERVER } from "../../../shared/outbox/event/caller_profile.ts";
-import { sendEvents } from "../../../shared/meta/conversions_api.ts";
-import { createGraphClient } from "../../../shared/meta/graph_client.ts";
+import { AuthError } from "../../../shared/errors.ts";
 
 /** One event, `{events: [...]}`, `{consent: ...}` or `{dispatch: true}`; events are checked one by one. */
 export const BodySchema = z.record(z.string(), z.unknown(), { error: "must be an event or {events: [...]}" });
@@ -34,12 +29,8 @@ export const SETTINGS = [
   "require_consent",
 ] as const;
 
-type CapiEventCall = Call<CapiEventBody, typeof SETTINGS[number]>;
-
-/** How long a run waits for more events to come in; a burst is then one request to Meta. */
-const GATHER_MS = 200;
-
-const coalescer = createCoalescer<DispatchSummary>(() => new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
+/** A request with its checked body. */
+export type CapiEventCall = Call<CapiEventBody, typeof SETTINGS[number]>;
 
 /** Answers one request; the same event twice is one event. */
 export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
@@ -51,28 +42,14 @@ export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
 }
 
 async function answerEvents(call: CapiEventCall): Promise<Answer> {
-  const { config, budget } = call;
-  if (config.pixel_ids.length === 0) {
-    throw new ConfigError([{ path: "META_PIXEL_ID", message: "names no pixel to send events to" }]);
-  }
-  if (config.test_event_code !== null) call.log.warn("META_TEST_EVENT_CODE is set: test events count like any other");
-  const taken = await takeEvents(call.body, {
-    database: call.database,
-    now_ms: call.clock.now().getTime(),
-    profile: call.caller === "secret" ? SERVER : BROWSER,
-    pixel_ids: config.pixel_ids,
-    require_consent: config.require_consent,
-    default_country: config.default_country,
-    test_event_code: config.test_event_code,
-    user_id: call.user_id,
-    client_ip_address: call.client_ip_address,
-    client_user_agent: call.client_user_agent,
-  }, budget.measure);
+  const { takeEventsOf } = await import("./events.ts");
+  const taken = await takeEventsOf(call);
   if (taken.any_to_send) call.background(() => send(call));
   return { status: 202, body: { events: taken.answers } };
 }
 
 async function answerConsent(call: CapiEventCall): Promise<Answer> {
+  const { takeConsent } = await import("../../../shared/consent/take_consent.ts");
   const { user_id, client_ip_address } = call;
   const now_ms = call.clock.now().getTime();
   const speaker = { trusted: call.caller === "secret", user_id, client_ip_address, now_ms };
@@ -89,22 +66,7 @@ async function answerDispatch(call: CapiEventCall): Promise<Answer> {
   return { status: 202, body: { events: [], dispatch: await send(call) } };
 }
 
-/** Sends what is due; calls that come in while one is sending share the next run. */
-function send(call: CapiEventCall): Promise<DispatchSummary> {
-  const { config, clock, log, budget } = call;
-  return coalescer.run(() =>
-    dispatch(config, {
-      database: call.database,
-      clock,
-      warn: log.warn,
-      exhausted: () => budget.exhausted() !== false,
-      measure: budget.measure,
-      count: budget.count,
-      send: (credentials, pixel_id, events, test_event_code) => {
-        const { api_version, graph_url } = config;
-        const client = createGraphClient({ ...credentials, fetch: call.fetch, api_version, graph_url, clock });
-        return sendEvents(client, pixel_id, events, test_event_code);
-      },
-    })
-  );
+async function send(call: CapiEventCall) {
+  const { sendDue } = await import("./send.ts");
+  return await sendDue(call);
 }

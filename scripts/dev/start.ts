@@ -11,9 +11,10 @@ import { runNightly, step } from "./demo/progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
 import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
 import { playShoppers } from "./demo/shoppers.ts";
-import { setStage, type Stage } from "./demo/stage.ts";
+import { storeHistory } from "./demo/invented/history.ts";
+import { DEMO_SETTINGS, setStage, type Stage } from "./demo/stage.ts";
 import type { GraphEmulator } from "../meta-emulator/mod.ts";
-import { type Platform, PlatformError } from "../supabase-local/mod.ts";
+import { PlatformError } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 
 const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
@@ -33,11 +34,15 @@ async function play(stage: Stage): Promise<void> {
   );
   await showSpend(platform);
   await showReconciliation(platform, stage.graph);
-  if (stage.graph !== null) await playShop(platform, stage.graph);
+  if (stage.graph !== null) await playShop(stage, stage.graph);
 }
 
-async function playShop(platform: Platform, graph: GraphEmulator): Promise<void> {
+async function playShop({ platform, ads }: Stage, graph: GraphEmulator): Promise<void> {
   console.log();
+  await step(
+    "the shop's last eight weeks: visits and sales, attributed by attribute-purchase",
+    () => storeHistory(platform, ads, DEMO_SETTINGS.META_PIXEL_ID),
+  );
   const sales = await step("shoppers: ad click, lead, checkout, payment", (tell) => playShoppers(platform, tell));
   await step(
     "purchases: trigger → pg_net → capi-event → Conversions API, then attribute-purchase",

@@ -1,3 +1,59 @@
+-- Names that are taken
+-- Why first: what the host has made stays as it is, and nothing half-installed is left.
+
+do $$
+declare
+  relations text[] := array[
+    'ad_accounts', 'ad_ads', 'ad_adsets', 'ad_attributions', 'ad_campaigns', 'ad_spend', 'ad_spend_reconciliation',
+    'fb_ad_performance', 'fb_alerts', 'fb_attribution_coverage', 'fb_campaign_performance', 'fb_meta_claims'
+  ];
+  functions text[] := array[
+    'fb_attribute_purchases', 'fb_claim_deliveries', 'fb_claim_purchases', 'fb_claim_sync_job', 'fb_erase_person',
+    'fb_finish_sync_run', 'fb_freeze_purchases', 'fb_identify_project', 'fb_list_sales_to_attribute', 'fb_read_secret',
+    'fb_record_deliveries', 'fb_refresh_reversals', 'fb_release_sync_job', 'fb_renew_deliveries', 'fb_replan_insights',
+    'fb_replay_deliveries', 'fb_reshape_insights', 'fb_start_sync_run', 'fb_store_account_days',
+    'fb_store_ad_tree_objects', 'fb_store_ad_tree_page', 'fb_store_consent', 'fb_store_events',
+    'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot', 'fb_validate'
+  ];
+  taken text;
+begin
+  select string_agg(known.name, ', ' order by known.name)
+  into taken
+  from (
+    select 'schema fb_ads' as name
+    from pg_catalog.pg_namespace as namespace
+    where namespace.nspname = 'fb_ads'
+    union all
+    select format(
+      '%s public.%I',
+      case relation.relkind
+        when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'i' then 'index'
+        when 'f' then 'foreign table' when 'c' then 'type' else 'table'
+      end,
+      relation.relname
+    )
+    from pg_catalog.pg_class as relation
+    where relation.relnamespace = 'public'::regnamespace
+      and relation.relname = any (relations)
+    union all
+    select format('type public.%I', type.typname)
+    from pg_catalog.pg_type as type
+    where type.typnamespace = 'public'::regnamespace and type.typrelid = 0
+      and type.typname = any (relations)
+    union all
+    select format('function public.%I(%s)', routine.proname, pg_get_function_identity_arguments(routine.oid))
+    from pg_catalog.pg_proc as routine
+    where routine.pronamespace = 'public'::regnamespace
+      and routine.proname = any (functions)
+  ) as known;
+  if taken is not null then
+    raise exception 'the names of these are taken: %', taken
+      using hint = 'Rename yours, or drop what an earlier installation left, and push the migrations again. '
+        'Nothing was made or changed.';
+  end if;
+end;
+$$;
+
 -- schemas/extensions.sql
 
 -- The four extensions that the suite stands on.

@@ -12,6 +12,7 @@ import { parse } from "@std/toml";
 import { join } from "node:path";
 import { readPublicNames } from "../cli/installer/public_names.ts";
 import { repositoryRoot } from "../supabase-local/mod.ts";
+import { readArguments } from "./arguments.ts";
 import { buildPreflight } from "./preflight.ts";
 
 /** The migration that this writes; its stamp is the day of the release. */
@@ -50,6 +51,7 @@ export function buildBaseline(root: string = repositoryRoot): string {
 }
 
 if (import.meta.main) {
+  readArguments({ call: "npm run baseline", does: "Writes the first release's migration from the schema files." });
   const released = Object.keys(readReleased());
   if (released.length > 0) throw new Error(`${released[0]} is released: draft a new migration from the difference.`);
   const directory = join(repositoryRoot, "supabase/migrations");

@@ -16,7 +16,7 @@ import { repositoryRoot } from "../supabase-local/mod.ts";
 const DOCS = `${repositoryRoot}/docs`;
 const DESKTOP = { width: 1180, height: 1000 };
 
-const stage = await setStage({});
+const stage = await setStage({ settings: {} });
 try {
   const { platform, ads, shop } = stage;
   if (shop === null) throw new Error("the demo has no shop");

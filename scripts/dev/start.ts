@@ -51,7 +51,7 @@ async function playShop({ platform, ads }: Stage, graph: GraphEmulator): Promise
   const [, , , paid_back] = sales;
   if (paid_back !== undefined) await step("one sale is paid back", () => refund(platform, paid_back));
   showEvents(graph);
-  await showPerformance(platform);
+  await showPerformance(platform, sales);
 }
 
 function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
@@ -68,16 +68,18 @@ function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
 }
 
 async function main(): Promise<void> {
-  readArguments({
-    call: "npm start",
+  const { port } = readArguments({
+    call: "npm start [-- --port <shop's port>]",
     does: "Boots everything, syncs an account, plays shoppers, shows what each ad cost and sold.",
+    takesPort: true,
   });
   const interrupted = untilInterrupted();
-  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
+  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage({ port }));
   try {
     const isPlayed = await Promise.race([play(stage).then(() => true), interrupted.then(() => false)]);
-    if (isPlayed) tellAddresses(stage);
+    // Addresses are good while it runs: elsewhere than in a terminal it ends here.
     if (isPlayed && Deno.stdout.isTerminal()) {
+      tellAddresses(stage);
       console.log("  Ctrl-C ends it.");
       await interrupted;
     }

@@ -29,20 +29,20 @@ async function play(stage: Stage): Promise<void> {
   await showAdTree(platform);
   await showDisabledAccounts(platform);
   await step(
-    "fb-sync-insights: the last 28 days, and 90 days back",
-    (tell) => runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+    "fb-sync-insights: the last 28 days, and 90 days back; meanwhile the shop's past visits and sales",
+    (tell) =>
+      Promise.all([
+        runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+        storeHistory(platform, stage.ads, DEMO_SETTINGS.META_PIXEL_ID),
+      ]),
   );
   await showSpend(platform);
   await showReconciliation(platform, stage.graph);
   if (stage.graph !== null) await playShop(stage, stage.graph);
 }
 
-async function playShop({ platform, ads }: Stage, graph: GraphEmulator): Promise<void> {
+async function playShop({ platform }: Stage, graph: GraphEmulator): Promise<void> {
   console.log();
-  await step(
-    "the shop's last eight weeks: visits and sales, attributed by attribute-purchase",
-    () => storeHistory(platform, ads, DEMO_SETTINGS.META_PIXEL_ID),
-  );
   const sales = await step("shoppers: ad click, lead, checkout, payment", (tell) => playShoppers(platform, tell));
   await step(
     "purchases: trigger → pg_net → capi-event → Conversions API, then attribute-purchase",

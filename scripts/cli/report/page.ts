@@ -107,7 +107,7 @@ export function buildReportPage(data: ReportData, locale: string = DEFAULT_LOCAL
 <link rel="icon" href="data:,">
 <title>Meta ads, ${data.since} to ${data.until}</title>
 <style>${readLibrary("uPlot.min.css")}</style>
-<style>${readAsset("report.css")}</style>
+<style>${["report.css", "tables.css", "print.css"].map(readAsset).join("")}</style>
 </head>
 <body>
 <a class="skip" href="#main">To the figures</a>

@@ -26,17 +26,16 @@ try {
 
   await using browser = await startChromium();
   for (
-    const [name, options] of [
-      ["report", { viewport: DESKTOP, colorScheme: "light" }],
-      ["report-dark", { viewport: DESKTOP, colorScheme: "dark" }],
-      ["report-phone", { viewport: { width: 390, height: 844 }, colorScheme: "light" }],
+    const [name, options, anchor] of [
+      ["report", { viewport: DESKTOP, colorScheme: "light" }, ""],
+      ["report-ads", { viewport: DESKTOP, colorScheme: "light" }, "#ads-0"],
+      ["report-dark", { viewport: DESKTOP, colorScheme: "dark" }, ""],
+      ["report-phone", { viewport: { width: 390, height: 844 }, colorScheme: "light" }, "#ads-0"],
     ] as const
   ) {
     const { page, context } = await browser.open(options);
-    await page.goto(`${shop.url}/report`);
+    await page.goto(`${shop.url}/report${anchor}`);
     await page.screenshot({ path: `${DOCS}/${name}.png` });
-    await page.locator("#ads-0").evaluate((heading) => heading.scrollIntoView());
-    await page.screenshot({ path: `${DOCS}/${name}-ads.png` });
     await context.close();
   }
   // As wide as the paper that the style sheet asks for.

@@ -14,17 +14,36 @@ export interface Usage {
   does: string;
   /** Whether it takes names. */
   takesNames?: boolean;
+  /** Whether it takes `--port`. */
+  takesPort?: boolean;
 }
 
-/** Returns the names that were given. Exits 0 after `--help`, and 2 on anything that the command does not know. */
-export function readArguments({ call, does, takesNames = false }: Usage): string[] {
+/** What a command was given. */
+export interface Arguments {
+  /** Its names. */
+  names: string[];
+  /** `--port`; undefined where none was given. */
+  port: number | undefined;
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port >= 1_024 && port <= 65_535) return port;
+  throw new TypeError(`--port is "${text}"; a port from 1024 to 65535 is expected`);
+}
+
+/** Returns what was given. Exits 0 after `--help`, and 2 on anything that the command does not know. */
+export function readArguments({ call, does, takesNames = false, takesPort = false }: Usage): Arguments {
   try {
     const { values, positionals } = parseArgs({
       args: Deno.args,
-      options: { help: { type: "boolean", short: "h" } },
+      options: { help: { type: "boolean", short: "h" }, ...(takesPort ? { port: { type: "string" } } : {}) } as const,
       allowPositionals: takesNames,
     });
-    if (!values.help) return positionals;
+    if (!values.help) {
+      const { port } = values;
+      return { names: positionals, port: port === undefined ? undefined : parsePort(String(port)) };
+    }
     console.log(`${call}\n\n${does}`);
     return Deno.exit(0);
   } catch (error) {

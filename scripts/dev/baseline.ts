@@ -10,7 +10,10 @@
 
 import { parse } from "@std/toml";
 import { join } from "node:path";
+import { readPublicNames } from "../cli/installer/public_names.ts";
 import { repositoryRoot } from "../supabase-local/mod.ts";
+import { readArguments } from "./arguments.ts";
+import { buildPreflight } from "./preflight.ts";
 
 /** The migration that this writes; its stamp is the day of the release. */
 export const BASELINE = "20261127000000_fb_ads_0_1_0.sql";
@@ -36,14 +39,19 @@ export function readReleased(root: string = repositoryRoot): Record<string, stri
   return JSON.parse(Deno.readTextFileSync(join(root, RELEASED_FILE)));
 }
 
-/** The text of the baseline: every schema file behind its path, then the data. */
+/** The text of the baseline: what looks for taken names, every schema file behind its path, then the data. */
 export function buildBaseline(root: string = repositoryRoot): string {
-  return [...listSchemaFiles(root), DATA_FILE]
-    .map((path) => `-- ${path}\n\n${Deno.readTextFileSync(join(root, "supabase", path)).trim()}\n`)
-    .join("\n");
+  const files = [...listSchemaFiles(root), DATA_FILE].map((path) => ({
+    path,
+    text: Deno.readTextFileSync(join(root, "supabase", path)).trim(),
+  }));
+  return [buildPreflight(readPublicNames(files)), ...files.map(({ path, text }) => `-- ${path}\n\n${text}\n`)].join(
+    "\n",
+  );
 }
 
 if (import.meta.main) {
+  readArguments({ call: "npm run baseline", does: "Writes the first release's migration from the schema files." });
   const released = Object.keys(readReleased());
   if (released.length > 0) throw new Error(`${released[0]} is released: draft a new migration from the difference.`);
   const directory = join(repositoryRoot, "supabase/migrations");

@@ -31,7 +31,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   views: benchViews,
 };
 
-const names = readArguments({
+const { names } = readArguments({
   call: "npm run bench -- [name...]",
   does: `Measures the figures with their goals: ${Object.keys(BENCHES).join(", ")}.`,
   takesNames: true,

@@ -11,9 +11,10 @@ import { runNightly, step } from "./demo/progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
 import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
 import { playShoppers } from "./demo/shoppers.ts";
-import { setStage, type Stage } from "./demo/stage.ts";
+import { storeHistory } from "./demo/invented/history.ts";
+import { DEMO_SETTINGS, setStage, type Stage } from "./demo/stage.ts";
 import type { GraphEmulator } from "../meta-emulator/mod.ts";
-import { type Platform, PlatformError } from "../supabase-local/mod.ts";
+import { PlatformError } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 
 const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
@@ -28,15 +29,19 @@ async function play(stage: Stage): Promise<void> {
   await showAdTree(platform);
   await showDisabledAccounts(platform);
   await step(
-    "fb-sync-insights: the last 28 days, and 90 days back",
-    (tell) => runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+    "fb-sync-insights: the last 28 days, and 90 days back; meanwhile the shop's past visits and sales",
+    (tell) =>
+      Promise.all([
+        runNightly(platform, "fb-sync-insights", INSIGHT_KINDS, tell),
+        storeHistory(platform, stage.ads, DEMO_SETTINGS.META_PIXEL_ID),
+      ]),
   );
   await showSpend(platform);
   await showReconciliation(platform, stage.graph);
-  if (stage.graph !== null) await playShop(platform, stage.graph);
+  if (stage.graph !== null) await playShop(stage, stage.graph);
 }
 
-async function playShop(platform: Platform, graph: GraphEmulator): Promise<void> {
+async function playShop({ platform }: Stage, graph: GraphEmulator): Promise<void> {
   console.log();
   const sales = await step("shoppers: ad click, lead, checkout, payment", (tell) => playShoppers(platform, tell));
   await step(
@@ -46,7 +51,7 @@ async function playShop(platform: Platform, graph: GraphEmulator): Promise<void>
   const [, , , paid_back] = sales;
   if (paid_back !== undefined) await step("one sale is paid back", () => refund(platform, paid_back));
   showEvents(graph);
-  await showPerformance(platform);
+  await showPerformance(platform, sales);
 }
 
 function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
@@ -63,16 +68,18 @@ function tellAddresses({ platform, graph, graphUrl, shop }: Stage): void {
 }
 
 async function main(): Promise<void> {
-  readArguments({
-    call: "npm start",
+  const { port } = readArguments({
+    call: "npm start [-- --port <shop's port>]",
     does: "Boots everything, syncs an account, plays shoppers, shows what each ad cost and sold.",
+    takesPort: true,
   });
   const interrupted = untilInterrupted();
-  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage());
+  const stage = await step("platform: PostgreSQL, PostgREST, gateway, functions, migrations", () => setStage({ port }));
   try {
     const isPlayed = await Promise.race([play(stage).then(() => true), interrupted.then(() => false)]);
-    if (isPlayed) tellAddresses(stage);
+    // Addresses are good while it runs: elsewhere than in a terminal it ends here.
     if (isPlayed && Deno.stdout.isTerminal()) {
+      tellAddresses(stage);
       console.log("  Ctrl-C ends it.");
       await interrupted;
     }

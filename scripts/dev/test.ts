@@ -109,7 +109,7 @@ async function main(reaper: Reaper, paths: string[]): Promise<number> {
   return failed === 0 && passed > 0 ? 0 : 1;
 }
 
-const paths = readArguments({
+const { names: paths } = readArguments({
   call: "npm test -- [path...]",
   does: "Runs every check and test, or only the tests below the paths.",
   takesNames: true,

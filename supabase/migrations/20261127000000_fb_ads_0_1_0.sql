@@ -1,3 +1,60 @@
+-- Names that are taken
+-- Why first: what the host has made stays as it is, and nothing half-installed is left.
+
+do $$
+declare
+  relations text[] := array[
+    'ad_accounts', 'ad_ads', 'ad_adsets', 'ad_attributions', 'ad_campaigns', 'ad_spend', 'ad_spend_reconciliation',
+    'fb_ad_performance', 'fb_alerts', 'fb_attribution_coverage', 'fb_campaign_performance', 'fb_meta_claims'
+  ];
+  functions text[] := array[
+    'fb_attribute_purchases', 'fb_charge_visitor', 'fb_check_alerts', 'fb_claim_deliveries', 'fb_claim_purchases',
+    'fb_claim_sync_job', 'fb_erase_person', 'fb_finish_sync_run', 'fb_freeze_purchases', 'fb_identify_project',
+    'fb_list_sales_to_attribute', 'fb_read_secret', 'fb_record_deliveries', 'fb_refresh_reversals',
+    'fb_release_sync_job', 'fb_renew_deliveries', 'fb_replan_insights', 'fb_replay_deliveries', 'fb_reshape_insights',
+    'fb_start_sync_run', 'fb_store_account_days', 'fb_store_ad_tree_objects', 'fb_store_ad_tree_page',
+    'fb_store_consent', 'fb_store_events', 'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot',
+    'fb_validate'
+  ];
+  taken text;
+begin
+  select string_agg(known.name, ', ' order by known.name)
+  into taken
+  from (
+    select 'schema fb_ads' as name
+    from pg_catalog.pg_namespace as namespace
+    where namespace.nspname = 'fb_ads'
+    union all
+    select format(
+      '%s public.%I',
+      case relation.relkind
+        when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'i' then 'index'
+        when 'f' then 'foreign table' when 'c' then 'type' else 'table'
+      end,
+      relation.relname
+    )
+    from pg_catalog.pg_class as relation
+    where relation.relnamespace = 'public'::regnamespace
+      and relation.relname = any (relations)
+    union all
+    select format('type public.%I', type.typname)
+    from pg_catalog.pg_type as type
+    where type.typnamespace = 'public'::regnamespace and type.typrelid = 0
+      and type.typname = any (relations)
+    union all
+    select format('function public.%I(%s)', routine.proname, pg_get_function_identity_arguments(routine.oid))
+    from pg_catalog.pg_proc as routine
+    where routine.pronamespace = 'public'::regnamespace
+      and routine.proname = any (functions)
+  ) as known;
+  if taken is not null then
+    raise exception 'the names of these are taken: %', taken
+      using hint = 'Rename yours, or drop what an earlier installation left, and push the migrations again. '
+        'Nothing was made or changed.';
+  end if;
+end;
+$$;
+
 -- schemas/extensions.sql
 
 -- The four extensions that the suite stands on.
@@ -120,6 +177,9 @@ create table fb_ads.settings (
   browser_touchpoints_per_hour integer not null default 60,
   payment_hosts text[] not null default '{}',
 
+  -- The report.
+  break_even_roas numeric not null default 1,
+
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
@@ -173,6 +233,7 @@ create table fb_ads.settings (
   ),
   constraint page_delay_is_sane check (page_delay between interval '0' and interval '1 day'),
   constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
+  constraint break_even_roas_is_positive check (break_even_roas > 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
     and browser_consent_retention > interval '0'
@@ -270,6 +331,9 @@ comment on column fb_ads.settings.browser_touchpoints_per_hour is
 comment on column fb_ads.settings.payment_hosts is
   'Domains of payment pages beside the built-in list (lower case, with all hosts '
   'below them): a return from there is no touchpoint.';
+comment on column fb_ads.settings.break_even_roas is
+  'ROAS from which an ad earns its money back: 1 / margin. 1 where every sale is all profit, 2.5 where 40 % of it is '
+  'left after goods and fees. The report calls what falls short of it lost.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
@@ -6644,6 +6708,50 @@ comment on function fb_ads.has_delivery_work() is
   'Whether a purchase waits for its snapshot, or a delivery may be sent now (or '
   'a blocked one be tried). Called by fb_ads.tick.';
 
+-- schemas/outbox/daily_events.sql
+
+-- How many events of each name there were on each day.
+-- Why deleted events are counted before they go: page views are kept for days, and a report asks for weeks.
+
+create table fb_ads.deleted_events (
+  date date not null,
+  event_name text collate "C" not null,
+  events bigint not null,
+  suppressed bigint not null,
+  primary key (date, event_name),
+  constraint counts_are_not_negative check (suppressed between 0 and events)
+);
+
+comment on table fb_ads.deleted_events is
+  'Events that the retention deleted, counted by day and name. Kept for good: it says nothing of anybody.';
+comment on column fb_ads.deleted_events.date is 'Day of event_time in UTC.';
+comment on column fb_ads.deleted_events.event_name is 'Meta''s event_name.';
+comment on column fb_ads.deleted_events.events is 'How many there were.';
+comment on column fb_ads.deleted_events.suppressed is 'Of them, those of people who had not agreed.';
+
+alter table fb_ads.deleted_events enable row level security;
+
+create view fb_ads.daily_events with (security_invoker = true) as
+select counted.date, counted.event_name, sum(counted.events)::bigint as events,
+  sum(counted.suppressed)::bigint as suppressed
+from (
+  select
+    (event.event_time at time zone 'UTC')::date as date, event.event_name, count(*) as events,
+    count(*) filter (where event.state = 'suppressed') as suppressed
+  from fb_ads.conversion_events as event
+  group by (event.event_time at time zone 'UTC')::date, event.event_name
+  union all
+  select deleted.date, deleted.event_name, deleted.events, deleted.suppressed from fb_ads.deleted_events as deleted
+) as counted
+group by counted.date, counted.event_name;
+
+comment on view fb_ads.daily_events is
+  'Events by day and name, those that the retention deleted too. The report''s funnel reads it.';
+comment on column fb_ads.daily_events.date is 'Day of event_time in UTC.';
+comment on column fb_ads.daily_events.event_name is 'Meta''s event_name.';
+comment on column fb_ads.daily_events.events is 'How many there were.';
+comment on column fb_ads.daily_events.suppressed is 'Of them, those of people who had not agreed: nothing was sent.';
+
 -- schemas/outbox/event_retention.sql
 
 -- How long events are kept. The nightly job calls fb_ads.delete_old_events until nothing is left to do.
@@ -6710,8 +6818,20 @@ begin
   where delivery.event_row_id = any (old_ids)
   order by delivery.event_row_id, delivery.pixel_id
   for update;
-  delete from fb_ads.conversion_events as event where event.id = any (old_ids);
-  get diagnostics step = row_count;
+  with deleted as (
+    delete from fb_ads.conversion_events as event
+    where event.id = any (old_ids)
+    returning (event.event_time at time zone 'UTC')::date as date, event.event_name, event.state
+  ),
+  counted as (
+    insert into fb_ads.deleted_events as known (date, event_name, events, suppressed)
+    select deleted.date, deleted.event_name, count(*), count(*) filter (where deleted.state = 'suppressed')
+    from deleted
+    group by deleted.date, deleted.event_name
+    on conflict (date, event_name) do update
+    set events = known.events + excluded.events, suppressed = known.suppressed + excluded.suppressed
+  )
+  select count(*) into step from deleted;
   touched := touched + step;
 
   -- A Purchase keeps its key, and so can never be made again.
@@ -9664,25 +9784,86 @@ comment on column fb_ads.priced_sales.revenue is
   'Net value in the account''s currency; null where no rate or no value is known.';
 comment on column fb_ads.priced_sales.unpriced is '1 where no rate or no value is known, else 0.';
 
+-- schemas/operations/claimed_spend.sql
+
+-- Daily spend beside the purchases that Meta claims for it.
+
+create function fb_ads.claimed_value(actions jsonb)
+returns numeric language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  -- omni_purchase contains the others: adding them up would count every sale twice or more.
+  select case
+    when jsonb_typeof(actions) is distinct from 'array' then null
+    else coalesce(
+      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'omni_purchase'),
+      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'purchase'),
+      0
+    )
+  end
+  from jsonb_array_elements(case jsonb_typeof(actions) when 'array' then actions else '[]' end) as claimed (action);
+$$;
+
+comment on function fb_ads.claimed_value(jsonb) is
+  'What Meta''s actions (or action_values) claim as purchases: omni_purchase where there is one, else purchase, never '
+  'their sum; 0 where neither is listed, null where Meta gave no actions.';
+
+create view fb_ads.claimed_spend with (security_invoker = true) as
+select
+  spent.date, spent.campaign_id, spent.adset_id, spent.ad_id, spent.spend, spent.impressions, spent.clicks, spent.reach,
+  spent.inline_link_clicks,
+  claimed.purchases as meta_purchases,
+  claimed.purchase_value as meta_purchase_value,
+  case when claimed.purchases is null then 1 else 0 end as unknown_purchases,
+  case when claimed.purchase_value is null then 1 else 0 end as unknown_purchase_value
+from public.ad_spend as spent
+cross join lateral (
+  -- Meta leaves out actions that did not occur, which counts as 0. A refused field is unknown.
+  select
+    case when array_position(spent.missing_fields, 'actions') is null
+      then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,
+    case when array_position(spent.missing_fields, 'action_values') is null
+      then coalesce(fb_ads.claimed_value(spent.action_values), 0) end as purchase_value
+) as claimed;
+
+comment on view fb_ads.claimed_spend is
+  'Daily spend with the purchases that Meta claims. The performance views read it.';
+comment on column fb_ads.claimed_spend.date is 'Calendar day in the ad account''s time zone.';
+comment on column fb_ads.claimed_spend.campaign_id is 'The campaign.';
+comment on column fb_ads.claimed_spend.adset_id is 'The ad set.';
+comment on column fb_ads.claimed_spend.ad_id is 'The ad.';
+comment on column fb_ads.claimed_spend.spend is 'Money spent on that day.';
+comment on column fb_ads.claimed_spend.impressions is 'How often the ad was on screen.';
+comment on column fb_ads.claimed_spend.clicks is 'All clicks (Meta''s clicks).';
+comment on column fb_ads.claimed_spend.reach is 'People who saw the ad on that day.';
+comment on column fb_ads.claimed_spend.inline_link_clicks is 'Clicks on links to the advertiser''s pages.';
+comment on column fb_ads.claimed_spend.meta_purchases is
+  'Purchases that Meta claims (omni_purchase, else purchase); null where Meta refused the field.';
+comment on column fb_ads.claimed_spend.meta_purchase_value is 'Their value as Meta has it.';
+comment on column fb_ads.claimed_spend.unknown_purchases is '1 where meta_purchases is not known, else 0.';
+comment on column fb_ads.claimed_spend.unknown_purchase_value is
+  '1 where meta_purchase_value is not known, else 0.';
+
 -- schemas/operations/performance_views.sql
 
 -- What each ad and each campaign cost and sold, by day: by the day of the click, as Meta counts, and by the day of the
 -- payment.
+-- What Meta did not tell of a day is null, and never 0.
 -- Why figures are added up here and never stored: a sale may be refunded, and a rate become known, long after the day.
 
 create view public.fb_ad_performance with (security_invoker = true) as
 with figures as (
-  select spent.date, spent.ad_id, spent.spend, spent.impressions, spent.clicks,
+  select spent.date, spent.ad_id, spent.spend, spent.impressions, spent.clicks, spent.reach,
+    spent.inline_link_clicks, spent.meta_purchases, spent.meta_purchase_value, spent.unknown_purchases,
+    spent.unknown_purchase_value,
     0 as click_sales, null::numeric as click_revenue, 0 as click_unpriced, 0 as click_reversed,
     0 as paid_sales, null::numeric as paid_revenue, 0 as paid_unpriced, 0 as paid_reversed
-  from public.ad_spend as spent
+  from fb_ads.claimed_spend as spent
   union all
-  select sale.clicked_on, sale.ad_id, null, null, null,
+  select sale.clicked_on, sale.ad_id, null, null, null, null, null, null, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed, 0, null, 0, 0
   from fb_ads.priced_sales as sale
     where sale.ad_id is not null
   union all
-  select sale.paid_on, sale.ad_id, null, null, null, 0, null, 0, 0,
+  select sale.paid_on, sale.ad_id, null, null, null, null, null, null, null, 0, 0, 0, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed
   from fb_ads.priced_sales as sale
     where sale.ad_id is not null
@@ -9692,6 +9873,10 @@ days as (
     coalesce(sum(figures.spend), 0) as spend,
     coalesce(sum(figures.impressions), 0) as impressions,
     coalesce(sum(figures.clicks), 0) as clicks,
+    sum(figures.reach) as reach,
+    sum(figures.inline_link_clicks) as link_clicks,
+    case when sum(figures.unknown_purchases) = 0 then sum(figures.meta_purchases) end as meta_purchases,
+    case when sum(figures.unknown_purchase_value) = 0 then sum(figures.meta_purchase_value) end as meta_purchase_value,
     sum(figures.click_sales) as click_sales,
     case when sum(figures.click_unpriced) = 0 then coalesce(sum(figures.click_revenue), 0) end as click_revenue,
     sum(figures.click_unpriced) as click_unpriced,
@@ -9732,7 +9917,16 @@ select
   days.paid_unpriced as unpriced_by_payment_day,
   days.paid_reversed as reversed_by_payment_day,
   round(days.spend / nullif(days.paid_sales, 0), 2) as cost_per_sale_by_payment_day,
-  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day
+  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day,
+  ad.effective_status,
+  days.reach,
+  days.link_clicks,
+  round(days.link_clicks::numeric / nullif(days.impressions, 0), 6) as link_ctr,
+  round(days.spend / nullif(days.link_clicks, 0), 4) as cost_per_link_click,
+  round(1000 * days.spend / nullif(days.impressions, 0), 4) as cpm,
+  days.meta_purchases,
+  days.meta_purchase_value,
+  round(days.meta_purchase_value / nullif(days.spend, 0), 4) as meta_roas
 from days
 join public.ad_ads as ad on ad.id = days.ad_id
 join public.ad_adsets as adset on adset.id = ad.adset_id
@@ -9783,19 +9977,38 @@ comment on column public.fb_ad_performance.cost_per_sale_by_payment_day is
   'spend / sales_by_payment_day; null without sales.';
 comment on column public.fb_ad_performance.roas_by_payment_day is
   'revenue_by_payment_day / spend; null without spend or where the revenue is not known.';
+comment on column public.fb_ad_performance.effective_status is
+  'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
+comment on column public.fb_ad_performance.reach is
+  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+comment on column public.fb_ad_performance.link_clicks is
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+comment on column public.fb_ad_performance.link_ctr is
+  'link_clicks / impressions, from 0 to 1; null without impressions.';
+comment on column public.fb_ad_performance.cost_per_link_click is
+  'spend / link_clicks, in currency; null without link clicks. Marketers call it CPC.';
+comment on column public.fb_ad_performance.cpm is
+  'What 1,000 impressions cost, in currency; null without impressions.';
+comment on column public.fb_ad_performance.meta_purchases is
+  'Purchases that Meta claims for the day; null where Meta refused the field, or has no row of that day.';
+comment on column public.fb_ad_performance.meta_purchase_value is
+  'What they are worth, as Meta has it, in currency.';
+comment on column public.fb_ad_performance.meta_roas is 'meta_purchase_value / spend: ROAS as Meta has it.';
 
 create view public.fb_campaign_performance with (security_invoker = true) as
 with figures as (
-  select spent.date, spent.campaign_id, spent.spend, spent.impressions, spent.clicks,
+  select spent.date, spent.campaign_id, spent.spend, spent.impressions, spent.clicks, spent.reach,
+    spent.inline_link_clicks, spent.meta_purchases, spent.meta_purchase_value, spent.unknown_purchases,
+    spent.unknown_purchase_value,
     0 as click_sales, null::numeric as click_revenue, 0 as click_unpriced, 0 as click_reversed,
     0 as paid_sales, null::numeric as paid_revenue, 0 as paid_unpriced, 0 as paid_reversed
-  from public.ad_spend as spent
+  from fb_ads.claimed_spend as spent
   union all
-  select sale.clicked_on, sale.campaign_id, null, null, null,
+  select sale.clicked_on, sale.campaign_id, null, null, null, null, null, null, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed, 0, null, 0, 0
   from fb_ads.priced_sales as sale
   union all
-  select sale.paid_on, sale.campaign_id, null, null, null, 0, null, 0, 0,
+  select sale.paid_on, sale.campaign_id, null, null, null, null, null, null, null, 0, 0, 0, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed
   from fb_ads.priced_sales as sale
 ),
@@ -9804,6 +10017,10 @@ days as (
     coalesce(sum(figures.spend), 0) as spend,
     coalesce(sum(figures.impressions), 0) as impressions,
     coalesce(sum(figures.clicks), 0) as clicks,
+    sum(figures.reach) as reach,
+    sum(figures.inline_link_clicks) as link_clicks,
+    case when sum(figures.unknown_purchases) = 0 then sum(figures.meta_purchases) end as meta_purchases,
+    case when sum(figures.unknown_purchase_value) = 0 then sum(figures.meta_purchase_value) end as meta_purchase_value,
     sum(figures.click_sales) as click_sales,
     case when sum(figures.click_unpriced) = 0 then coalesce(sum(figures.click_revenue), 0) end as click_revenue,
     sum(figures.click_unpriced) as click_unpriced,
@@ -9838,7 +10055,16 @@ select
   days.paid_unpriced as unpriced_by_payment_day,
   days.paid_reversed as reversed_by_payment_day,
   round(days.spend / nullif(days.paid_sales, 0), 2) as cost_per_sale_by_payment_day,
-  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day
+  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day,
+  campaign.effective_status,
+  days.reach,
+  days.link_clicks,
+  round(days.link_clicks::numeric / nullif(days.impressions, 0), 6) as link_ctr,
+  round(days.spend / nullif(days.link_clicks, 0), 4) as cost_per_link_click,
+  round(1000 * days.spend / nullif(days.impressions, 0), 4) as cpm,
+  days.meta_purchases,
+  days.meta_purchase_value,
+  round(days.meta_purchase_value / nullif(days.spend, 0), 4) as meta_roas
 from days
 join public.ad_campaigns as campaign on campaign.id = days.campaign_id
 join public.ad_accounts as account on account.id = campaign.account_id;
@@ -9882,6 +10108,23 @@ comment on column public.fb_campaign_performance.cost_per_sale_by_payment_day is
   'spend / sales_by_payment_day; null without sales.';
 comment on column public.fb_campaign_performance.roas_by_payment_day is
   'revenue_by_payment_day / spend; null without spend or where the revenue is not known.';
+comment on column public.fb_campaign_performance.effective_status is
+  'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
+comment on column public.fb_campaign_performance.reach is
+  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+comment on column public.fb_campaign_performance.link_clicks is
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+comment on column public.fb_campaign_performance.link_ctr is
+  'link_clicks / impressions, from 0 to 1; null without impressions.';
+comment on column public.fb_campaign_performance.cost_per_link_click is
+  'spend / link_clicks, in currency; null without link clicks. Marketers call it CPC.';
+comment on column public.fb_campaign_performance.cpm is
+  'What 1,000 impressions cost, in currency; null without impressions.';
+comment on column public.fb_campaign_performance.meta_purchases is
+  'Purchases that Meta claims for the day; null where Meta refused the field, or has no row of that day.';
+comment on column public.fb_campaign_performance.meta_purchase_value is
+  'What they are worth, as Meta has it, in currency.';
+comment on column public.fb_campaign_performance.meta_roas is 'meta_purchase_value / spend: ROAS as Meta has it.';
 
 -- schemas/operations/coverage_views.sql
 
@@ -9936,24 +10179,6 @@ comment on column public.fb_attribution_coverage.no_consent is 'The buyer did no
 comment on column public.fb_attribution_coverage.catalogue_differs is
   'Credited, but the address named another ad set or campaign than the catalogue has.';
 
-create function fb_ads.claimed_value(actions jsonb)
-returns numeric language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- omni_purchase contains the others: adding them up would count every sale twice or more.
-  select case
-    when jsonb_typeof(actions) is distinct from 'array' then null
-    else coalesce(
-      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'omni_purchase'),
-      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'purchase'),
-      0
-    )
-  end
-  from jsonb_array_elements(case jsonb_typeof(actions) when 'array' then actions else '[]' end) as claimed (action);
-$$;
-
-comment on function fb_ads.claimed_value(jsonb) is
-  'What Meta''s actions (or action_values) claim as purchases: omni_purchase where there is one, else purchase, never '
-  'their sum; 0 where neither is listed, null where Meta gave no actions.';
-
 create view public.fb_meta_claims with (security_invoker = true) as
 select
   performance.date,
@@ -9967,25 +10192,16 @@ select
   performance.ad_name,
   performance.sales_by_click_day as our_sales,
   performance.revenue_by_click_day as our_revenue,
-  claimed.purchases as meta_purchases,
-  claimed.purchase_value as meta_purchase_value,
-  performance.sales_by_click_day - claimed.purchases as sales_difference,
-  performance.revenue_by_click_day - claimed.purchase_value as revenue_difference,
+  performance.meta_purchases,
+  performance.meta_purchase_value,
+  performance.sales_by_click_day - performance.meta_purchases as sales_difference,
+  performance.revenue_by_click_day - performance.meta_purchase_value as revenue_difference,
   'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default '
   '7 days after a click, 1 day after a view), purchases it estimates where it may not look, and refunds never. '
   'We count paid sales with a landing that names the ad, after refunds, and only once each. '
   'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
 from public.fb_ad_performance as performance
-left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
-cross join lateral (
-  -- Meta leaves out actions that did not occur, which counts as 0. A refused field, or a day without a row, is unknown.
-  select
-    case when spent.id is not null and array_position(spent.missing_fields, 'actions') is null
-      then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,
-    case when spent.id is not null and array_position(spent.missing_fields, 'action_values') is null
-      then coalesce(fb_ads.claimed_value(spent.action_values), 0) end as purchase_value
-) as claimed
-where performance.sales_by_click_day <> 0 or claimed.purchases <> 0;
+where performance.sales_by_click_day <> 0 or performance.meta_purchases <> 0;
 
 comment on view public.fb_meta_claims is
   'Our sales of each ad and click day beside the purchases that Meta claims for it, with the difference and why there '
@@ -11365,22 +11581,24 @@ grant select, insert, update, delete on
   fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
-  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
+  fb_ads.deleted_events
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, public.fb_ad_performance, public.fb_campaign_performance,
-  public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts,
-  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project, fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
+  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
+  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
+  fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
 grant usage on schema public, fb_ads to fb_ads_reader;
 grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
-  public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.alert_states,
-  public.fb_alerts
+  public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

@@ -102,22 +102,24 @@ grant select, insert, update, delete on
   fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
-  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates
+  fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
+  fb_ads.deleted_events
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, public.fb_ad_performance, public.fb_campaign_performance,
-  public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts,
-  fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project, fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
+  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
+  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
+  fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
 grant usage on schema public, fb_ads to fb_ads_reader;
 grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
-  public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.alert_states,
-  public.fb_alerts
+  public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

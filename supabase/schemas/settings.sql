@@ -55,6 +55,9 @@ create table fb_ads.settings (
   browser_touchpoints_per_hour integer not null default 60,
   payment_hosts text[] not null default '{}',
 
+  -- The report.
+  break_even_roas numeric not null default 1,
+
   -- How long things are kept.
   sent_event_retention interval not null default interval '30 days',
   page_view_retention interval not null default interval '3 days',
@@ -108,6 +111,7 @@ create table fb_ads.settings (
   ),
   constraint page_delay_is_sane check (page_delay between interval '0' and interval '1 day'),
   constraint browser_touchpoints_are_not_negative check (browser_touchpoints_per_hour >= 0),
+  constraint break_even_roas_is_positive check (break_even_roas > 0),
   constraint event_retention_is_positive check (
     sent_event_retention > interval '0' and page_view_retention > interval '0'
     and browser_consent_retention > interval '0'
@@ -205,6 +209,9 @@ comment on column fb_ads.settings.browser_touchpoints_per_hour is
 comment on column fb_ads.settings.payment_hosts is
   'Domains of payment pages beside the built-in list (lower case, with all hosts '
   'below them): a return from there is no touchpoint.';
+comment on column fb_ads.settings.break_even_roas is
+  'ROAS from which an ad earns its money back: 1 / margin. 1 where every sale is all profit, 2.5 where 40 % of it is '
+  'left after goods and fees. The report calls what falls short of it lost.';
 comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';

@@ -67,6 +67,10 @@ function decodeFindings(value: unknown): { passed: number; barriers: string[] } 
   return value as { passed: number; barriers: string[] };
 }
 
+function decodeNumbers(value: unknown): number[] {
+  return value as number[];
+}
+
 browserTest("buildReportPage() is quiet and readable", async (test) => {
   await using browser = await startChromium();
   for (const [name, data, options] of SHAPES) {
@@ -87,26 +91,104 @@ browserTest("buildReportPage() is quiet and readable", async (test) => {
 browserTest("the report's ads are found, sorted and shown on demand", async () => {
   await using browser = await startChromium();
   const { page } = await openReport(browser, fullReport(28, 5_000), {});
-  const first = page.locator(".ads tbody th").first();
-  const status = page.locator(".ads [role=status]");
-  assertEquals(await status.textContent(), "25 of 5,000 ads");
+  const live = page.locator("[data-table=live-0]");
+  const first = live.locator("tbody th a").first();
+  const status = live.locator("[role=status]");
+  // Of seven ads one is paused. The worst is the one that lost the most.
+  assertEquals(await status.textContent(), "25 of 4,286");
+  const earned = await live.locator("tbody td:nth-child(3)").allTextContents();
+  const amounts = earned.map((text) => Number(text.replaceAll(",", "")));
+  assertEquals(amounts, amounts.toSorted((one, other) => one - other));
+  assertEquals(await live.locator("th[aria-sort]").getAttribute("aria-sort"), "ascending");
+  await live.locator(".more button").click();
+  assertEquals(await live.locator("tbody tr").count(), 125);
+  await live.getByRole("button", { name: "Spend", exact: true }).click();
   assertEquals(await first.textContent(), "Video 1, square, 0 s");
-  await page.click(".more button");
-  assertEquals(await page.locator(".ads tbody tr").count(), 125);
-  await page.click("th button >> text=Spend");
+  assertEquals(await live.getByRole("button", { name: "Spend", exact: true }).count(), 1, "the arrow is no name");
+  await live.getByRole("button", { name: "Spend", exact: true }).click();
+  assertEquals(await live.locator("th[aria-sort]").getAttribute("aria-sort"), "ascending");
   assertEquals(await first.textContent(), "Video 5000, square, 1 s");
-  assertEquals(await page.locator("th[aria-sort]").getAttribute("aria-sort"), "ascending");
-  await page.click("th button >> text=ROAS");
+  await live.getByRole("button", { name: "ROAS", exact: true }).click();
   assert(await first.textContent() !== "Video 5, square, 4 s", "what is not known comes last");
-  await page.fill("input[type=search]", "kebaya");
-  assertEquals(await status.textContent(), "1 of 1 ads");
+  await live.locator("input[type=search]").fill("kebaya");
+  assertEquals(await status.textContent(), "1 of 1");
   assertEquals(await first.textContent(), `</script><b>"Kebaya" & 'batik'</b>`);
+  assertEquals(
+    await first.getAttribute("href"),
+    "https://adsmanager.facebook.com/adsmanager/manage/ads?act=102938475000001&selected_ad_ids=120230000000030",
+  );
+});
+
+browserTest("the report's rows are the same with and without its script", async () => {
+  await using browser = await startChromium();
+  const rows = async (javaScriptEnabled: boolean, sort: boolean) => {
+    const { page, context } = await openReport(browser, fullReport(28, 40), { javaScriptEnabled });
+    const live = page.locator("[data-table=live-0]");
+    if (sort) {
+      // Away and back: the script has written the rows then.
+      await live.getByRole("button", { name: "Spend", exact: true }).click();
+      await live.getByRole("button", { name: "Earned or lost", exact: true }).click();
+      await live.getByRole("button", { name: "Earned or lost", exact: true }).click();
+    }
+    const texts = await live.locator("tbody tr").allInnerTexts();
+    await context.close();
+    return texts;
+  };
+  const plain = await rows(false, false);
+  assertEquals(plain.length, 25);
+  assertEquals(await rows(true, true), plain);
+});
+
+browserTest("the report's bars are as long as their share, and their names stay on a phone", async () => {
+  await using browser = await startChromium();
+  const { page, context } = await openReport(browser, fullReport(28, 40), {});
+  const shares = await page.evaluate(`[...document.querySelectorAll("section:has(#coverage) .track")].map((track) =>
+    Math.round(100 * track.firstElementChild.offsetWidth / track.offsetWidth))`);
+  // 231, 6, 31, 12 and 8 of 288 sales.
+  assertEquals(shares, [80, 2, 11, 4, 3]);
+  await context.close();
+
+  const phone = await openReport(browser, fullReport(28, 40), PHONE);
+  const [before, after] = decodeNumbers(
+    await phone.page.evaluate(`(() => {
+    const region = document.querySelector("[data-table=live-0] .scroll");
+    const name = region.querySelector("tbody th");
+    const at = () => name.getBoundingClientRect().left;
+    const before = at();
+    region.scrollLeft = 300;
+    return [before, at()];
+  })()`),
+  );
+  assertEquals(after, before);
+});
+
+browserTest("the report on paper has its tables, and no table wider than the page", async () => {
+  await using browser = await startChromium();
+  const { page } = await openReport(browser, fullReport(28, 40), { viewport: { width: 1047, height: 740 } });
+  await page.emulateMedia({ media: "print" });
+  await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+  assertEquals(await page.locator("details[open]").count(), 1);
+  assertEquals(
+    await page.evaluate(
+      `[...document.querySelectorAll("table")].filter((table) => table.offsetWidth > innerWidth).length`,
+    ),
+    0,
+  );
+  assertEquals(await page.locator(".filter:visible, nav:visible").count(), 0);
 });
 
 browserTest("the report's tables are there without its script", async () => {
   await using browser = await startChromium();
   const { page } = await openReport(browser, fullReport(28, 40), { javaScriptEnabled: false });
-  assertEquals(await page.locator(".ads tbody tr").count(), 25);
+  assertEquals(await page.locator("[data-table=live-0] tbody tr").count(), 25);
   await page.click("summary");
   assertEquals(await page.locator("details tbody tr").count(), 28);
+});
+
+Deno.test("the report speaks a marketer's words", () => {
+  const html = buildReportPage(fullReport(28, 40)).replace(/<(script|style)[\s\S]*?<\/\1>/g, "");
+  const text = html.replace(/<[^>]*>/g, " ");
+  for (const word of [/\bjobs?\b/i, /deliver(y|ies)/i, /\bclicks?\s*\|/i, /fb-sync/, /pipeline/i, /parked/i]) {
+    assertEquals(word.exec(text), null);
+  }
 });

@@ -7,6 +7,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { setStage, SHOP_ORIGIN, type Stage } from "../../scripts/dev/demo/stage.ts";
+import { findFreePort } from "../../scripts/supabase-local/ports.ts";
 import { startGraphEmulator } from "../../scripts/meta-emulator/mod.ts";
 
 const HOSTED = {
@@ -24,17 +25,22 @@ async function secrets({ platform }: Stage): Promise<Record<string, string>> {
 }
 
 Deno.test("`setStage()` without a Marketing API token invents everything, whatever the settings say", async () => {
-  const stage = await setStage({
+  const settings = {
     ...HOSTED,
     FB_ADS_ALLOWED_ORIGINS: "https://mine.example",
     FB_ADS_ALERT_WEBHOOK: "https://hooks.example/mine",
     FB_ADS_ACCOUNT_IDS: "1001",
     META_PIXEL_ID: "1",
     META_API_VERSION: "v1.0",
-  });
+  };
+  const port = findFreePort();
+  const stage = await setStage({ settings, port });
   try {
     const { platform, graph } = stage;
     assertEquals(stage.graphUrl, graph?.url);
+    assertEquals(stage.shop?.url, `http://localhost:${port}`);
+    const taken = await setStage({ settings, port }).catch((error: unknown) => error);
+    assertEquals(String(taken), `PlatformError: Port ${port} is taken: --port names another.`);
     const { fb_ads_function_key: key, ...others } = await secrets(stage);
     assertMatch(key ?? "", KEY_OF_SCHEDULE);
     assertEquals(others, {
@@ -60,7 +66,9 @@ Deno.test("`setStage()` without a Marketing API token invents everything, whatev
 
 Deno.test("`setStage()` with a Marketing API token reads that account through the functions that run here", async () => {
   const graph = await startGraphEmulator({ token: "mine" });
-  const stage = await setStage({ ...HOSTED, META_MARKETING_API_TOKEN: "mine", META_GRAPH_URL: graph.url });
+  const stage = await setStage({
+    settings: { ...HOSTED, META_MARKETING_API_TOKEN: "mine", META_GRAPH_URL: graph.url },
+  });
   try {
     const { platform } = stage;
     assertEquals([stage.graph, stage.shop, stage.graphUrl], [null, null, graph.url]);

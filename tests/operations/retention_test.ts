@@ -40,3 +40,36 @@ Deno.test("fb-ads-retention deletes old runs, jobs and cron details, and keeps y
   assertEquals({ ...left }, { runs: 3, jobs: 3 });
   assertEquals((await details()).filter((runid) => runid > 1000), [1029, 2029, 3031]);
 });
+
+Deno.test("events that the clean-up deletes are counted first, by day and name", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await sql`
+    insert into fb_ads.conversion_events (event_name, event_id, event_time, state, final_at)
+    select name, format('%s %s', name, number), at, 'stored', at
+    from (
+      values
+        ('PageView', timestamptz '2026-01-10 23:30Z', 1, 3), ('Lead', '2026-01-11 00:00Z', 1, 1), ('Lead', now(), 2, 4)
+    ) as given (name, at, first, last)
+    cross join lateral generate_series(first, last) as number (number)`;
+  const read = async (table: string) =>
+    [
+      ...await sql.unsafe(`
+        select date::text, event_name, events::int, suppressed::int from fb_ads.${table}
+        where date < '2026-02-01' order by date, event_name`),
+    ].map((row) => Object.values(row));
+  const before = await read("daily_events");
+  assertEquals(before, [["2026-01-10", "PageView", 3, 0], ["2026-01-11", "Lead", 1, 0]]);
+  await sql`update fb_ads.conversion_events set state = 'suppressed' where event_id = 'PageView 2'`;
+  await platform.runCronJob("fb-ads-retention");
+  assertEquals(await read("deleted_events"), [["2026-01-10", "PageView", 3, 1], ["2026-01-11", "Lead", 1, 0]]);
+  assertEquals(await read("daily_events"), await read("deleted_events"));
+  const [kept] = await sql`select count(*)::int as events from fb_ads.conversion_events`;
+  assertEquals(kept?.events, 3);
+  // The next night adds to the same day.
+  await sql`
+    insert into fb_ads.conversion_events (event_name, event_id, event_time, state, final_at)
+    values ('PageView', 'late', '2026-01-10 12:00Z', 'stored', '2026-01-10 12:00Z')`;
+  await platform.runCronJob("fb-ads-retention");
+  assertEquals((await read("daily_events"))[0], ["2026-01-10", "PageView", 4, 1]);
+});

@@ -6,36 +6,11 @@
 
 import { assertEquals } from "@std/assert";
 import postgres from "postgres";
-import { repositoryRoot, runSupabaseCli, startPlatform } from "../../scripts/supabase-local/mod.ts";
+import { startPlatform } from "../../scripts/supabase-local/mod.ts";
 import { readPayload } from "../../scripts/cli/installer/payload.ts";
 import { buildUninstallStatement } from "../../scripts/cli/uninstaller/statement.ts";
 import { readCatalogue } from "../cli/install/fixtures/catalogue.ts";
-
-/** What `supabase db reset` takes out of a database that is not local: schemas, and what `public` holds; no roles. */
-const RESET = `
-  drop schema fb_ads cascade;
-  drop schema supabase_migrations cascade;
-  do $$
-  declare
-    found record;
-  begin
-    for found in
-      select format('public.%I', relname) as name, case relkind when 'v' then 'view' else 'table' end as kind
-      from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'v')
-      union all
-      select oid::regprocedure::text, 'function' from pg_proc where pronamespace = 'public'::regnamespace
-    loop
-      execute format('drop %s if exists %s cascade', found.kind, found.name);
-    end loop;
-    perform cron.unschedule(jobid) from cron.job where username = 'postgres';
-  end $$;`;
-
-async function push(databaseUrl: string): Promise<void> {
-  const { code, stdout, stderr } = await runSupabaseCli(repositoryRoot, [
-    ...["db", "push", "--yes", `--remote=${databaseUrl}`],
-  ]);
-  assertEquals(code, 0, stdout + stderr);
-}
+import { pushMigrations, RESET } from "./emptied_database.ts";
 
 Deno.test("the migrations apply where the role of another time or database is there", async (t) => {
   await using platform = await startPlatform({ schedule: false });
@@ -45,7 +20,7 @@ Deno.test("the migrations apply where the role of another time or database is th
   await t.step("after a reset, which leaves the roles, everything is made again", async () => {
     await sql.unsafe(RESET).simple();
     assertEquals((await sql`select from pg_roles where rolname = 'fb_ads_reader'`).length, 1);
-    await push(platform.hostDbUrl);
+    assertEquals((await pushMigrations(platform.hostDbUrl)).code, 0);
     assertEquals(await readCatalogue(sql), before);
   });
 
@@ -60,7 +35,7 @@ Deno.test("the migrations apply where the role of another time or database is th
       await owner.unsafe("create schema extensions authorization postgres").simple();
       const extensions = new URL("../../scripts/supabase-local/sql/extensions.sql", import.meta.url);
       await owner.unsafe(await Deno.readTextFile(extensions)).simple();
-      await push(inSecond(platform.hostDbUrl));
+      assertEquals((await pushMigrations(inSecond(platform.hostDbUrl))).code, 0);
       const [found] = await owner`
         select has_table_privilege('fb_ads_reader', 'public.fb_ad_performance', 'select') as reads,
           (select count(*)::int from cron.job) as jobs`;

@@ -21,38 +21,57 @@ export interface DayFigures {
   paid_revenue: string | null;
 }
 
-/** An ad over the whole range. */
-export interface AdFigures {
+/** What Ads Manager has three levels of. */
+export type Level = "ad" | "adset" | "campaign";
+
+/** What spends money, over the whole range: an ad, an ad set or a campaign. Sales count on the day of their click. */
+export interface Spender {
   /** Meta's id. */
-  fb_ad_id: string;
-  /** Null while the ad is a stub. */
-  ad_name: string | null;
-  /** Null while the campaign is a stub. */
+  fb_id: string;
+  /** Null while it is a stub. */
+  name: string | null;
+  /** Its ad set's name; null of an ad set or a campaign. */
+  adset_name: string | null;
+  /** Its campaign's name; null of a campaign. */
   campaign_name: string | null;
+  /** Meta's id of the ad account. */
+  fb_account_id: string;
+  /** Whether it runs, as Meta says now; null while it is a stub. */
+  effective_status: string | null;
   /** Spend of the range. */
   spend: string;
   /** Impressions of the range. */
   impressions: number;
-  /** Clicks of the range, all kinds. */
-  clicks: number;
-  /** Credited sales by the day of the click. */
+  /** Clicks on its link; null where Meta told none. */
+  link_clicks: number | null;
+  /** People who saw it on each day, days added up; null where Meta told none. */
+  daily_reach: number | null;
+  /** Credited sales. */
   sales: number;
-  /** Net revenue by the day of the click; null where it is not known. */
-  revenue: string | null;
-}
-
-/** A campaign beside what Meta claims for it. */
-export interface CampaignClaims {
-  /** Null while the campaign is a stub. */
-  campaign_name: string | null;
-  /** Sales credited by us. */
-  our_sales: number;
   /** Their net revenue; null where it is not known. */
-  our_revenue: string | null;
+  revenue: string | null;
   /** Purchases that Meta claims; null where it told none. */
   meta_purchases: string | null;
   /** What Meta says they were worth. */
   meta_purchase_value: string | null;
+  /** The first day since which it has lost money without ever making up for it; null where it has not. */
+  losing_since: string | null;
+  /** How much it has lost since then. */
+  lost_since: string | null;
+  /** Spend of as many days before. */
+  spend_before: string;
+  /** Net revenue of as many days before; null where it is not known. */
+  revenue_before: string | null;
+}
+
+/** What all ads of a currency did in as many days before. */
+export interface TotalsBefore {
+  /** Spend. */
+  spend: string;
+  /** Credited sales. */
+  sales: number;
+  /** Their net revenue; null where it is not known. */
+  revenue: string | null;
 }
 
 /** Everything in one currency: currencies are never added up. */
@@ -61,10 +80,14 @@ export interface CurrencyFigures {
   currency: string;
   /** Every day of the range, oldest first. */
   days: DayFigures[];
-  /** Ranked by spend. */
-  ads: AdFigures[];
-  /** Ranked by Meta's claim. */
-  claims: CampaignClaims[];
+  /** The days before. */
+  before: TotalsBefore;
+  /** Those with the most spend. */
+  ads: Spender[];
+  /** The same by ad set. */
+  adsets: Spender[];
+  /** The same by campaign, with the sales that name no single ad. */
+  campaigns: Spender[];
 }
 
 /** Events of one name. */
@@ -193,10 +216,14 @@ export interface ReportData {
   since: string;
   /** The last day, inclusive. */
   until: string;
+  /** First day of the as many days before, with which the range is compared. */
+  before_since: string;
+  /** The ROAS from which an ad earns its money back. */
+  break_even_roas: number;
+  /** IANA time zone of the account that spends the most: times are shown in it. */
+  timezone_name: string;
   /** The one with the most spend first. */
   currencies: CurrencyFigures[];
-  /** Days that the funnel covers: as long as page views are kept. */
-  funnel_days: number;
   /** Events by name, in the order of a visit. */
   funnel: FunnelStep[];
   /** How many sales found their ad. */

@@ -1,167 +1,153 @@
 /**
- * The sections of one currency: totals, the charts by day with their table, the ranked ads, and Meta's claims.
+ * The sections of one currency: what to know first, totals, the charts by day with their table, then ads, ad sets and
+ * campaigns.
  *
  * @module
  */
 
-import type { AdFigures, CampaignClaims, CurrencyFigures } from "./data.ts";
-import { escapeHtml, formatCount, formatMoney, formatRoas, sumOf } from "./format.ts";
-import { buildRow, buildTable, type Column, emptyNote } from "./table.ts";
+import type { CurrencyFigures, ReportData } from "./data.ts";
+import { divide, escapeHtml, type Figure, type Formats, type Kind, sumOf } from "./format.ts";
+import { makeSentences } from "./sentences.ts";
+import { type SpenderTable, spenderTable } from "./spender_table.ts";
+import { MOST_SPENDERS } from "./spenders.ts";
+import { emptyNote, makeTable } from "./table.ts";
+import { DAY_COLUMNS, isLive, judgeAll, usualValue } from "./tables.ts";
 
-/** Rows of the ads' table that are there without the script, and that it adds at a time. */
-const FIRST_ADS = 25;
-
-/** The most ads that the report lists; the totals know of all. */
-export const MOST_ADS = 5_000;
-
-const AD_COLUMNS: readonly Column[] = [
-  { title: "Ad" },
-  { title: "Campaign" },
-  { title: "Spend", numeric: true },
-  { title: "Impressions", numeric: true },
-  { title: "Clicks", numeric: true },
-  { title: "Sales", numeric: true },
-  { title: "Net revenue", numeric: true },
-  { title: "ROAS", numeric: true },
-];
-
-/** Builds them. */
-export function currencySection(figures: CurrencyFigures, index: number, why_claims_differ: string): string {
-  const { currency } = figures;
-  return `<section aria-labelledby="figures-${index}">
-<h2 id="figures-${index}">Spend and net revenue <span class="unit">${escapeHtml(currency)}</span></h2>
-${totals(figures)}
-${charts(figures, index)}
-</section>
-<section aria-labelledby="ads-${index}">
-<h2 id="ads-${index}">Ads, ranked <span class="unit">${escapeHtml(currency)}</span></h2>
-${adsTable(figures, index)}
-</section>
-<section aria-labelledby="claims-${index}">
-<h2 id="claims-${index}">Ours against Meta’s claims <span class="unit">${escapeHtml(currency)}</span></h2>
-${claimsTable(figures.claims, currency, why_claims_differ)}
-</section>`;
+/** A section of the page, for its table of contents. */
+export interface Section {
+  /** Its anchor. */
+  id: string;
+  /** Its heading. */
+  title: string;
+  /** What stands beside the heading, such as a currency. */
+  unit?: string;
+  /** HTML. */
+  content: string;
 }
 
-function totals({ currency, days }: CurrencyFigures): string {
+/** The tables of a currency: live ads, others, ad sets, campaigns. */
+export function spenderTables(data: ReportData, figures: CurrencyFigures, index: number): SpenderTable[] {
+  const { currency } = figures;
+  const judged = (spenders: CurrencyFigures["ads"]) => judgeAll(spenders, data.break_even_roas, usualValue(figures));
+  const ads = judged(figures.ads);
+  const most = figures.ads.length === MOST_SPENDERS ? ` (of the ${MOST_SPENDERS} that spent the most)` : "";
+  return [
+    {
+      id: `live-${index}`,
+      level: "ad",
+      currency,
+      caption: `Live ads, the worst first${most}, amounts in ${currency}`,
+      rows: ads.filter(isLive),
+    },
+    {
+      id: `ended-${index}`,
+      level: "ad",
+      currency,
+      caption: `Ads that do not run, the worst first${most}, amounts in ${currency}`,
+      rows: ads.filter((ad) => !isLive(ad)),
+    },
+    {
+      id: `adsets-${index}`,
+      level: "adset",
+      currency,
+      caption: `Ad sets, the worst first, amounts in ${currency}`,
+      rows: judged(figures.adsets),
+    },
+    {
+      id: `campaigns-${index}`,
+      level: "campaign",
+      currency,
+      caption: `Campaigns, the worst first, amounts in ${currency}`,
+      rows: judged(figures.campaigns),
+    },
+  ];
+}
+
+/** Builds the sections of a currency. */
+export function currencySections(data: ReportData, index: number, formats: Formats): Section[] {
+  const figures = data.currencies[index];
+  if (figures === undefined) return [];
+  const unit = figures.currency;
+  const [live, ended, adsets, campaigns] = spenderTables(data, figures, index).map((table) =>
+    spenderTable(table, formats)
+  );
+  const sentences = makeSentences(data, figures, formats);
+  return [
+    {
+      id: `figures-${index}`,
+      title: "What the ads cost and earned",
+      unit,
+      content: `${sentences.map((text) => `<p class="sentence">${escapeHtml(text)}</p>`).join("\n")}
+${totals(figures, formats)}
+${charts(figures, index, formats)}`,
+    },
+    {
+      id: `ads-${index}`,
+      title: "Ads",
+      unit,
+      content: `${explanation(data, formats)}
+${live}
+<h3>Not running</h3>
+${ended}`,
+    },
+    { id: `adsets-${index}`, title: "Ad sets", unit, content: `${adsets}` },
+    {
+      id: `campaigns-${index}`,
+      title: "Campaigns",
+      unit,
+      content: `${campaigns}<p class="note">${escapeHtml(data.why_claims_differ)}</p>`,
+    },
+  ];
+}
+
+function explanation({ break_even_roas }: ReportData, formats: Formats): string {
+  const roas = formats.figure(break_even_roas, "ratio");
+  return `<p class="note">An ad earns when its ROAS is ${roas} or more (<code>break_even_roas</code> in the settings). Sales come
+by chance: in the long run the ROAS lies between “at least” and “at most” (90 % sure), and the verdict says “Earns” or
+“Loses” only where both are on one side of ${roas}. Sales count on the day of the click; clicks of the last week may still
+buy.</p>`;
+}
+
+function totals({ currency, days, before }: CurrencyFigures, formats: Formats): string {
   const spend = sumOf(days.map((day) => day.spend)) ?? 0;
   const revenue = sumOf(days.map((day) => day.click_revenue));
   const sales = days.reduce((sum, day) => sum + day.click_sales, 0);
-  const cards: [string, string][] = [
-    ["Spend", formatMoney(spend, currency, true)],
-    ["Net revenue", formatMoney(revenue, currency, true)],
-    ["ROAS", formatRoas(revenue, spend)],
-    ["Credited sales", formatCount(sales)],
-    ["Spend per sale", sales === 0 ? "–" : formatMoney(spend / sales, currency, true)],
+  const cards: [term: string, now: Figure, then: Figure, kind: Kind][] = [
+    ["Spend", spend, before.spend, "money"],
+    ["Net revenue", revenue, before.revenue, "money"],
+    ["ROAS", divide(revenue, spend), divide(before.revenue, before.spend), "ratio"],
+    ["Sales from ads", sales, before.sales, "count"],
+    ["Cost per sale", divide(spend, sales), divide(before.spend, before.sales), "money"],
   ];
   const note = revenue === null
     ? emptyNote("Some sale has no value, or no exchange rate into this currency: put one into fb_ads.exchange_rates.")
     : "";
   return `<dl class="cards">${
-    cards.map(([term, value]) => `<div><dt>${term}</dt><dd>${escapeHtml(value)}</dd></div>`).join("")
+    cards.map(([term, now, then, kind]) => {
+      const value = kind === "money" ? formats.shortMoney(now, currency) : formats.figure(now, kind);
+      const ratio = divide(now, then);
+      const change = ratio === null
+        ? ""
+        : `<dd class="change">${escapeHtml(formats.figure(ratio - 1, "change"))} on the days before</dd>`;
+      return `<div><dt>${term}</dt><dd>${escapeHtml(now === null ? "not known" : value)}</dd>${change}</div>`;
+    }).join("")
   }</dl>${note}`;
 }
 
-function charts({ currency, days }: CurrencyFigures, index: number): string {
-  const spend = formatMoney(sumOf(days.map((day) => day.spend)), currency, true);
-  const revenue = formatMoney(sumOf(days.map((day) => day.click_revenue)), currency, true);
-  const rows = days.toReversed().map((day) => [
-    day.date,
-    formatMoney(day.spend, currency),
-    formatCount(day.click_sales),
-    formatMoney(day.click_revenue, currency),
-    formatRoas(day.click_revenue, day.spend),
-    formatCount(day.paid_sales),
-    formatMoney(day.paid_revenue, currency),
-    formatRoas(day.paid_revenue, day.spend),
-  ]);
-  const table = buildTable("Figures by day", [
-    { title: "Day" },
-    { title: "Spend", numeric: true },
-    { title: "Sales by click day", numeric: true },
-    { title: "Net revenue by click day", numeric: true },
-    { title: "ROAS by click day", numeric: true },
-    { title: "Sales by payment day", numeric: true },
-    { title: "Net revenue by payment day", numeric: true },
-    { title: "ROAS by payment day", numeric: true },
-  ], rows);
+function charts({ currency, days }: CurrencyFigures, index: number, formats: Formats): string {
+  const spend = formats.shortMoney(sumOf(days.map((day) => day.spend)), currency);
+  const revenue = formats.shortMoney(sumOf(days.map((day) => day.click_revenue)), currency);
+  const table = makeTable(`Figures by day, amounts in ${currency}`, DAY_COLUMNS, days.toReversed(), formats);
   return `<fieldset class="basis" hidden>
 <legend>A sale counts on the day of</legend>
 <label><input type="radio" name="basis-${index}" value="click" checked> its click, as Meta counts</label>
 <label><input type="radio" name="basis-${index}" value="paid"> its payment</label>
 </fieldset>
-<figure><figcaption>Spend and net revenue by day</figcaption>
+<figure><figcaption>Spend and net revenue by day; the last day may not be over</figcaption>
 <div class="chart" data-currency="${index}" data-kind="money" role="img" aria-label="Lines of ${days.length} days: spend, in all ${
     escapeHtml(spend)
   }, and net revenue, in all ${escapeHtml(revenue)}. The table below has the figures."></div></figure>
 <figure><figcaption>ROAS by day</figcaption>
 <div class="chart low" data-currency="${index}" data-kind="roas" role="img" aria-label="Line of net revenue divided by spend, by day. The table below has the figures."></div></figure>
 <details><summary>The figures by day as a table</summary>${table}</details>`;
-}
-
-function adCells(ad: AdFigures, currency: string): string[] {
-  return [
-    ad.ad_name ?? ad.fb_ad_id,
-    ad.campaign_name ?? "",
-    formatMoney(ad.spend, currency),
-    formatCount(ad.impressions),
-    formatCount(ad.clicks),
-    formatCount(ad.sales),
-    formatMoney(ad.revenue, currency),
-    formatRoas(ad.revenue, ad.spend),
-  ];
-}
-
-function adsTable({ ads, currency }: CurrencyFigures, index: number): string {
-  const caption = ads.length === MOST_ADS
-    ? `The ${formatCount(MOST_ADS)} ads with the most spend, sales by the day of the click`
-    : "Ads by spend, sales by the day of the click";
-  if (ads.length === 0) return emptyNote("No ad spent or sold anything on these days.");
-  const head = AD_COLUMNS.map(({ title, numeric }, column) =>
-    `<th scope="col"${numeric ? ' class="number"' : ""}${title === "Spend" ? ' aria-sort="descending"' : ""}>` +
-    `<button type="button" data-column="${column}">${title}</button></th>`
-  ).join("");
-  const rows = ads.slice(0, FIRST_ADS).map((ad) => buildRow(adCells(ad, currency), AD_COLUMNS)).join("\n");
-  return `<div class="ads" data-currency="${index}" data-step="${FIRST_ADS}">
-<p class="filter" hidden><label>Find an ad or a campaign <input type="search" autocomplete="off"></label></p>
-<div class="scroll" role="region" aria-label="Ads, ranked" tabindex="0">
-<table><caption>${caption}</caption><thead><tr>${head}</tr></thead><tbody>
-${rows}
-</tbody></table></div>
-<p class="more"><span role="status">${formatCount(Math.min(FIRST_ADS, ads.length))} of ${
-    formatCount(ads.length)
-  } ads</span> <button type="button" hidden>Show more</button></p>
-</div>`;
-}
-
-function claimsTable(claims: readonly CampaignClaims[], currency: string, why_claims_differ: string): string {
-  if (claims.length === 0) return emptyNote("Neither we nor Meta know of a sale on these days.");
-  const money = (amount: string | null) => amount === null ? "–" : formatMoney(amount, currency);
-  const total = {
-    our_sales: claims.reduce((sum, row) => sum + row.our_sales, 0),
-    our_revenue: sumOf(claims.map((row) => row.our_revenue)),
-    meta_purchases: sumOf(claims.map((row) => row.meta_purchases ?? "0")) ?? 0,
-    meta_value: sumOf(claims.map((row) => row.meta_purchase_value ?? "0")) ?? 0,
-  };
-  const rows = claims.map((row) => [
-    row.campaign_name ?? "",
-    formatCount(row.our_sales),
-    row.meta_purchases === null ? "–" : formatCount(Number(row.meta_purchases)),
-    money(row.our_revenue),
-    money(row.meta_purchase_value),
-  ]);
-  rows.push([
-    "All",
-    formatCount(total.our_sales),
-    formatCount(total.meta_purchases),
-    formatMoney(total.our_revenue, currency),
-    formatMoney(total.meta_value, currency),
-  ]);
-  return buildTable("Sales by campaign, by the day of the click", [
-    { title: "Campaign" },
-    { title: "Our sales", numeric: true },
-    { title: "Meta’s purchases", numeric: true },
-    { title: "Our net revenue", numeric: true },
-    { title: "Meta’s value", numeric: true },
-  ], rows) + `<p class="note">${escapeHtml(why_claims_differ)}</p>`;
 }

@@ -25,10 +25,10 @@ export async function readHealth(sql: Sql, { since, until }: ReportRange): Promi
     order by run.started_at desc limit 8`;
   const queues = await sql<QueueState[]>`
     select * from (
-      select 'Sync jobs' as queue, state, count(*)::int as count
+      select 'Reads from Meta' as queue, state, count(*)::int as count
       from fb_ads.sync_jobs where state in ('pending', 'running') or created_at >= ${since}::date group by state
       union all
-      select 'Deliveries to Meta', state, count(*)::int
+      select 'Events to Meta', state, count(*)::int
       from fb_ads.event_deliveries where state <> 'sent' or created_at >= ${since}::date group by state
     ) as counted order by queue desc, state`;
   const parked = await sql<ParkedScope[]>`

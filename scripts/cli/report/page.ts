@@ -8,10 +8,15 @@
 import { readFileSync } from "node:fs";
 import { findPackageFile, readSuiteFile } from "../suite.ts";
 import type { ReportData } from "./data.ts";
-import { currencySection } from "./figures.ts";
-import { escapeHtml, formatTime } from "./format.ts";
+import { currencySections, type Section, spenderTables } from "./figures.ts";
+import { AMOUNT_OPTIONS, escapeHtml, type Formats, makeFormats, NUMBER_OPTIONS } from "./format.ts";
 import { coverageSection, funnelSection } from "./people.ts";
 import { healthSection } from "./pipeline.ts";
+import { spenderData } from "./spender_table.ts";
+import { emptyNote } from "./table.ts";
+
+/** How numbers and dates are written where nobody asked for another locale. */
+export const DEFAULT_LOCALE = "en";
 
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
@@ -29,26 +34,22 @@ function inlineJson(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
-/** What the script needs: days and ads as short rows, because there may be thousands. */
-function scriptData(data: ReportData) {
-  return data.currencies.map(({ currency, days, ads }) => ({
-    currency,
-    days: days.map((day) => [
-      day.date,
-      Number(day.spend),
-      day.click_revenue === null ? null : Number(day.click_revenue),
-      day.paid_revenue === null ? null : Number(day.paid_revenue),
-    ]),
-    ads: ads.map((ad) => [
-      ad.ad_name ?? ad.fb_ad_id,
-      ad.campaign_name ?? "",
-      Number(ad.spend),
-      ad.impressions,
-      ad.clicks,
-      ad.sales,
-      ad.revenue === null ? null : Number(ad.revenue),
-    ]),
-  }));
+/** What the script needs: days and rows as short lists, because there may be thousands. */
+function scriptData(data: ReportData, locale: string) {
+  const tables = data.currencies.flatMap((figures, index) => spenderTables(data, figures, index));
+  return {
+    locale,
+    numbers: { ...NUMBER_OPTIONS, ...AMOUNT_OPTIONS },
+    days: data.currencies.map(({ days }) =>
+      days.map((day) => [
+        day.date,
+        Number(day.spend),
+        day.click_revenue === null ? null : Number(day.click_revenue),
+        day.paid_revenue === null ? null : Number(day.paid_revenue),
+      ])
+    ),
+    tables: Object.fromEntries(tables.map((table) => [table.id, spenderData(table)])),
+  };
 }
 
 function alertBanner({ health }: ReportData): string {
@@ -58,12 +59,44 @@ function alertBanner({ health }: ReportData): string {
   return `<p class="banner"><a href="#health">${what} a person</a>: ${escapeHtml(alerts[0]?.problem ?? "")}</p>`;
 }
 
-/** Builds the page. */
-export function buildReportPage(data: ReportData): string {
-  const figures = data.currencies.length === 0
-    ? `<section aria-labelledby="figures"><h2 id="figures">Spend and net revenue</h2>
-<p class="empty">No spend and no credited sale is known of these days. The nightly sync brings yesterday’s figures; the first one brings 90 days.</p></section>`
-    : data.currencies.map((figures, index) => currencySection(figures, index, data.why_claims_differ)).join("\n");
+function makeSections(data: ReportData, formats: Formats): Section[] {
+  const figures = data.currencies.length > 0
+    ? data.currencies.flatMap((_, index) => currencySections(data, index, formats))
+    : [{
+      id: "figures",
+      title: "What the ads cost and earned",
+      content: emptyNote(
+        "No spend and no credited sale is known of these days. The nightly sync brings yesterday’s figures; the first one brings 90 days.",
+      ),
+    }];
+  return [
+    ...figures,
+    funnelSection(data, formats),
+    coverageSection(data.coverage, formats),
+    healthSection(data.health, formats),
+  ];
+}
+
+function sectionHtml({ id, title, unit, content }: Section): string {
+  const beside = unit === undefined ? "" : ` <span class="unit">${escapeHtml(unit)}</span>`;
+  return `<section aria-labelledby="${id}">
+<h2 id="${id}">${escapeHtml(title)}${beside}</h2>
+${content}
+</section>`;
+}
+
+function contentsHtml(sections: readonly Section[]): string {
+  return `<nav aria-label="Contents"><ul>${
+    sections.map(({ id, title, unit }) =>
+      `<li><a href="#${id}">${escapeHtml(unit === undefined ? title : `${title}, ${unit}`)}</a></li>`
+    ).join("")
+  }</ul></nav>`;
+}
+
+/** Builds the page, with numbers, days and times as a reader of the locale (BCP 47) writes them. */
+export function buildReportPage(data: ReportData, locale: string = DEFAULT_LOCALE): string {
+  const formats = makeFormats(locale, data.timezone_name);
+  const sections = makeSections(data, formats);
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -74,25 +107,25 @@ export function buildReportPage(data: ReportData): string {
 <link rel="icon" href="data:,">
 <title>Meta ads, ${data.since} to ${data.until}</title>
 <style>${readLibrary("uPlot.min.css")}</style>
-<style>${readAsset("report.css")}</style>
+<style>${["report.css", "tables.css", "print.css"].map(readAsset).join("")}</style>
 </head>
 <body>
 <a class="skip" href="#main">To the figures</a>
 <header>
-<h1>What our Meta ads cost and sold</h1>
-<p>${data.since} to ${data.until}, in each ad account’s own days. Made ${
-    formatTime(data.generated_at)
-  }; newest figures from Meta ${formatTime(data.health.newest_insight_at)}.</p>
+<h1>What our Meta ads cost and earned</h1>
+<p>${escapeHtml(formats.day(data.since))} to ${
+    escapeHtml(formats.day(data.until))
+  }, in each ad account’s own days. Made ${escapeHtml(formats.time(data.generated_at))}; newest figures from Meta ${
+    escapeHtml(formats.time(data.health.newest_insight_at))
+  }.</p>
+${contentsHtml(sections)}
 </header>
 <main id="main">
 ${alertBanner(data)}
-${figures}
-${funnelSection(data)}
-${coverageSection(data.coverage)}
-${healthSection(data.health)}
+${sections.map(sectionHtml).join("\n")}
 </main>
-<footer><p>Net revenue is what is left of credited sales after refunds and chargebacks. ROAS is net revenue divided by spend.</p></footer>
-<script type="application/json" id="data">${inlineJson(scriptData(data))}</script>
+<footer><p>Net revenue is what is left of credited sales after refunds and chargebacks. ROAS (return on ad spend) is net revenue divided by spend. CTR is clicks on links for each time an ad was shown, CPM what 1,000 times cost. “Seen a day” is how often a person saw it on a day.</p></footer>
+<script type="application/json" id="data">${inlineJson(scriptData(data, locale))}</script>
 <script>${readLibrary("uPlot.iife.min.js")}</script>
 <script>${readAsset("report.js")}</script>
 </body>

@@ -5,7 +5,8 @@
  */
 
 import type { Coverage, ReportData } from "./data.ts";
-import { escapeHtml, formatCount, formatShare } from "./format.ts";
+import type { Section } from "./figures.ts";
+import { escapeHtml, type Formats } from "./format.ts";
 import { emptyNote } from "./table.ts";
 
 const REASONS: Readonly<Record<string, readonly [string, string]>> = {
@@ -24,14 +25,24 @@ const REASONS: Readonly<Record<string, readonly [string, string]>> = {
   waiting: ["Waiting", "An ad is being read by its id."],
 };
 
-/** Bars one under another, each with its figure. */
-function bars(rows: readonly { name: string; note: string; count: number; figure: string; style: string }[]): string {
-  const most = Math.max(1, ...rows.map(({ count }) => count));
+/** Names of events as a marketer says them. */
+const EVENTS: Readonly<Record<string, string>> = {
+  PageView: "Page views",
+  Lead: "Leads",
+  InitiateCheckout: "Checkouts begun",
+  Purchase: "Purchases",
+};
+
+/** Bars one under another, each with its figure; a full track is the whole. */
+function bars(
+  rows: readonly { name: string; note: string; count: number; figure: string; style: string }[],
+  whole: number,
+): string {
   return `<ol class="bars">${
     rows.map(({ name, note, count, figure, style }) =>
       `<li><span class="name">${escapeHtml(name)}</span><span class="figure">${escapeHtml(figure)}</span>` +
       `<span class="track" aria-hidden="true"><span class="bar ${style}" style="width:${
-        (count / most * 100).toFixed(2)
+        Math.min(100, count / Math.max(1, whole) * 100).toFixed(2)
       }%"></span></span>` +
       `<span class="hint">${escapeHtml(note)}</span></li>`
     ).join("\n")
@@ -39,36 +50,38 @@ function bars(rows: readonly { name: string; note: string; count: number; figure
 }
 
 /** Builds the funnel. */
-export function funnelSection({ funnel, funnel_days }: ReportData): string {
-  const heading = `<section aria-labelledby="funnel"><h2 id="funnel">From page view to purchase</h2>`;
-  if (funnel.length === 0) return `${heading}${emptyNote("No event has come in lately.")}</section>`;
+export function funnelSection({ funnel }: ReportData, formats: Formats): Section {
+  const place = { id: "funnel", title: "From page view to purchase" };
+  if (funnel.length === 0) return { ...place, content: emptyNote("No event came in on these days.") };
   const first = funnel[0]?.events ?? 0;
   const rows = funnel.map(({ event_name, events, suppressed }, index) => ({
-    name: event_name,
+    name: EVENTS[event_name] ?? event_name,
     count: events,
-    figure: formatCount(events),
+    figure: formats.count(events),
     note: [
-      index === 0 ? "" : `${formatShare(events, first)} of page views`,
-      suppressed === 0 ? "" : `${formatCount(suppressed)} without consent, not sent`,
+      index === 0 || first === 0 ? "" : `${formats.share(events, first)} of page views`,
+      suppressed === 0 ? "" : `${formats.count(suppressed)} without consent, not sent to Meta`,
     ].filter((part) => part !== "").join("; "),
     style: "spend",
   }));
-  return `${heading}<p class="note">Events of the last ${
-    formatCount(funnel_days)
-  } days: page views are kept no longer.</p>${bars(rows)}</section>`;
+  const whole = Math.max(...funnel.map(({ events }) => events));
+  return {
+    ...place,
+    content: `<p class="note">All visitors, whether from ads or not; days in UTC.</p>${bars(rows, whole)}`,
+  };
 }
 
 /** Builds the coverage. */
-export function coverageSection(coverage: Coverage): string {
-  const heading = `<section aria-labelledby="coverage"><h2 id="coverage">Sales that found their ad</h2>`;
+export function coverageSection(coverage: Coverage, formats: Formats): Section {
+  const place = { id: "coverage", title: "Sales that found their ad" };
   const { sales, attributed_to_ads, attributed_to_adsets, attributed_to_campaigns, reasons } = coverage;
-  if (sales === 0) return `${heading}${emptyNote("No paid sale has been looked at on these days.")}</section>`;
+  if (sales === 0) return { ...place, content: emptyNote("No paid sale has been looked at on these days.") };
   const credited = attributed_to_ads + attributed_to_adsets + attributed_to_campaigns;
   const row = (name: string, note: string, count: number, style: string) => ({
     name,
     note,
     count,
-    figure: `${formatCount(count)} (${formatShare(count, sales)})`,
+    figure: `${formats.count(count)} (${formats.share(count, sales)})`,
     style,
   });
   const rows = [
@@ -80,7 +93,8 @@ export function coverageSection(coverage: Coverage): string {
       return row(name, note, count, "quiet");
     }),
   ].filter(({ count }) => count > 0);
-  return `${heading}<p class="note">${formatCount(credited)} of ${formatCount(sales)} paid sales are credited (${
-    formatShare(credited, sales)
-  }).</p>${bars(rows)}</section>`;
+  const summary = `${formats.count(credited)} of ${formats.count(sales)} paid sales are credited (${
+    formats.share(credited, sales)
+  }).`;
+  return { ...place, content: `<p class="note">${escapeHtml(summary)}</p>${bars(rows, sales)}` };
 }

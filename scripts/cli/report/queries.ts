@@ -7,17 +7,18 @@
 
 import type { Sql } from "../operator/database.ts";
 import type {
-  AdFigures,
-  CampaignClaims,
   Coverage,
   CoverageReason,
   CurrencyFigures,
   DayFigures,
   FunnelStep,
   ReportData,
+  TotalsBefore,
 } from "./data.ts";
-import { MOST_ADS } from "./figures.ts";
 import { readHealth } from "./health.ts";
+import { readSpenders } from "./spenders.ts";
+
+const DAY_MS = 86_400_000;
 
 /** First and last day, `YYYY-MM-DD`, inclusive. */
 export interface ReportRange {
@@ -44,28 +45,80 @@ export async function findToday(sql: Sql): Promise<string> {
   return newest.today;
 }
 
+/** The day that lies so many days before another, `YYYY-MM-DD`. */
+export function daysBefore(day: string, days: number): string {
+  return new Date(Date.parse(day) - days * DAY_MS).toISOString().slice(0, 10);
+}
+
 /** Reads everything that the report shows. */
 export async function readReport(sql: Sql, range: ReportRange, now: Date): Promise<ReportData> {
+  const length = (Date.parse(range.until) - Date.parse(range.since)) / DAY_MS + 1;
+  const before_since = daysBefore(range.since, length);
+  const { break_even_roas, timezone_name } = await readSettings(sql, range);
   const currencies: CurrencyFigures[] = [];
   for (const { currency } of await readCurrencies(sql, range)) {
+    const request = { ...range, before_since, currency, break_even_roas };
     currencies.push({
       currency,
       days: await readDays(sql, range, currency),
-      ads: await readAds(sql, range, currency),
-      claims: await readClaims(sql, range, currency),
+      before: await readBefore(sql, before_since, range.since, currency),
+      ads: await readSpenders(sql, { ...request, level: "ad" }),
+      adsets: await readSpenders(sql, { ...request, level: "adset" }),
+      campaigns: await readSpenders(sql, { ...request, level: "campaign" }),
     });
   }
-  const { funnel, funnel_days } = await readFunnel(sql);
   return {
     generated_at: now.toISOString(),
     ...range,
+    before_since,
+    break_even_roas,
+    timezone_name,
     currencies,
-    funnel_days,
-    funnel,
+    funnel: await readFunnel(sql, range),
     coverage: await readCoverage(sql, range),
     why_claims_differ: WHY_CLAIMS_DIFFER,
     health: await readHealth(sql, range),
   };
+}
+
+/** The break-even ROAS, and the time zone of the account that spends the most. */
+async function readSettings(
+  sql: Sql,
+  { since, until }: ReportRange,
+): Promise<Pick<ReportData, "break_even_roas" | "timezone_name">> {
+  const [found] = await sql<Pick<ReportData, "break_even_roas" | "timezone_name">[]>`
+    select break_even_roas::float8, coalesce(
+      (
+        select account.timezone_name
+        from public.ad_accounts as account
+        left join public.ad_spend as spent
+          on spent.account_id = account.id and spent.date between ${since} and ${until}
+        where account.timezone_name is not null
+        group by account.id
+        order by account.enabled desc, count(spent.id) desc, account.fb_account_id
+        limit 1
+      ),
+      'UTC'
+    ) as timezone_name
+    from fb_ads.settings`;
+  return found ?? { break_even_roas: 1, timezone_name: "UTC" };
+}
+
+async function readBefore(
+  sql: Sql,
+  before_since: string,
+  since: string,
+  currency: string,
+): Promise<TotalsBefore> {
+  const [total] = await sql<TotalsBefore[]>`
+    select
+      coalesce(sum(spend), 0)::text as spend,
+      coalesce(sum(sales_by_click_day), 0)::int as sales,
+      case when coalesce(sum(unpriced_by_click_day), 0) = 0
+        then coalesce(sum(revenue_by_click_day), 0)::text end as revenue
+    from public.fb_campaign_performance
+    where date >= ${before_since} and date < ${since} and coalesce(currency, '?') = ${currency}`;
+  return total ?? { spend: "0", sales: 0, revenue: "0" };
 }
 
 function readCurrencies(sql: Sql, { since, until }: ReportRange): Promise<{ currency: string }[]> {
@@ -92,52 +145,17 @@ function readDays(sql: Sql, { since, until }: ReportRange, currency: string): Pr
     group by day order by day`;
 }
 
-function readAds(sql: Sql, { since, until }: ReportRange, currency: string): Promise<AdFigures[]> {
-  return sql<AdFigures[]>`
-    select
-      fb_ad_id, ad_name, campaign_name,
-      sum(spend)::text as spend,
-      sum(impressions)::float8 as impressions,
-      sum(clicks)::float8 as clicks,
-      sum(sales_by_click_day)::int as sales,
-      case when sum(unpriced_by_click_day) = 0 then coalesce(sum(revenue_by_click_day), 0)::text end as revenue
-    from public.fb_ad_performance
-    where date between ${since} and ${until} and coalesce(currency, '?') = ${currency}
-    group by fb_ad_id, ad_name, campaign_name
-    order by sum(spend) desc, fb_ad_id
-    limit ${MOST_ADS}`;
-}
-
-function readClaims(sql: Sql, { since, until }: ReportRange, currency: string): Promise<CampaignClaims[]> {
-  return sql<CampaignClaims[]>`
-    select
-      campaign_name,
-      sum(our_sales)::int as our_sales,
-      case when count(*) = count(our_revenue) then sum(our_revenue)::text end as our_revenue,
-      sum(meta_purchases)::text as meta_purchases,
-      sum(meta_purchase_value)::text as meta_purchase_value
-    from public.fb_meta_claims
-    where date between ${since} and ${until} and coalesce(currency, '?') = ${currency}
-    group by campaign_name
-    order by sum(meta_purchases) desc nulls last, campaign_name
-    limit 100`;
-}
-
-async function readFunnel(sql: Sql): Promise<{ funnel: FunnelStep[]; funnel_days: number }> {
+async function readFunnel(sql: Sql, { since, until }: ReportRange): Promise<FunnelStep[]> {
   const counted = await sql<FunnelStep[]>`
     select
-      step.event_name,
-      count(event.id)::int as events,
-      (count(event.id) filter (where event.state = 'suppressed'))::int as suppressed
+      step.event_name, coalesce(sum(counted.events), 0)::int as events,
+      coalesce(sum(counted.suppressed), 0)::int as suppressed
     from unnest(${FUNNEL}::text[]) with ordinality as step (event_name, position)
-    cross join fb_ads.settings as settings
-    left join fb_ads.conversion_events as event
-      on event.event_name = step.event_name and event.event_time >= now() - settings.page_view_retention
+    left join fb_ads.daily_events as counted
+      on counted.event_name = step.event_name and counted.date between ${since} and ${until}
     group by step.event_name, step.position
     order by step.position`;
-  const [kept] = await sql<{ days: number }[]>`
-    select extract(epoch from page_view_retention)::float8 / 86400 as days from fb_ads.settings`;
-  return { funnel: counted.every(({ events }) => events === 0) ? [] : [...counted], funnel_days: kept?.days ?? 0 };
+  return counted.every(({ events }) => events === 0) ? [] : [...counted];
 }
 
 async function readCoverage(sql: Sql, { since, until }: ReportRange): Promise<Coverage> {

@@ -6,21 +6,21 @@
 
 import type { Platform } from "../../supabase-local/mod.ts";
 import { printTable } from "./progress.ts";
+import type { Cell } from "./terminal_table.ts";
 
 /** Prints what the metadata sync stored, a line a campaign. */
 export async function showAdTree(platform: Platform): Promise<void> {
-  const rows = await platform.sql`
+  const rows = await platform.sql<Record<string, Cell>[]>`
     select
       account.name as account,
       campaign.name as campaign,
       campaign.effective_status as status,
       count(distinct adset.id)::int as "ad sets",
       count(distinct ad.id)::int as ads,
-      coalesce(
-        trim_scale((select sum(budgeted.daily_budget) from public.ad_adsets as budgeted where budgeted.campaign_id = campaign.id))::text
-          || ' ' || account.currency,
-        'campaign budget'
-      ) as "daily budget"
+      (
+        select sum(budgeted.daily_budget) from public.ad_adsets as budgeted where budgeted.campaign_id = campaign.id
+      )::float8 as "daily budget",
+      account.currency
     from public.ad_campaigns as campaign
     join public.ad_accounts as account on account.id = campaign.account_id
     left join public.ad_adsets as adset on adset.campaign_id = campaign.id

@@ -5,6 +5,7 @@
  */
 
 import type { Platform } from "../../supabase-local/mod.ts";
+import { type Cell, formatTable } from "./terminal_table.ts";
 
 const isTerminal = Deno.stdout.isTerminal();
 const encoder = new TextEncoder();
@@ -30,10 +31,9 @@ export async function step<Result>(
 }
 
 /** Prints a heading and a table; a table without rows says so. */
-export function printTable(title: string, rows: readonly Record<string, unknown>[]): void {
+export function printTable(title: string, rows: readonly Readonly<Record<string, Cell>>[]): void {
   console.log(`\n${title}`);
-  if (rows.length === 0) console.log("  (nothing)");
-  else console.table(rows.map((row) => ({ ...row })));
+  console.log(rows.length === 0 ? "  (nothing)" : formatTable(rows));
 }
 
 /** The state of the newest run of a sync that began after an instant. */

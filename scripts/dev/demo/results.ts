@@ -9,6 +9,7 @@ import postgres from "postgres";
 import type { GraphEmulator } from "../../meta-emulator/mod.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
 import { printTable } from "./progress.ts";
+import type { Cell } from "./terminal_table.ts";
 
 /** Longest wait for what the schedule does within a minute. */
 const MOST_MS = 150_000;
@@ -57,7 +58,7 @@ export function showEvents(graph: GraphEmulator): void {
     const custom = new Map(Object.entries(event.custom_data ?? {}));
     const amount = custom.has("value") ? `${custom.get("value")} ${custom.get("currency") ?? ""}` : "";
     return {
-      event: event.event_name,
+      event: String(event.event_name ?? ""),
       event_id: short(event.event_id),
       em: short(user.get("em")),
       ph: short(user.get("ph")),
@@ -68,37 +69,39 @@ export function showEvents(graph: GraphEmulator): void {
   printTable("At the Conversions API: every event, e-mail and phone hashed", rows);
 }
 
-/** Prints what each ad that sold something cost and brought, and the sales without an ad. */
-export async function showPerformance(platform: Platform): Promise<void> {
-  const ads = await platform.sql`
+/** Prints what each ad cost and brought in four weeks, and what became of these sales. */
+export async function showPerformance(platform: Platform, refs: readonly string[]): Promise<void> {
+  const ads = await platform.sql<Record<string, Cell>[]>`
     select
       performance.ad_name as ad,
-      performance.currency,
-      trim_scale(sum(performance.spend))::text as spend,
-      sum(performance.clicks)::int as clicks,
+      performance.effective_status as state,
+      performance.currency as "in",
+      sum(performance.spend)::float8 as spend,
+      sum(performance.link_clicks)::float8 as "link clicks",
       sum(performance.sales_by_click_day)::int as sales,
-      sum(performance.reversed_by_click_day)::int as refunded,
-      trim_scale(round(sum(performance.revenue_by_click_day), 2))::text as "net revenue",
-      round(sum(performance.revenue_by_click_day) / nullif(sum(performance.spend), 0), 6)::text as "ROAS"
+      round(sum(performance.revenue_by_click_day))::float8 as "net revenue",
+      (sum(performance.revenue_by_click_day) / nullif(sum(performance.spend), 0))::float8 as "ROAS"
     from public.fb_ad_performance as performance
-    where performance.date >= current_date - 2
-    group by performance.ad_id, performance.ad_name, performance.currency
-    order by sum(performance.sales_by_click_day) desc, sum(performance.spend) desc
-    limit 8`;
-  printTable("What each ad cost and sold in the last days (the best eight)", ads);
-  const sales = await platform.sql`
+    join public.ad_accounts as account on account.id = performance.account_id
+    where performance.date > fb_ads.local_day(account.timezone_name) - 28
+    group by performance.ad_id, performance.ad_name, performance.effective_status, performance.currency
+    order by performance.currency, sum(performance.revenue_by_click_day) - sum(performance.spend)
+    limit 20`;
+  printTable("What each ad cost and sold in the last 28 days, the worst first", ads);
+  const sales = await platform.sql<Record<string, Cell>[]>`
     select
       purchase.first_name as buyer,
-      trim_scale(purchase.value)::text || ' ' || purchase.currency as paid,
+      purchase.value::float8 as paid,
+      purchase.currency as "in",
       purchase.status,
-      coalesce(ad.name, '-') as ad,
-      coalesce(attribution.matched_by, '-') as "matched by",
-      result.outcome,
-      coalesce(result.reason, '-') as reason
+      ad.name as ad,
+      attribution.matched_by as "matched by",
+      result.reason as "no ad because"
     from fb_ads.purchases as purchase
     left join public.ad_attributions as attribution on attribution.transaction_ref = purchase.transaction_ref
     left join public.ad_ads as ad on ad.id = attribution.ad_id
     left join fb_ads.attribution_results as result on result.transaction_ref = purchase.transaction_ref
+    where purchase.transaction_ref = any (${refs})
     order by purchase.completed_at`;
-  printTable("Every sale, linked to its ad or to the reason why not", sales);
+  printTable("Today's sales, linked to their ad or to the reason why not", sales);
 }

@@ -7,10 +7,11 @@
 import { type GraphEmulator, trueSpend } from "../../meta-emulator/mod.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
 import { printTable } from "./progress.ts";
+import type { Cell } from "./terminal_table.ts";
 
 /** Prints the last days' spend of each campaign, newest day first. */
 export async function showSpend(platform: Platform): Promise<void> {
-  const rows = await platform.sql`
+  const rows = await platform.sql<Record<string, Cell>[]>`
     with newest as (select account_id, max(date) as date from public.ad_spend group by account_id)
     select
       campaign.name as campaign,
@@ -18,13 +19,13 @@ export async function showSpend(platform: Platform): Promise<void> {
       ${
     platform.sql.unsafe(
       [0, 1, 2, 3].map((back) =>
-        `coalesce(trim_scale(sum(spend.spend) filter (where spend.date = newest.date - ${back})), 0)::text as "${
+        `coalesce(sum(spend.spend) filter (where spend.date = newest.date - ${back}), 0)::float8 as "${
           back === 0 ? "today" : `${back} d ago`
         }"`
       ).join(", "),
     )
   },
-      trim_scale(sum(spend.spend))::text as "28 days",
+      sum(spend.spend)::float8 as "28 days",
       count(distinct spend.ad_id)::int as ads
     from public.ad_spend as spend
     join newest on newest.account_id = spend.account_id and spend.date > newest.date - 28

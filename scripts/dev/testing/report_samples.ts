@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CurrencyFigures, ReportData } from "../../cli/report/data.ts";
+import type { CurrencyFigures, ReportData, Spender } from "../../cli/report/data.ts";
 
 const DAY_MS = 86_400_000;
 const LAST_DAY = Date.UTC(2026, 10, 21);
@@ -17,8 +17,10 @@ export function emptyReport(): ReportData {
     generated_at: "2026-11-22T05:00:00.000Z",
     since: dayOf(27),
     until: dayOf(0),
+    before_since: dayOf(55),
+    break_even_roas: 1,
+    timezone_name: "Asia/Jakarta",
     currencies: [],
-    funnel_days: 3,
     funnel: [],
     coverage: { sales: 0, attributed_to_ads: 0, attributed_to_adsets: 0, attributed_to_campaigns: 0, reasons: [] },
     why_claims_differ: "Meta counts what it models.",
@@ -41,33 +43,52 @@ export function sampleFigures(day_count: number, ad_count: number, currency = "I
       paid_revenue: `${(sales - 1) * 329_000}`,
     };
   });
-  const ads = Array.from({ length: ad_count }, (_, index) => ({
-    fb_ad_id: `${120_230_000_000_000 + index}`,
-    ad_name: index === 30 ? `</script><b>"Kebaya" & 'batik'</b>` : `Video ${index + 1}, square, ${index % 7} s`,
+  const ads = Array.from({ length: ad_count }, (_, index) => sampleAd(index));
+  return {
+    currency,
+    days,
+    before: { spend: "36000000", sales: 190, revenue: "62510000" },
+    ads,
+    adsets: ads.slice(0, 6).map((ad, index) => ({
+      ...ad,
+      fb_id: `${120_220_000_000_000 + index}`,
+      name: ad.adset_name,
+      adset_name: null,
+    })),
+    campaigns: ads.slice(0, 3).map((ad, index) => ({
+      ...ad,
+      fb_id: `${120_210_000_000_000 + index}`,
+      name: ad.campaign_name,
+      adset_name: null,
+      campaign_name: null,
+    })),
+  };
+}
+
+/** An ad: every seventh is paused, the fifth has a sale without an exchange rate. */
+export function sampleAd(index: number): Spender {
+  const sales = Math.round(90 / (index + 2));
+  const revenue = index === 4 ? null : `${sales * 329_000}`;
+  return {
+    fb_id: `${120_230_000_000_000 + index}`,
+    name: index === 30 ? `</script><b>"Kebaya" & 'batik'</b>` : `Video ${index + 1}, square, ${index % 7} s`,
+    adset_name: ["Jakarta, 18–34", "Bandung, 25–44"][index % 2] ?? null,
     campaign_name: `Canva courses, ${["prospecting", "retargeting", "lookalike 1 %"][index % 3]}`,
+    fb_account_id: "102938475000001",
+    effective_status: index % 7 === 6 ? "CAMPAIGN_PAUSED" : "ACTIVE",
     spend: (9_000_000 / (index + 1)).toFixed(2),
     impressions: Math.round(4_000_000 / (index + 3)),
-    clicks: Math.round(60_000 / (index + 3)),
-    sales: Math.round(90 / (index + 2)),
-    revenue: index === 4 ? null : `${Math.round(90 / (index + 2)) * 329_000}`,
-  }));
-  const claims = ad_count === 0 ? [] : [
-    {
-      campaign_name: "Canva courses, prospecting",
-      our_sales: 61,
-      our_revenue: "20069000",
-      meta_purchases: "88",
-      meta_purchase_value: "28952000",
-    },
-    {
-      campaign_name: "Canva courses, retargeting",
-      our_sales: 44,
-      our_revenue: "14476000",
-      meta_purchases: "52",
-      meta_purchase_value: "17108000",
-    },
-  ];
-  return { currency, days, ads, claims };
+    link_clicks: index === 5 ? null : Math.round(42_000 / (index + 3)),
+    daily_reach: index === 5 ? null : Math.round(3_000_000 / (index + 3)),
+    sales,
+    revenue,
+    meta_purchases: index === 5 ? null : `${Math.round(sales * 1.2)}`,
+    meta_purchase_value: index === 5 ? null : `${Math.round(sales * 1.2) * 329_000}`,
+    losing_since: index % 4 === 3 ? dayOf(9) : null,
+    lost_since: index % 4 === 3 ? "410000" : null,
+    spend_before: (8_000_000 / (index + 1)).toFixed(2),
+    revenue_before: revenue,
+  };
 }
 
 /** A report of everything. */
@@ -123,8 +144,8 @@ export function fullReport(day_count: number, ad_count: number): ReportData {
           error: "Meta answered 500 three times.",
         },
       ],
-      queues: [{ queue: "Sync jobs", state: "pending", count: 4 }, {
-        queue: "Deliveries to Meta",
+      queues: [{ queue: "Reads from Meta", state: "pending", count: 4 }, {
+        queue: "Events to Meta",
         state: "sent",
         count: 5_391,
       }],

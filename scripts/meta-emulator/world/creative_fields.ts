@@ -87,7 +87,7 @@ export const CREATIVE_FIELDS: NodeFields<Placed<AdNode>> = {
     body: ({ node }) => isFed(node) ? undefined : pick(BODIES, node.seq),
     object_type: ({ node }) => kindOf(node) === "video" ? "VIDEO" : "SHARE",
     call_to_action_type: ({ node }) => callOf(node),
-    url_tags: ({ node }) => pick(URL_TAGS, node.seq) ?? undefined,
+    url_tags: ({ node }) => (node.names_its_id ? URL_TAGS[0] : pick(URL_TAGS, node.seq)) ?? undefined,
     link_url: ({ node }) => kindOf(node) === "image" ? linkOf(node) : undefined,
     effective_object_story_id: ({ node }) => `${PAGE}_${2_000_000_000 + node.seq}`,
     effective_instagram_media_id: ({ node }) => String(17_900_000_000_000_000 + node.seq),

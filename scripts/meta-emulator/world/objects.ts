@@ -6,6 +6,7 @@
  */
 
 import type { JsonRecord } from "../json_value.ts";
+import type { DailyMetrics } from "./metrics.ts";
 
 /** What every object of the ad tree has. Times are epoch seconds. */
 export interface NodeBase {
@@ -71,6 +72,10 @@ export interface AdNode extends NodeBase {
   first_day: number;
   /** Last local day with delivery; far away for an ad that goes on. */
   last_day: number;
+  /** True gives its address the id of the ad, whatever its turn would be. */
+  names_its_id?: boolean;
+  /** Its figures, in place of generated ones, by how many days before the world's today; null where there is no row. */
+  figures?: (days_ago: number) => DailyMetrics | null;
 }
 
 /** Any object of the ad tree. */

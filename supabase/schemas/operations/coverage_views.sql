@@ -49,24 +49,6 @@ comment on column public.fb_attribution_coverage.no_consent is 'The buyer did no
 comment on column public.fb_attribution_coverage.catalogue_differs is
   'Credited, but the address named another ad set or campaign than the catalogue has.';
 
-create function fb_ads.claimed_value(actions jsonb)
-returns numeric language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
-  -- omni_purchase contains the others: adding them up would count every sale twice or more.
-  select case
-    when jsonb_typeof(actions) is distinct from 'array' then null
-    else coalesce(
-      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'omni_purchase'),
-      sum((claimed.action ->> 'value')::numeric) filter (where claimed.action ->> 'action_type' = 'purchase'),
-      0
-    )
-  end
-  from jsonb_array_elements(case jsonb_typeof(actions) when 'array' then actions else '[]' end) as claimed (action);
-$$;
-
-comment on function fb_ads.claimed_value(jsonb) is
-  'What Meta''s actions (or action_values) claim as purchases: omni_purchase where there is one, else purchase, never '
-  'their sum; 0 where neither is listed, null where Meta gave no actions.';
-
 create view public.fb_meta_claims with (security_invoker = true) as
 select
   performance.date,
@@ -80,25 +62,16 @@ select
   performance.ad_name,
   performance.sales_by_click_day as our_sales,
   performance.revenue_by_click_day as our_revenue,
-  claimed.purchases as meta_purchases,
-  claimed.purchase_value as meta_purchase_value,
-  performance.sales_by_click_day - claimed.purchases as sales_difference,
-  performance.revenue_by_click_day - claimed.purchase_value as revenue_difference,
+  performance.meta_purchases,
+  performance.meta_purchase_value,
+  performance.sales_by_click_day - performance.meta_purchases as sales_difference,
+  performance.revenue_by_click_day - performance.meta_purchase_value as revenue_difference,
   'Meta counts what it models: views without a click, people it recognises across devices, its own windows (by default '
   '7 days after a click, 1 day after a view), purchases it estimates where it may not look, and refunds never. '
   'We count paid sales with a landing that names the ad, after refunds, and only once each. '
   'So the two are never equal; watch how the difference changes, not that there is one.' as why_they_differ
 from public.fb_ad_performance as performance
-left join public.ad_spend as spent on spent.date = performance.date and spent.ad_id = performance.ad_id
-cross join lateral (
-  -- Meta leaves out actions that did not occur, which counts as 0. A refused field, or a day without a row, is unknown.
-  select
-    case when spent.id is not null and array_position(spent.missing_fields, 'actions') is null
-      then coalesce(fb_ads.claimed_value(spent.actions), 0) end as purchases,
-    case when spent.id is not null and array_position(spent.missing_fields, 'action_values') is null
-      then coalesce(fb_ads.claimed_value(spent.action_values), 0) end as purchase_value
-) as claimed
-where performance.sales_by_click_day <> 0 or claimed.purchases <> 0;
+where performance.sales_by_click_day <> 0 or performance.meta_purchases <> 0;
 
 comment on view public.fb_meta_claims is
   'Our sales of each ad and click day beside the purchases that Meta claims for it, with the difference and why there '

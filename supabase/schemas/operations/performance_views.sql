@@ -1,20 +1,23 @@
 -- What each ad and each campaign cost and sold, by day: by the day of the click, as Meta counts, and by the day of the
 -- payment.
+-- What Meta did not tell of a day is null, and never 0.
 -- Why figures are added up here and never stored: a sale may be refunded, and a rate become known, long after the day.
 
 create view public.fb_ad_performance with (security_invoker = true) as
 with figures as (
-  select spent.date, spent.ad_id, spent.spend, spent.impressions, spent.clicks,
+  select spent.date, spent.ad_id, spent.spend, spent.impressions, spent.clicks, spent.reach,
+    spent.inline_link_clicks, spent.meta_purchases, spent.meta_purchase_value, spent.unknown_purchases,
+    spent.unknown_purchase_value,
     0 as click_sales, null::numeric as click_revenue, 0 as click_unpriced, 0 as click_reversed,
     0 as paid_sales, null::numeric as paid_revenue, 0 as paid_unpriced, 0 as paid_reversed
-  from public.ad_spend as spent
+  from fb_ads.claimed_spend as spent
   union all
-  select sale.clicked_on, sale.ad_id, null, null, null,
+  select sale.clicked_on, sale.ad_id, null, null, null, null, null, null, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed, 0, null, 0, 0
   from fb_ads.priced_sales as sale
     where sale.ad_id is not null
   union all
-  select sale.paid_on, sale.ad_id, null, null, null, 0, null, 0, 0,
+  select sale.paid_on, sale.ad_id, null, null, null, null, null, null, null, 0, 0, 0, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed
   from fb_ads.priced_sales as sale
     where sale.ad_id is not null
@@ -24,6 +27,10 @@ days as (
     coalesce(sum(figures.spend), 0) as spend,
     coalesce(sum(figures.impressions), 0) as impressions,
     coalesce(sum(figures.clicks), 0) as clicks,
+    sum(figures.reach) as reach,
+    sum(figures.inline_link_clicks) as link_clicks,
+    case when sum(figures.unknown_purchases) = 0 then sum(figures.meta_purchases) end as meta_purchases,
+    case when sum(figures.unknown_purchase_value) = 0 then sum(figures.meta_purchase_value) end as meta_purchase_value,
     sum(figures.click_sales) as click_sales,
     case when sum(figures.click_unpriced) = 0 then coalesce(sum(figures.click_revenue), 0) end as click_revenue,
     sum(figures.click_unpriced) as click_unpriced,
@@ -64,7 +71,16 @@ select
   days.paid_unpriced as unpriced_by_payment_day,
   days.paid_reversed as reversed_by_payment_day,
   round(days.spend / nullif(days.paid_sales, 0), 2) as cost_per_sale_by_payment_day,
-  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day
+  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day,
+  ad.effective_status,
+  days.reach,
+  days.link_clicks,
+  round(days.link_clicks::numeric / nullif(days.impressions, 0), 6) as link_ctr,
+  round(days.spend / nullif(days.link_clicks, 0), 4) as cost_per_link_click,
+  round(1000 * days.spend / nullif(days.impressions, 0), 4) as cpm,
+  days.meta_purchases,
+  days.meta_purchase_value,
+  round(days.meta_purchase_value / nullif(days.spend, 0), 4) as meta_roas
 from days
 join public.ad_ads as ad on ad.id = days.ad_id
 join public.ad_adsets as adset on adset.id = ad.adset_id
@@ -115,19 +131,38 @@ comment on column public.fb_ad_performance.cost_per_sale_by_payment_day is
   'spend / sales_by_payment_day; null without sales.';
 comment on column public.fb_ad_performance.roas_by_payment_day is
   'revenue_by_payment_day / spend; null without spend or where the revenue is not known.';
+comment on column public.fb_ad_performance.effective_status is
+  'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
+comment on column public.fb_ad_performance.reach is
+  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+comment on column public.fb_ad_performance.link_clicks is
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+comment on column public.fb_ad_performance.link_ctr is
+  'link_clicks / impressions, from 0 to 1; null without impressions.';
+comment on column public.fb_ad_performance.cost_per_link_click is
+  'spend / link_clicks, in currency; null without link clicks. Marketers call it CPC.';
+comment on column public.fb_ad_performance.cpm is
+  'What 1,000 impressions cost, in currency; null without impressions.';
+comment on column public.fb_ad_performance.meta_purchases is
+  'Purchases that Meta claims for the day; null where Meta refused the field, or has no row of that day.';
+comment on column public.fb_ad_performance.meta_purchase_value is
+  'What they are worth, as Meta has it, in currency.';
+comment on column public.fb_ad_performance.meta_roas is 'meta_purchase_value / spend: ROAS as Meta has it.';
 
 create view public.fb_campaign_performance with (security_invoker = true) as
 with figures as (
-  select spent.date, spent.campaign_id, spent.spend, spent.impressions, spent.clicks,
+  select spent.date, spent.campaign_id, spent.spend, spent.impressions, spent.clicks, spent.reach,
+    spent.inline_link_clicks, spent.meta_purchases, spent.meta_purchase_value, spent.unknown_purchases,
+    spent.unknown_purchase_value,
     0 as click_sales, null::numeric as click_revenue, 0 as click_unpriced, 0 as click_reversed,
     0 as paid_sales, null::numeric as paid_revenue, 0 as paid_unpriced, 0 as paid_reversed
-  from public.ad_spend as spent
+  from fb_ads.claimed_spend as spent
   union all
-  select sale.clicked_on, sale.campaign_id, null, null, null,
+  select sale.clicked_on, sale.campaign_id, null, null, null, null, null, null, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed, 0, null, 0, 0
   from fb_ads.priced_sales as sale
   union all
-  select sale.paid_on, sale.campaign_id, null, null, null, 0, null, 0, 0,
+  select sale.paid_on, sale.campaign_id, null, null, null, null, null, null, null, 0, 0, 0, null, 0, 0,
     sale.sales, sale.revenue, sale.unpriced, sale.reversed
   from fb_ads.priced_sales as sale
 ),
@@ -136,6 +171,10 @@ days as (
     coalesce(sum(figures.spend), 0) as spend,
     coalesce(sum(figures.impressions), 0) as impressions,
     coalesce(sum(figures.clicks), 0) as clicks,
+    sum(figures.reach) as reach,
+    sum(figures.inline_link_clicks) as link_clicks,
+    case when sum(figures.unknown_purchases) = 0 then sum(figures.meta_purchases) end as meta_purchases,
+    case when sum(figures.unknown_purchase_value) = 0 then sum(figures.meta_purchase_value) end as meta_purchase_value,
     sum(figures.click_sales) as click_sales,
     case when sum(figures.click_unpriced) = 0 then coalesce(sum(figures.click_revenue), 0) end as click_revenue,
     sum(figures.click_unpriced) as click_unpriced,
@@ -170,7 +209,16 @@ select
   days.paid_unpriced as unpriced_by_payment_day,
   days.paid_reversed as reversed_by_payment_day,
   round(days.spend / nullif(days.paid_sales, 0), 2) as cost_per_sale_by_payment_day,
-  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day
+  round(days.paid_revenue / nullif(days.spend, 0), 4) as roas_by_payment_day,
+  campaign.effective_status,
+  days.reach,
+  days.link_clicks,
+  round(days.link_clicks::numeric / nullif(days.impressions, 0), 6) as link_ctr,
+  round(days.spend / nullif(days.link_clicks, 0), 4) as cost_per_link_click,
+  round(1000 * days.spend / nullif(days.impressions, 0), 4) as cpm,
+  days.meta_purchases,
+  days.meta_purchase_value,
+  round(days.meta_purchase_value / nullif(days.spend, 0), 4) as meta_roas
 from days
 join public.ad_campaigns as campaign on campaign.id = days.campaign_id
 join public.ad_accounts as account on account.id = campaign.account_id;
@@ -214,3 +262,20 @@ comment on column public.fb_campaign_performance.cost_per_sale_by_payment_day is
   'spend / sales_by_payment_day; null without sales.';
 comment on column public.fb_campaign_performance.roas_by_payment_day is
   'revenue_by_payment_day / spend; null without spend or where the revenue is not known.';
+comment on column public.fb_campaign_performance.effective_status is
+  'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
+comment on column public.fb_campaign_performance.reach is
+  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+comment on column public.fb_campaign_performance.link_clicks is
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+comment on column public.fb_campaign_performance.link_ctr is
+  'link_clicks / impressions, from 0 to 1; null without impressions.';
+comment on column public.fb_campaign_performance.cost_per_link_click is
+  'spend / link_clicks, in currency; null without link clicks. Marketers call it CPC.';
+comment on column public.fb_campaign_performance.cpm is
+  'What 1,000 impressions cost, in currency; null without impressions.';
+comment on column public.fb_campaign_performance.meta_purchases is
+  'Purchases that Meta claims for the day; null where Meta refused the field, or has no row of that day.';
+comment on column public.fb_campaign_performance.meta_purchase_value is
+  'What they are worth, as Meta has it, in currency.';
+comment on column public.fb_campaign_performance.meta_roas is 'meta_purchase_value / spend: ROAS as Meta has it.';

@@ -62,8 +62,20 @@ begin
   where delivery.event_row_id = any (old_ids)
   order by delivery.event_row_id, delivery.pixel_id
   for update;
-  delete from fb_ads.conversion_events as event where event.id = any (old_ids);
-  get diagnostics step = row_count;
+  with deleted as (
+    delete from fb_ads.conversion_events as event
+    where event.id = any (old_ids)
+    returning (event.event_time at time zone 'UTC')::date as date, event.event_name, event.state
+  ),
+  counted as (
+    insert into fb_ads.deleted_events as known (date, event_name, events, suppressed)
+    select deleted.date, deleted.event_name, count(*), count(*) filter (where deleted.state = 'suppressed')
+    from deleted
+    group by deleted.date, deleted.event_name
+    on conflict (date, event_name) do update
+    set events = known.events + excluded.events, suppressed = known.suppressed + excluded.suppressed
+  )
+  select count(*) into step from deleted;
   touched := touched + step;
 
   -- A Purchase keeps its key, and so can never be made again.

@@ -7,8 +7,12 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import postgres from "postgres";
 import { buildReportPage } from "../../../scripts/cli/report/page.ts";
-import { findToday, readReport } from "../../../scripts/cli/report/queries.ts";
+import { daysBefore, findToday, readReport } from "../../../scripts/cli/report/queries.ts";
+import { readSpenders } from "../../../scripts/cli/report/spenders.ts";
 import { startSuite, syncToEnd } from "../../../scripts/dev/testing/suite.ts";
+import { startPlatform } from "../../../scripts/supabase-local/mod.ts";
+import { AD, CAMPAIGN, makeAttributionShop, OTHER_AD } from "../../attribution/attribution_shop.ts";
+import { credit, spend } from "../../attribution/credited_sales.ts";
 import { metaAds } from "../meta_ads.ts";
 
 Deno.test("npm run report says what is wrong with its arguments, and exits 2", async () => {
@@ -22,6 +26,7 @@ Deno.test("npm run report says what is wrong with its arguments, and exits 2", a
         "is after --until",
       ],
       [["--days", "7"], "--days"],
+      [["--db-url", "postgresql://127.0.0.1:1/x", "--locale", "no such"], "A locale looks like id-ID"],
     ] as const
   ) {
     const { code, stderr } = await metaAds(["report", ...args]);
@@ -50,7 +55,7 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
     await syncToEnd(platform, "fb-sync-metadata");
     await syncToEnd(platform, "fb-sync-insights");
     const until = await findToday(sql);
-    const since = new Date(Date.parse(until) - 27 * 86_400_000).toISOString().slice(0, 10);
+    const since = daysBefore(until, 27);
     const report = await readReport(sql, { since, until }, new Date());
     const stored = await platform.sql<{ currency: string; spend: string; ads: number }[]>`
       select currency, sum(spend)::text as spend, count(distinct ad_id)::int as ads
@@ -73,4 +78,56 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
   } finally {
     await sql.end();
   }
+});
+
+Deno.test("readReport() tells since when an ad loses, what it did before, and the funnel of the chosen days", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await makeAttributionShop(platform);
+  await spend(platform, AD, "2026-11-18", "80");
+  for (const day of ["20", "21", "22"]) await spend(platform, AD, `2026-11-${day}`, "100");
+  await spend(platform, OTHER_AD, "2026-11-21", "40");
+  const sold = async (ref: string, day: string, value: string) =>
+    await credit(platform, { ref, clicked_at: `2026-11-${day}T04:00Z`, paid_at: `2026-11-${day}T05:00Z`, value });
+  await sold("before", "18", "160");
+  await sold("first", "20", "250");
+  await sql`
+    insert into fb_ads.deleted_events (date, event_name, events, suppressed)
+    values ('2026-11-19', 'PageView', 1000, 10), ('2026-11-20', 'PageView', 40, 4), ('2026-11-22', 'Lead', 5, 0)`;
+
+  const range = { since: "2026-11-20", until: "2026-11-22" };
+  const report = await readReport(sql, range, new Date("2026-11-23T00:00:00Z"));
+  assertEquals([report.before_since, report.break_even_roas, report.timezone_name], [
+    "2026-11-17",
+    1,
+    "Asia/Jakarta",
+  ]);
+  assertEquals(report.funnel.map(({ events, suppressed }) => [events, suppressed]), [[40, 4], [5, 0], [0, 0], [0, 0]]);
+  const [figures] = report.currencies;
+  assertEquals(figures?.before, { spend: "80", sales: 1, revenue: "160" });
+  const shown = figures?.ads.map((
+    { fb_id, spend, revenue, losing_since, lost_since, spend_before, revenue_before },
+  ) => [
+    fb_id,
+    spend,
+    revenue,
+    losing_since,
+    Number(lost_since),
+    spend_before,
+    revenue_before,
+  ]);
+  // After the first day it is 150 ahead, at the end 50 behind: it has lost 200 since the second.
+  assertEquals(shown, [
+    [AD, "300", "250", "2026-11-21", 200, "80", "160"],
+    [OTHER_AD, "40", "0", "2026-11-21", 40, "0", "0"],
+  ]);
+  assertEquals(figures?.campaigns.map(({ fb_id, spend, sales }) => [fb_id, spend, sales]), [[CAMPAIGN, "340", 1]]);
+  assertEquals(figures?.adsets.reduce((sum, { spend }) => sum + Number(spend), 0), 340);
+
+  // With half of each sale left, the first day earns 25 more than it cost.
+  const request = { ...range, before_since: "2026-11-17", currency: "IDR", break_even_roas: 2 } as const;
+  const [half] = await readSpenders(sql, { ...request, level: "ad" });
+  assertEquals([half?.losing_since, Number(half?.lost_since)], ["2026-11-21", 200]);
+  const [dear] = await readSpenders(sql, { ...request, level: "ad", break_even_roas: 5 });
+  assertEquals([dear?.losing_since, Number(dear?.lost_since)], ["2026-11-20", 250]);
 });

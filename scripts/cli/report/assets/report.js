@@ -4,19 +4,13 @@
 (() => {
   const DAY_SECONDS = 86_400;
   const data = JSON.parse(document.getElementById("data").textContent);
-  const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-  const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+  const { locale } = data;
+  const numbers = Object.fromEntries(
+    Object.entries(data.numbers).map(([kind, options]) => [kind, new Intl.NumberFormat(locale, options)]),
+  );
+  const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });
 
-  function moneyFormat(currency) {
-    if (!/^[A-Z]{3}$/.test(currency)) return (amount) => `${whole.format(amount)} ${currency}`;
-    const format = new Intl.NumberFormat("en", {
-      style: "currency",
-      currency,
-      currencyDisplay: "code",
-      trailingZeroDisplay: "stripIfInteger",
-    });
-    return (amount) => format.format(amount);
-  }
+  const money = (amount) => (Math.abs(amount) < 1_000 ? numbers.small : numbers.large).format(amount);
 
   /** A colour of the style sheet as the canvas wants it. */
   function colour(name) {
@@ -32,12 +26,11 @@
   const heightOf = (place) => place.dataset.kind === "money" ? 270 : 180;
 
   function draw(place) {
-    const { currency, days } = data[place.dataset.currency];
+    const days = data.days[place.dataset.currency];
     const basis = document.querySelector(`input[name="basis-${place.dataset.currency}"]:checked`)?.value ?? "click";
     const revenue = days.map((day) => basis === "click" ? day[2] : day[3]);
     const spend = days.map((day) => day[1]);
     const times = days.map((day) => Date.parse(`${day[0]}T00:00:00Z`) / 1_000);
-    const money = moneyFormat(currency);
     const isMoney = place.dataset.kind === "money";
     const line = (label, stroke, value) => ({
       label,
@@ -72,7 +65,7 @@
           space: 70,
           values: (_, splits) =>
             splits.map((time) =>
-              new Date(time * 1_000).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" })
+              new Date(time * 1_000).toLocaleDateString(locale, { day: "numeric", month: "short", timeZone: "UTC" })
             ),
         }),
         axis({ size: 64, values: (_, splits) => splits.map((amount) => compact.format(amount)) }),
@@ -81,7 +74,7 @@
         { label: "Day", value: (_, time) => time === null ? "–" : new Date(time * 1_000).toISOString().slice(0, 10) },
         ...(isMoney
           ? [line("Spend", "spend", money), { ...line("Net revenue", "revenue", money), dash: [7, 4] }]
-          : [line("ROAS", "roas", (value) => value.toFixed(2))]),
+          : [line("ROAS", "roas", (value) => numbers.ratio.format(value))]),
       ],
     };
     const ratios = revenue.map((amount, index) => amount === null || spend[index] === 0 ? null : amount / spend[index]);
@@ -110,32 +103,54 @@
   });
   charts.forEach(({ place }) => resized.observe(place));
 
-  document.querySelectorAll(".ads").forEach((box) => {
-    const { currency, ads } = data[box.dataset.currency];
+  // On paper nothing opens.
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((box) => box.open = true));
+
+  document.querySelectorAll(".spenders").forEach((box) => {
+    const { url, columns, rows } = data.tables[box.dataset.table];
     const step = Number(box.dataset.step);
-    const money = moneyFormat(currency);
     const body = box.querySelector("tbody");
     const status = box.querySelector("[role=status]");
     const more = box.querySelector(".more button");
     const filter = box.querySelector("input");
-    const roas = (ad) => ad[6] === null || ad[2] === 0 ? null : ad[6] / ad[2];
+    // A row is its name, path, id, account and verdict, then a cell a column.
+    const FIRST_CELL = 5;
     let shown = step;
-    let sorting = { column: 2, descending: true };
+    let sorting = null;
 
-    const valueOf = (ad, column) => column === 7 ? roas(ad) : ad[column];
-    const texts = (ad) => [
-      ad[0],
-      ad[1],
-      money(ad[2]),
-      whole.format(ad[3]),
-      whole.format(ad[4]),
-      whole.format(ad[5]),
-      ad[6] === null ? "not known" : money(ad[6]),
-      roas(ad)?.toFixed(2) ?? "–",
-    ];
+    function write(value, kind) {
+      if (value === null) return kind === null ? "" : "–";
+      if (kind === null) return value;
+      return kind === "money" ? money(value) : numbers[kind].format(value);
+    }
+
+    function element(name, text, style) {
+      const made = document.createElement(name);
+      made.textContent = text;
+      if (style) made.className = style;
+      return made;
+    }
+
+    function makeRow(row) {
+      const [name, path, id, account, verdict] = row;
+      const line = document.createElement("tr");
+      if (verdict !== null) line.dataset.verdict = verdict;
+      const heading = document.createElement("th");
+      heading.scope = "row";
+      const link = element("a", name);
+      link.href = url.replace("{account}", account).replace("{id}", id);
+      heading.append(link);
+      if (path !== "") heading.append(element("span", path, "path"));
+      line.append(heading);
+      columns.forEach(([kind, style], index) =>
+        line.append(element("td", write(row[FIRST_CELL + index], kind), style))
+      );
+      return line;
+    }
 
     function compare(one, other) {
-      const [a, b] = [valueOf(one, sorting.column), valueOf(other, sorting.column)];
+      const place = sorting.column === 0 ? 0 : FIRST_CELL + sorting.column - 1;
+      const [a, b] = [one[place], other[place]];
       // What is not known comes last either way.
       if (a === null || b === null) return (a === null ? 1 : 0) - (b === null ? 1 : 0);
       const order = typeof a === "string" ? a.localeCompare(b) : a - b;
@@ -144,30 +159,24 @@
 
     function show() {
       const wanted = filter.value.trim().toLowerCase();
-      const found = ads.filter((ad) => `${ad[0]}\n${ad[1]}`.toLowerCase().includes(wanted)).sort(compare);
-      body.replaceChildren(
-        ...found.slice(0, shown).map((ad) => {
-          const row = document.createElement("tr");
-          texts(ad).forEach((text, column) => {
-            const cell = document.createElement(column === 0 ? "th" : "td");
-            if (column === 0) cell.scope = "row";
-            if (column > 1) cell.className = "number";
-            cell.textContent = text;
-            row.append(cell);
-          });
-          return row;
-        }),
-      );
-      status.textContent = `${whole.format(Math.min(shown, found.length))} of ${whole.format(found.length)} ads`;
+      const found = rows.filter(([name, path]) => `${name}\n${path}`.toLowerCase().includes(wanted));
+      // They come the worst first.
+      const sorted = sorting === null ? found : found.toSorted(compare);
+      body.replaceChildren(...sorted.slice(0, shown).map(makeRow));
+      const count = numbers.count;
+      status.textContent = `${count.format(Math.min(shown, found.length))} of ${count.format(found.length)}`;
       more.hidden = found.length <= shown;
     }
 
     box.querySelectorAll("th button").forEach((button) => {
       button.addEventListener("click", () => {
         const column = Number(button.dataset.column);
-        sorting = { column, descending: sorting.column === column ? !sorting.descending : column > 1 };
-        box.querySelectorAll("thead th").forEach((heading) => heading.removeAttribute("aria-sort"));
-        button.parentElement.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
+        const heading = button.parentElement;
+        const was = heading.getAttribute("aria-sort");
+        const isText = column === 0 || columns[column - 1][0] === null;
+        sorting = { column, descending: was === null ? !isText : was === "ascending" };
+        box.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
         shown = step;
         show();
       });
@@ -181,6 +190,6 @@
       show();
     });
     filter.closest("p").hidden = false;
-    more.hidden = ads.length <= shown;
+    more.hidden = rows.length <= shown;
   });
 })();

@@ -11,7 +11,7 @@
 import { bundleBrowserClient } from "../../../cli/browser/bundle.ts";
 import type { Platform } from "../../../supabase-local/mod.ts";
 import { buildReportPage } from "../../../cli/report/page.ts";
-import { findToday, readReport } from "../../../cli/report/queries.ts";
+import { daysBefore, findToday, readReport } from "../../../cli/report/queries.ts";
 import { type Buyer, openOrders, type Orders, PRODUCTS } from "./orders.ts";
 import { fillPage, readPage } from "./page_files.ts";
 
@@ -63,8 +63,7 @@ export function startShop({ platform, port }: ShopOptions): Shop {
 /** The report of the last 28 days, as `npm run report` writes it. */
 async function makeReport({ sql }: Platform): Promise<string> {
   const until = await findToday(sql);
-  const since = new Date(Date.parse(until) - 27 * 86_400_000).toISOString().slice(0, 10);
-  return buildReportPage(await readReport(sql, { since, until }, new Date()));
+  return buildReportPage(await readReport(sql, { since: daysBefore(until, 27), until }, new Date()));
 }
 
 async function route(request: Request, url: URL, orders: Orders, port: number): Promise<Response> {

@@ -1,0 +1,53 @@
+/**
+ * The report's tables as files: one a table, with the figures as they are stored, a point before decimals and an empty cell
+ * where something is not known.
+ *
+ * @module
+ */
+
+import { stringify } from "@std/csv";
+import type { Level, ReportData } from "./data.ts";
+import type { Figure } from "./format.ts";
+import {
+  type Column,
+  coverageLines,
+  DAY_COLUMNS,
+  FUNNEL_COLUMNS,
+  judgeAll,
+  spenderColumns,
+  usualValue,
+} from "./tables.ts";
+
+/** A cell. Text that a spreadsheet would run as a formula gets an apostrophe before it. */
+function writeCell(cell: Figure): Figure {
+  if (typeof cell === "number") return Number(cell.toFixed(6));
+  return cell !== null && /^[=+@\t\r]|^-(?![\d.])/.test(cell) ? `'${cell}` : cell;
+}
+
+/** A file, with the mark by which spreadsheets know UTF-8. */
+function makeFile<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const cells = rows.map((row) => columns.map((column) => writeCell(column.value(row))));
+  return stringify([columns.map(({ key }) => key), ...cells], { headers: false, crlf: true, bom: true });
+}
+
+const FILES: Readonly<Record<Level, string>> = { ad: "ads", adset: "ad_sets", campaign: "campaigns" };
+
+/** The files by name. */
+export function makeCsvFiles(data: ReportData): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const figures of data.currencies) {
+    const { currency, days, ads, adsets, campaigns } = figures;
+    const place = currency.replace(/[^A-Z]/g, "other");
+    files[`days_${place}.csv`] = makeFile(DAY_COLUMNS, days);
+    for (const [level, spenders] of [["ad", ads], ["adset", adsets], ["campaign", campaigns]] as const) {
+      const judged = judgeAll(spenders, data.break_even_roas, usualValue(figures));
+      files[`${FILES[level]}_${place}.csv`] = makeFile(spenderColumns(level, currency), judged);
+    }
+  }
+  files["funnel.csv"] = makeFile(FUNNEL_COLUMNS, data.funnel);
+  files["sales_found.csv"] = makeFile([
+    { key: "outcome", value: (row) => row.outcome },
+    { key: "sales", value: (row) => row.sales },
+  ], coverageLines(data.coverage));
+  return files;
+}

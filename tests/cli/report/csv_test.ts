@@ -1,0 +1,45 @@
+/**
+ * `--csv`: the report's tables as files, exact and safe to open.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { parse } from "@std/csv";
+import { makeCsvFiles } from "../../../scripts/cli/report/csv.ts";
+import { emptyReport, fullReport } from "../../../scripts/dev/testing/report_samples.ts";
+
+Deno.test("makeCsvFiles() writes a file a table, with every digit", () => {
+  const files = makeCsvFiles(fullReport(28, 40));
+  assertEquals(Object.keys(files), [
+    "days_IDR.csv",
+    "ads_IDR.csv",
+    "ad_sets_IDR.csv",
+    "campaigns_IDR.csv",
+    "funnel.csv",
+    "sales_found.csv",
+  ]);
+  const ads = parse(files["ads_IDR.csv"]?.slice(1) ?? "", { skipFirstRow: true });
+  assertEquals(ads.length, 40);
+  assertEquals(ads.filter(({ ad }) => ad === `</script><b>"Kebaya" & 'batik'</b>`).length, 1);
+  const seventh = ads.find(({ fb_ad_id }) => fb_ad_id === "120230000000006");
+  assertEquals([seventh?.spend, seventh?.sales, seventh?.net_revenue, seventh?.state], [
+    "1285714.29",
+    "11",
+    "3619000",
+    "Campaign paused",
+  ]);
+  // Not known is empty, and not 0.
+  const unpriced = ads.find(({ fb_ad_id }) => fb_ad_id === "120230000000004");
+  assertEquals([unpriced?.net_revenue, unpriced?.roas, unpriced?.verdict], ["", "", "Not known"]);
+  assertStringIncludes(files["sales_found.csv"] ?? "", "no_touch,31\r\n");
+  assertEquals(Object.keys(makeCsvFiles(emptyReport())), ["funnel.csv", "sales_found.csv"]);
+});
+
+Deno.test("makeCsvFiles() keeps a name from being run as a formula", () => {
+  const report = fullReport(1, 1);
+  const [figures] = report.currencies;
+  for (const ad of figures?.ads ?? []) ad.name = '=HYPERLINK("http://evil.example","x")';
+  const [ad] = parse(makeCsvFiles(report)["ads_IDR.csv"]?.slice(1) ?? "", { skipFirstRow: true });
+  assertEquals(ad?.ad, `'=HYPERLINK("http://evil.example","x")`);
+});

@@ -97,16 +97,45 @@ $$;
 comment on function fb_ads.secret_alerts() is
   'Alerts about Vault secrets that are missing or of no use. Part of fb_ads.current_alerts.';
 
+create function fb_ads.token_remedy(stop_error jsonb)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    when stop_error ? 'is_everywhere'
+      then 'Meta refuses every ad account alike. See in Business settings > System users that the system user still '
+        'has its ad accounts and ads_read, and in the App Dashboard that the app is live; then make a new token and store '
+        'it in Vault as meta_marketing_api_token.'
+    else case stop_error ->> 'reason'
+      when 'app_blocked'
+        then 'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required '
+          'actions), or appeal. A new token of the same app does not help; one of another app does.'
+      when 'app_invalid'
+        then 'Open the app at https://developers.facebook.com/apps: it was deleted, disabled or taken out of the '
+          'business. Bring it back, or make a token with another app and store it in Vault as '
+          'meta_marketing_api_token.'
+      when 'app_secret_missing'
+        then 'Store the secret of the token''s app (App settings > Basic) in Vault as meta_marketing_app_secret.'
+      when 'app_secret_wrong'
+        then 'The Vault secret meta_marketing_app_secret is not that of the token''s app: store the one in App '
+          'settings > Basic, or delete it where the app does not require it.'
+      else 'Make a new token for the system user (Business settings > System users) and store it in Vault as '
+        'meta_marketing_api_token.'
+    end
+  end || ' It is tried every minute.';
+$$;
+
+comment on function fb_ads.token_remedy(jsonb) is
+  'What a person does about a Marketing API token that Meta refuses, by why it does.';
+
 create function fb_ads.stop_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'token_dead:' || quota.key, 'error',
-    'Meta refuses the Marketing API token: '
-      || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
+    'Meta refuses the Marketing API token'
+      || case when quota.stop_error ->> 'reason' like 'app%' then '''s app' else '' end
+      || ': ' || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    'Make a new token for the system user (Business settings > System users) and store it in Vault as '
-    'meta_marketing_api_token. It is taken up within a minute.',
+    fb_ads.token_remedy(quota.stop_error),
     quota.stopped_at
   from fb_ads.quotas as quota
   where quota.scope = 'token'
@@ -131,6 +160,15 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
+    -- Where every account is refused alike, it is the token that a person has to look at.
+    and not exists (
+      select
+      from fb_ads.quotas as token
+      where token.scope = 'token'
+        and token.stopped_at is not null
+        and token.stop_error ? 'is_everywhere'
+        and token.stop_error ->> 'reason' = quota.stop_error ->> 'reason'
+    )
   union all
   select
     'pixel_blocked:' || pixel.pixel_id, 'error',

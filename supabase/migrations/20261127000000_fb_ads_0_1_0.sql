@@ -10641,8 +10641,8 @@ returns text language sql immutable security invoker set search_path = pg_catalo
   select case
     when stop_error ? 'is_everywhere'
       then 'Meta refuses every ad account alike. See in Business settings > System users that the system user still '
-        'has its ad accounts and ads_read, and in the App Dashboard that the app is live; then make a new token and store '
-        'it in Vault as meta_marketing_api_token.'
+        'has its ad accounts and ads_read, and in the App Dashboard that the app is live; then make a new token and '
+        'store it in Vault as meta_marketing_api_token.'
     else case stop_error ->> 'reason'
       when 'app_blocked'
         then 'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required '

@@ -26,6 +26,8 @@ const CALLS_PER_APP_USER = 200;
 
 interface Meter {
   calls: number;
+  /** When each call of the last hour came, for a rolling hour. */
+  times: number[];
   cpu: number;
   at: number;
   blockedUntil: number;
@@ -58,7 +60,7 @@ export class QuotaModel {
   readonly #meters = new Map<string, Meter>();
   readonly #scores = new Map<string, Score>();
   readonly #activeAds = new Map<string, { revision: number; count: number }>();
-  #app = { calls: 0, at: 0 };
+  #app: { calls: number; times: number[]; at: number } = { calls: 0, times: [], at: 0 };
   readonly #world: () => World;
   readonly #settings: Settings;
   readonly #clock: EmulatorClock;
@@ -74,7 +76,7 @@ export class QuotaModel {
   reset(): void {
     this.#meters.clear();
     this.#scores.clear();
-    this.#app = { calls: 0, at: 0 };
+    this.#app = { calls: 0, times: [], at: 0 };
   }
 
   /** Sets an account's use in per cent, to start a test close to a limit. */
@@ -98,6 +100,7 @@ export class QuotaModel {
     const now = this.#clock.now();
     this.#app.calls = Math.max(0, this.#app.calls - this.#appLimit() * (now - this.#app.at) / HOUR_MS) + 1;
     this.#app.at = now;
+    this.#count(this.#app, now);
     if (this.#settings.quota.enforced && this.#app.calls > this.#appLimit()) throw refusal("4");
   }
 
@@ -107,6 +110,7 @@ export class QuotaModel {
     const now = this.#clock.now();
     const meter = this.#meter(account, useCase);
     meter.calls++;
+    this.#count(meter, now);
     if (enforced && now < meter.blockedUntil) {
       meter.blockedUntil += prolong_minutes * MINUTE_MS;
       throw refusal(CALLS[useCase].code);
@@ -126,6 +130,17 @@ export class QuotaModel {
       score.blockedUntil = now + SCORE_DECAY_MS;
       throw refusal("17/2446079");
     }
+  }
+
+  #count(meter: { calls: number; times: number[] }, now: number): void {
+    if (!this.#settings.quota.rolling) return;
+    meter.times.push(now);
+    this.#roll(meter, now);
+  }
+
+  #roll(meter: { calls: number; times: number[] }, now: number): void {
+    meter.times = meter.times.filter((time) => time > now - HOUR_MS);
+    meter.calls = meter.times.length;
   }
 
   /** Counts the work that an answer took. */
@@ -169,13 +184,14 @@ export class QuotaModel {
   #meter(account: AdAccount, useCase: UseCase): Meter {
     const key = `${account.plan.account_id}/${useCase}`;
     const now = this.#clock.now();
-    const meter = this.#meters.get(key) ?? { calls: 0, cpu: 0, at: now, blockedUntil: 0 };
+    const meter = this.#meters.get(key) ?? { calls: 0, times: [], cpu: 0, at: now, blockedUntil: 0 };
     const share = Math.max(0, now - meter.at) / HOUR_MS;
     if (share > 0) {
       meter.calls = Math.max(0, meter.calls - this.limit(account, useCase) * share);
       meter.cpu = Math.max(0, meter.cpu - 100 * share);
       meter.at = now;
     }
+    if (this.#settings.quota.rolling) this.#roll(meter, now);
     this.#meters.set(key, meter);
     return meter;
   }

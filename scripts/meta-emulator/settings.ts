@@ -31,6 +31,12 @@ export interface Settings {
   call_max_rows: number;
   /** Rows of a report above which the run fails with -2/2490547; 0 is never. */
   report_max_rows: number;
+  /** Ads of a report above which the run fails with -2/2490547; 0 is never. */
+  report_max_ads: number;
+  /** Days of a report above which the run fails likewise; 0 is never. */
+  report_max_days: number;
+  /** A field that cannot be given of one ad: insights of it that ask for the field are refused with 100/1487534. */
+  spoiled?: { ad: string; field: string };
   /** Breakdowns that give no rows until they are switched on, by the digits of the account for which they are. */
   switched_on_breakdowns: Record<string, string[]>;
   /** How reports advance. */
@@ -54,6 +60,8 @@ export interface Settings {
     tier: "development_access" | "standard_access";
     /** Factor on the documented limits. */
     scale: number;
+    /** Whether a call counts for an hour and then leaves at once, as at Meta, instead of leaking away evenly. */
+    rolling: boolean;
     /** Minutes of a block. */
     block_minutes: number;
     /** Minutes by which each call during a block prolongs it. */
@@ -78,6 +86,8 @@ export function defaultSettings(): Settings {
     sync_max_rows: 0,
     call_max_rows: 0,
     report_max_rows: 0,
+    report_max_ads: 0,
+    report_max_days: 0,
     switched_on_breakdowns: {},
     reports: { polls: 2, polls_at_100: 1, duration_ms: 0, early_read: "2601/1815107" },
     quota: {
@@ -85,6 +95,7 @@ export function defaultSettings(): Settings {
       score_enforced: false,
       tier: "standard_access",
       scale: 1,
+      rolling: false,
       block_minutes: 5,
       prolong_minutes: 1,
       cpu_per_1000_rows: 0.01,

@@ -11,7 +11,7 @@ import { GraphApiError, type UsageReading } from "../errors.ts";
 import { AD_FIELDS, fetchAd } from "../meta/ads.ts";
 import { ADSET_FIELDS, fetchAdset } from "../meta/adsets.ts";
 import { CAMPAIGN_FIELDS, fetchCampaign } from "../meta/campaigns.ts";
-import { type FieldList, nextDroppedFields } from "../meta/field_list.ts";
+import { type FieldList, nextDroppedFields, optionalFields } from "../meta/field_list.ts";
 import { fetchOwner } from "../meta/object_owner.ts";
 import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "../queue/failure.ts";
@@ -67,7 +67,14 @@ function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boole
   if (error.action === "drop_field") {
     return nextDroppedFields(fieldsOf(job), state.dropped_fields, error.field) === null;
   }
-  // That the account may be read, its lists or its insights have shown.
+  // It may be an optional field that the permission is missing for. That the account may be read, its lists or its
+  // insights have shown.
+  if (
+    error.reason === "permission_missing" &&
+    optionalFields(fieldsOf(job)).some((field) => !state.dropped_fields.includes(field))
+  ) {
+    return false;
+  }
   return error.action === "stop_account" && error.reason !== "policy_block";
 }
 

@@ -17,6 +17,8 @@ export interface PageCheckpoint {
   done: boolean;
   /** Size of the next page. */
   page_size?: number;
+  /** Largest page that Meta gives, where it has refused a larger one of this job; null: it has not. */
+  page_max?: number | null;
   /** Rows received from Meta, the undecodable ones included. */
   row_count: number;
   /** What the next page must know of this job, such as refused fields; absent: as it was. */

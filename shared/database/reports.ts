@@ -33,8 +33,8 @@ export async function storeReport(database: Database, job: SyncJob, state: Repor
 
 /** How a range is to change: read by a report, split, or begin later. */
 export interface Reshape {
-  /** By a report; in parts; without its first day. */
-  how: "report" | "split" | "clamp";
+  /** By a report; in parts; without its first day; by a list of our own ads. */
+  how: "report" | "split" | "clamp" | "list";
   /** What Meta refused it with. */
   error?: JobError;
   /** What the usage headers said. */
@@ -44,7 +44,7 @@ export interface Reshape {
 }
 
 const ReshapedSchema = z.object({
-  result: z.enum(["report", "date", "ads", "none", "clamped", "nothing_left"]),
+  result: z.enum(["report", "date", "ads", "known", "none", "clamped", "nothing_left"]),
 });
 
 /** Gives a job back in another shape; after `none` (nothing left to split by) it is still held. */

@@ -38,6 +38,10 @@ const SyncJobSchema = z.object({
   report_run_id: z.string().nullable(),
   /** Failures in a row without a page between them. */
   attempts: z.number().int(),
+  /** Optional fields that Meta refuses for the account. */
+  refused_fields: z.array(z.string()),
+  /** Largest page that Meta gives of the account; null: it has refused none. */
+  page_max: z.number().int().nullable(),
 });
 
 /** A job that this worker holds. */
@@ -88,6 +92,8 @@ export interface Park {
   use_case: string;
   /** Seconds from now. */
   seconds: number;
+  /** They are the quota's whole window: shorter, where its use began to rise a while ago. */
+  is_window?: boolean;
   /** What Meta answered; null when the usage alone was reason enough. */
   error: JobError | null;
 }

@@ -14,6 +14,8 @@ export interface StartRequest {
   function_slug: string;
   /** First 16 hex digits of the token's SHA-256. */
   token_fingerprint: string;
+  /** Version of the Graph API: what Meta refused under another one is tried again. */
+  api_version: string;
   /** When the request came in; a plan made since then serves it too. */
   arrived_at: string;
   /** What `FB_ADS_ACCOUNT_IDS` says. */

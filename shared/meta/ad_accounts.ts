@@ -44,6 +44,12 @@ const ACCOUNT_STATUSES: Readonly<Record<string, string>> = {
   "202": "ANY_CLOSED",
 };
 
+/** A time zone by its name. A number is none: it would be taken for an offset of so many hours. */
+function readZone(value: unknown): string | null {
+  const name = readText(value);
+  return name !== null && /^[A-Za-z]/.test(name) ? name : null;
+}
+
 /** Reads an ad account; returns the reason when it cannot be read. */
 export function decodeAdAccount(value: unknown): AdAccountRow | string {
   if (!isObject(value)) return "is not an object";
@@ -58,7 +64,7 @@ export function decodeAdAccount(value: unknown): AdAccountRow | string {
     fb_account_id,
     name: readText(value.name),
     currency: readText(value.currency),
-    timezone_name: readText(value.timezone_name),
+    timezone_name: readZone(value.timezone_name),
     status: number === null ? null : ACCOUNT_STATUSES[number] ?? readText(number),
   };
 }

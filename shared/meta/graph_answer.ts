@@ -104,7 +104,7 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
     action: row.action,
     use_case: row.use_case,
     min_park_seconds: row.min_park_seconds,
-    field: row.action === "drop_field" ? findNamedField(message, facts.fields) : null,
+    field: row.action === "drop_field" || row.action === "stop_account" ? findNamedField(message, facts.fields) : null,
     data_index: findNamedIndex(message),
     words_digest: digestWords(message),
     usage: facts.usage,

@@ -98,6 +98,8 @@ export interface AdInsightRange extends InsightRange {
   fb_ad_ids?: readonly string[];
   /** All ads but these. */
   other_than_fb_ad_ids?: readonly string[];
+  /** Ads of every status that Meta has no name of in a filter too, and none that are archived or deleted. */
+  is_unfiltered?: boolean;
   /** Fields that Meta has refused before. */
   dropped_fields?: readonly string[];
 }
@@ -186,7 +188,9 @@ function decodeAccountDay(fb_account_id: string): DecodeRow<AccountDayRow> {
 }
 
 function buildAdDayParams(range: AdInsightRange): GraphParams {
-  const filtering: Filter[] = [{ field: "ad.effective_status", operator: "IN", value: INSIGHT_AD_STATUSES }];
+  const filtering: Filter[] = range.is_unfiltered === true
+    ? []
+    : [{ field: "ad.effective_status", operator: "IN", value: INSIGHT_AD_STATUSES }];
   if (range.fb_ad_ids !== undefined) filtering.push({ field: "ad.id", operator: "IN", value: range.fb_ad_ids });
   if (range.other_than_fb_ad_ids !== undefined) {
     filtering.push({ field: "ad.id", operator: "NOT_IN", value: range.other_than_fb_ad_ids });
@@ -195,7 +199,7 @@ function buildAdDayParams(range: AdInsightRange): GraphParams {
     level: "ad",
     time_increment: 1,
     time_range: { since: range.since, until: range.until },
-    filtering,
+    filtering: filtering.length === 0 ? undefined : filtering,
     fields: buildFields(INSIGHT_FIELDS, range.dropped_fields),
   };
 }

@@ -131,8 +131,8 @@ export function parseUsageHeaders(headers: Headers, fb_account_id: string | null
 export interface BrakeOptions {
   /** Percentage from which on to stay away. @default 90 */
   threshold?: number;
-  /** Seconds to stay away when Meta gives no time. @default 60 */
-  default_seconds?: number;
+  /** By how many per cent a limit rose between two readings: what the next call may find. @default none */
+  riseOf?: (reading: UsageReading) => number;
   /** Seconds beyond which no header is believed. @default 86_400 */
   max_seconds?: number;
 }
@@ -143,20 +143,31 @@ export interface Brake {
   reading: UsageReading;
   /** No call under this limit before then. */
   until: Date;
+  /** Meta named no time: it is the whole window, as if all was used just now. */
+  is_window: boolean;
 }
+
+/** Over how many seconds a limit counts: a rolling hour for an app and a use case; the older scores decay in minutes. */
+const WINDOW_SECONDS: Readonly<Record<UsageReading["scope"], number>> = {
+  app: 3_600,
+  business_use_case: 3_600,
+  account: 300,
+  insights_app: 300,
+  insights_account: 300,
+};
 
 /** Which limits call for a pause, and until when. A use case with a regain time is blocked whatever its percentage. */
 export function decideBrakes(readings: readonly UsageReading[], now: Date, options: BrakeOptions = {}): Brake[] {
-  const { threshold = 90, default_seconds = 60, max_seconds = 86_400 } = options;
+  const { threshold = 90, max_seconds = 86_400, riseOf = () => 0 } = options;
   const brakes: Brake[] = [];
   for (const reading of readings) {
     // An account's reset time is always there; it is the length of the window, not a block.
     const isBlocked = reading.scope === "business_use_case" && reading.regain_seconds > 0;
-    if (reading.pct < threshold && !isBlocked) continue;
-    // At the limit without an estimate, a minute would only be spent on being refused again.
-    const least = reading.pct >= 100 ? 5 * default_seconds : default_seconds;
-    const seconds = reading.regain_seconds > 0 ? Math.max(reading.regain_seconds, default_seconds) : least;
-    brakes.push({ reading, until: new Date(now.getTime() + Math.min(seconds, max_seconds) * 1000) });
+    if (reading.pct < threshold && reading.pct + riseOf(reading) < 100 && !isBlocked) continue;
+    // What was used comes back when the window has passed; a call before that only uses up what is left.
+    const is_window = reading.regain_seconds === 0;
+    const seconds = is_window ? WINDOW_SECONDS[reading.scope] : Math.max(reading.regain_seconds, 60);
+    brakes.push({ reading, until: new Date(now.getTime() + Math.min(seconds, max_seconds) * 1000), is_window });
   }
   return brakes;
 }

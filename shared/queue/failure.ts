@@ -16,6 +16,8 @@ export interface PageState {
   cursor: string | null;
   /** Rows to ask for. */
   page_size: number;
+  /** Largest page that Meta gives of the account; null: it has refused none. */
+  page_max: number | null;
   /** Fields that Meta has refused. */
   dropped_fields: string[];
   /** Pages since the size last changed. */
@@ -54,9 +56,16 @@ export function buildJobError(error: unknown): JobError {
 
 const SHRINKS: ReadonlySet<GraphAction> = new Set<GraphAction>(["shrink", "retry_then_shrink", "split"]);
 
-function halve(state: PageState): PageState | null {
+function halve(state: PageState, action: GraphAction): PageState | null {
   if (state.page_size <= 1) return null;
-  return { ...state, page_size: Math.floor(state.page_size / 2), good_pages: 0 };
+  const page_size = Math.floor(state.page_size / 2);
+  // Only where Meta says that it was the size.
+  return { ...state, page_size, page_max: action === "shrink" ? page_size : state.page_max, good_pages: 0 };
+}
+
+/** Whether asking without the optional fields may help: a permission may be missing for one of them alone. */
+function isOfFields(failure: GraphApiError): boolean {
+  return failure.action === "drop_field" || failure.reason === "permission_missing";
 }
 
 /** Whose quota a job's calls spend. */
@@ -90,21 +99,21 @@ function decideByAction(
   const kept = { error, page_size: state.page_size, usage: buildUsageRows(failure.usage) };
 
   if (SHRINKS.has(failure.action)) {
-    const smaller = halve(state);
+    const smaller = halve(state, failure.action);
     return smaller === null ? { release: { outcome: "retry", ...kept } } : { again: smaller, warning: null };
   }
+  if (isOfFields(failure)) {
+    const dropped_fields = context.nextDroppedFields(state.dropped_fields, failure.field);
+    if (dropped_fields !== null) return { again: { ...state, dropped_fields }, warning: "field_refused" };
+  }
   switch (failure.action) {
-    case "drop_field": {
-      const dropped_fields = context.nextDroppedFields(state.dropped_fields, failure.field);
-      if (dropped_fields === null) return { release: { outcome: "stop_account", ...kept } };
-      return { again: { ...state, dropped_fields }, warning: "field_refused" };
-    }
     case "park_account":
     case "park_app":
     case "park_insights_app":
       return { release: { ...buildPark(failure, job, context), usage: kept.usage, page_size: state.page_size } };
     case "stop_token":
       return { release: { outcome: "stop_token", ...kept } };
+    case "drop_field":
     case "stop_account":
       return { release: { outcome: "stop_account", ...kept } };
     case "restart_list":

@@ -114,6 +114,7 @@ export async function answerSync(call: SyncCall, definition: SyncDefinition): Pr
     ...call.body,
     function_slug,
     token_fingerprint,
+    api_version: call.config.api_version,
     arrived_at,
     configured: call.config.account_ids,
   });

@@ -14,6 +14,9 @@ import { buildJobError, decideFailure, growPageSize, type PageState } from "./fa
 import type { SyncSession } from "./session.ts";
 import { buildUsageRows, decidePark } from "./usage.ts";
 
+/** Meta's own default. Where even that is too much it is one page that is heavy, and the pages after it grow again. */
+const LEAST_PAGE_MAX = 25;
+
 /** What the loop must know of any page. */
 export interface LoopPage {
   /** Cursor of the next page; null at the end. */
@@ -34,6 +37,8 @@ export interface LoopCheckpoint {
   done: boolean;
   /** Size of the next page. */
   page_size: number;
+  /** Largest page that Meta gives, where it has refused a larger one; null: it has not. */
+  page_max: number | null;
   /** Rows received with this page. */
   row_count: number;
   /** What the next page must know of this job. */
@@ -81,10 +86,12 @@ function settle<Value>(promise: Promise<Value>): Promise<Settled<Value>> {
   return promise.then((value) => ({ ok: true, value }), (error) => ({ ok: false, error }));
 }
 
-/** Fields that Meta has refused for a job before. */
+/** Fields that a job does not ask for: Meta refuses them for its account, for its ads, or has refused them to it. */
 export function droppedFields(job: SyncJob): string[] {
-  const stored = job.params.dropped_fields;
-  return Array.isArray(stored) ? stored.filter((field) => typeof field === "string") : [];
+  const { dropped_fields, ads_without } = job.params;
+  const texts = [dropped_fields, ads_without].flatMap((stored): unknown[] => Array.isArray(stored) ? stored : [])
+    .filter((field) => typeof field === "string");
+  return [...new Set([...job.refused_fields, ...texts])];
 }
 
 /** Gives a job back; a job that is another's by now needs no giving back. */
@@ -117,7 +124,8 @@ export async function readPages<Page extends LoopPage>(
 ): Promise<SyncJob | null> {
   const first = (): PageState => ({
     cursor: job.cursor,
-    page_size: Math.min(job.page_size ?? work.page_size, work.page_size_max),
+    page_size: Math.min(job.page_size ?? work.page_size, work.page_size_max, job.page_max ?? Infinity),
+    page_max: job.page_max,
     dropped_fields: droppedFields(job),
     good_pages: 0,
   });
@@ -130,6 +138,7 @@ export async function readPages<Page extends LoopPage>(
 
   let state = first();
   let ahead: Promise<Settled<Page>> | null = null;
+  let has_stored = false;
   for (;;) {
     // A page that is under way already is stored too, or it would have to be read again.
     if (ahead === null && session.stopped() !== false) {
@@ -168,13 +177,16 @@ export async function readPages<Page extends LoopPage>(
     }
 
     const page = answer.value;
+    session.rises.note(job.fb_account_id, page.usage);
     const park = decidePark(page.usage, {
+      rises: session.rises,
       fb_account_id: job.fb_account_id,
       use_case: work.use_case,
       now: session.clock.now(),
       threshold: session.settings.usage_brake_percent,
     });
-    const next = { ...growPageSize(state, work.page_size_max), cursor: page.after };
+    const largest = Math.min(work.page_size_max, Math.max(state.page_max ?? Infinity, LEAST_PAGE_MAX));
+    const next = { ...growPageSize(state, largest), cursor: page.after };
     session.countRows(job, page);
     if (page.after !== null && park === null && session.stopped() === false) ahead = ask(next);
 
@@ -182,13 +194,16 @@ export async function readPages<Page extends LoopPage>(
       next_cursor: page.after,
       done: page.after === null,
       page_size: next.page_size,
+      page_max: state.page_max === job.page_max ? null : state.page_max,
       row_count: page.row_count,
       params: { ...job.params, dropped_fields: state.dropped_fields },
       usage: buildUsageRows(page.usage),
       park,
     }, state));
-    // Each call makes every idle lane ask the database, so a page that cannot have planned anything is kept quiet.
-    if (work.plans_jobs === true) session.progressed();
+    // Each call makes every idle lane ask the database, so a page that cannot have planned anything is kept quiet. A
+    // job's first one may be the probe that all others wait for.
+    if (work.plans_jobs === true || !has_stored) session.progressed();
+    has_stored = true;
     if (!stored.ok || stored.value.state === "parked") await ahead;
     if (!stored.ok) {
       if (isLeaseLost(stored.error)) return null;

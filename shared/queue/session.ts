@@ -11,6 +11,7 @@ import type { RunWarning } from "../database/sync_runs.ts";
 import type { Budget, Exhausted } from "../edge/budget.ts";
 import type { Log } from "../edge/log.ts";
 import type { GraphClient } from "../meta/graph_client.ts";
+import { UsageRises } from "./usage.ts";
 
 /** Settings of `fb_ads.settings` that a run works by. */
 export interface SyncSettings {
@@ -82,6 +83,8 @@ export class SyncSession {
   readonly rows: Record<string, number> = {};
   /** What a person should know, at most 50. */
   readonly warnings: RunWarning[] = [];
+  /** How fast Meta's quotas rise. */
+  readonly rises = new UsageRises();
   #stop: StopReason | null = null;
   #waiting: (() => void)[] = [];
 

@@ -44,6 +44,36 @@ export interface BrakeScope {
   now: Date;
   /** Percent from which on to stay away. */
   threshold: number;
+  /** How fast the quotas rise. */
+  rises?: UsageRises;
+}
+
+/**
+ * How much each quota rises between two readings of one account's calls, at most. Others call at the same time, so what
+ * the last rise was is what the next call may find.
+ */
+export class UsageRises {
+  #last = new Map<string, number>();
+  #rises = new Map<string, number>();
+
+  /** Keeps what an answer of the account's says. */
+  note(fb_account_id: string | null, readings: readonly UsageReading[]): void {
+    for (const reading of readings) {
+      const key = keyOf(fb_account_id, reading);
+      const rise = reading.pct - (this.#last.get(key) ?? reading.pct);
+      this.#rises.set(key, Math.max(this.#rises.get(key) ?? 0, rise));
+      this.#last.set(key, reading.pct);
+    }
+  }
+
+  /** The largest rise so far, in per cent; 0 after the first reading. */
+  of(fb_account_id: string | null, reading: UsageReading): number {
+    return this.#rises.get(keyOf(fb_account_id, reading)) ?? 0;
+  }
+}
+
+function keyOf(fb_account_id: string | null, { scope, key, type }: UsageReading): string {
+  return [fb_account_id, scope, key, type].join("/");
 }
 
 /**
@@ -59,10 +89,12 @@ export function decidePark(readings: readonly UsageReading[], scope: BrakeScope)
     if (scope.fb_account_id === null) return false;
     return !names_account || reading.key === null || reading.key === scope.fb_account_id;
   });
-  const parks = decideBrakes(relevant, scope.now, { threshold: scope.threshold }).map((brake): Park => ({
+  const riseOf = (reading: UsageReading) => scope.rises?.of(scope.fb_account_id, reading) ?? 0;
+  const parks = decideBrakes(relevant, scope.now, { threshold: scope.threshold, riseOf }).map((brake): Park => ({
     scope: brake.reading.scope === "app" || brake.reading.scope === "insights_app" ? "app" : "account",
     use_case: businessUseCaseOf(brake.reading),
     seconds: Math.ceil((brake.until.getTime() - scope.now.getTime()) / 1000),
+    is_window: brake.is_window,
     error: null,
   }));
   // An app-wide limit outweighs an account's; among equals the longest counts.

@@ -11,7 +11,7 @@ import type { JobError, Park, Release, SyncJob, UsageRow } from "../database/syn
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { ACCOUNT_DAY_FIELDS, INSIGHT_FIELDS } from "../meta/insights.ts";
-import { buildJobError, decideFailure, type PageState, parkOfRefusal } from "../queue/failure.ts";
+import { buildJobError, decideFailure, type FailureDecision, type PageState, parkOfRefusal } from "../queue/failure.ts";
 import { droppedFields, type OwnDecision, release } from "../queue/page_loop.ts";
 import { buildUsageRows } from "../queue/usage.ts";
 import type { SyncSession } from "../queue/session.ts";
@@ -57,20 +57,15 @@ async function reshape(session: SyncSession, job: SyncJob, how: Reshape["how"], 
 
 /** Reads one ad's day with fewer fields; gives up when even spend alone is refused. */
 async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refusal): Promise<void> {
-  const { field_trial, refused_fields } = job.params;
+  const { field_trial } = job.params;
   const trial = typeof field_trial === "number" ? field_trial + 1 : 0;
   const fields = FIELD_TRIALS[trial];
   if (fields === undefined) return await release(session, job, { outcome: "fail", ...refusal });
-  // What Meta does not know at all stays left out in every trial.
-  const unknown = Array.isArray(refused_fields)
-    ? refused_fields.filter((field) => typeof field === "string")
-    : droppedFields(job);
-  const dropped_fields = [...new Set([...unknown, ...fields])];
   session.warn({
     code: "fields_left_out",
     message: "Meta does not report all fields of an ad's day; it is read without some and marked incomplete.",
     fb_account_id: job.fb_account_id,
-    facts: { date: job.since, fb_ad_ids: job.object_ids, dropped_fields },
+    facts: { date: job.since, fb_ad_ids: job.object_ids, dropped_fields: fields },
   });
   await storeReport(session.database, job, {
     report_run_id: null,
@@ -78,8 +73,8 @@ async function tryFewerFields(session: SyncSession, job: SyncJob, refusal: Refus
     params: {
       report: { restarts: Number.MAX_SAFE_INTEGER },
       field_trial: trial,
-      refused_fields: unknown,
-      dropped_fields,
+      trial_fields: fields,
+      dropped_fields: fields,
     },
     wait_seconds: 0,
     restart: true,
@@ -123,8 +118,11 @@ export async function reshapeRange(
   const refusal = refusalOf(session, job, failure);
   const is_at_once = job.report_run_id === null && job.params.read !== "report";
   if (job.params.is_rest === true && failure.action === "drop_field") {
-    // It is the leaving out of ads that Meta refuses, whatever it calls it: the difference stays, and is told.
-    await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
+    // It is the leaving out of ads that Meta refuses, whatever it calls it. Without a list of the other ads the
+    // difference stays, and is told.
+    if (!await reshape(session, job, "list", refusal)) {
+      await release(session, job, { outcome: "fail", ...refusal, report_run_id: null });
+    }
   } else if (failure.action === "clamp") {
     await reshape(session, job, "clamp", refusal);
   } else if (is_at_once && isTooSlow(failure, job)) {
@@ -140,6 +138,40 @@ export async function reshapeRange(
 /** Failures in a row after which a report that Meta will not even begin is taken for too large. */
 const MAX_STARTS = 3;
 
+function decide(session: SyncSession, job: SyncJob, failure: unknown, dropped_fields: string[]): FailureDecision {
+  const fields = job.kind === "reconciliation" ? ACCOUNT_DAY_FIELDS : INSIGHT_FIELDS;
+  const state: PageState = {
+    cursor: job.cursor,
+    page_size: job.page_size ?? session.settings.insights_page_size,
+    page_max: job.page_max,
+    dropped_fields,
+    good_pages: 0,
+  };
+  return decideFailure(failure, job, state, {
+    now: session.clock.now(),
+    random: session.random,
+    nextDroppedFields: (dropped, field) => nextDroppedFields(fields, dropped, field),
+  });
+}
+
+/** The fields to leave out after a refusal, to ask for the same again at once; null where it is not about fields. */
+export function dropAfter(
+  session: SyncSession,
+  job: SyncJob,
+  failure: unknown,
+  dropped_fields: string[],
+): string[] | null {
+  const decision = decide(session, job, failure, dropped_fields);
+  if ("release" in decision || decision.warning === null) return null;
+  session.warn({
+    code: decision.warning,
+    message: "Meta refused a field; it is read without.",
+    fb_account_id: job.fb_account_id,
+    facts: { kind: job.kind, dropped_fields: decision.again.dropped_fields },
+  });
+  return decision.again.dropped_fields;
+}
+
 /**
  * The common rules, for a request that is no page and so has nothing to shrink.
  *
@@ -151,40 +183,24 @@ export async function giveBack(
   failure: unknown,
   more: Pick<Release, "report_run_id"> = {},
 ): Promise<void> {
-  const state: PageState = {
-    cursor: job.cursor,
-    page_size: job.page_size ?? session.settings.insights_page_size,
-    dropped_fields: droppedFields(job),
-    good_pages: 0,
-  };
-  const fields = job.kind === "reconciliation" ? ACCOUNT_DAY_FIELDS : INSIGHT_FIELDS;
-  const decision = decideFailure(failure, job, state, {
-    now: session.clock.now(),
-    random: session.random,
-    nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fields, dropped_fields, field),
-  });
+  const dropped_fields = dropAfter(session, job, failure, droppedFields(job));
+  if (dropped_fields !== null) {
+    return await storeReport(session.database, job, {
+      report_run_id: null,
+      params: { dropped_fields },
+      wait_seconds: 0,
+    });
+  }
+  const decision = decide(session, job, failure, droppedFields(job));
   if ("release" in decision) {
     if (decision.release.outcome === "stop_token") session.stop("token_stopped");
     return await release(session, job, { ...decision.release, ...more });
   }
-  if (failure instanceof GraphApiError && failure.action !== "drop_field") {
-    const refusal = refusalOf(session, job, failure);
-    const is_start = job.params.read === "report" && job.report_run_id === null;
-    if (is_start && job.attempts >= MAX_STARTS) return await splitRange(session, job, refusal);
-    return await release(session, job, { outcome: "retry", ...refusal, ...more });
+  if (!(failure instanceof GraphApiError)) {
+    throw new TypeError("only a refusal of Meta's is asked again in another form");
   }
-  const { dropped_fields } = decision.again;
-  if (decision.warning !== null) {
-    session.warn({
-      code: decision.warning,
-      message: "Meta refused a field; it is read without.",
-      fb_account_id: job.fb_account_id,
-      facts: { kind: job.kind, dropped_fields },
-    });
-  }
-  await storeReport(session.database, job, {
-    report_run_id: null,
-    params: { dropped_fields },
-    wait_seconds: 0,
-  });
+  const refusal = refusalOf(session, job, failure);
+  const is_start = job.params.read === "report" && job.report_run_id === null;
+  if (is_start && job.attempts >= MAX_STARTS) return await splitRange(session, job, refusal);
+  await release(session, job, { outcome: "retry", ...refusal, ...more });
 }

@@ -26,7 +26,8 @@ export function daysOf(job: SyncJob): Days {
 /** What a job asks Meta for: its days, and where it is a part of a day, only its ads or all but those. */
 export function rangeOf(job: SyncJob): AdInsightRange {
   const fb_ad_ids = job.object_ids;
-  const range = { fb_account_id: accountOf(job), ...daysOf(job) };
+  const is_unfiltered = job.params.is_unfiltered === true;
+  const range = { fb_account_id: accountOf(job), ...daysOf(job), ...(is_unfiltered ? { is_unfiltered } : {}) };
   if (fb_ad_ids === null) return range;
   return job.params.is_rest === true ? { ...range, other_than_fb_ad_ids: fb_ad_ids } : { ...range, fb_ad_ids };
 }

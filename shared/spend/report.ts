@@ -11,11 +11,11 @@ import { type ReportState, storeReport } from "../database/reports.ts";
 import type { JobError, SyncJob } from "../database/sync_jobs.ts";
 import { GraphApiError, type UsageReading } from "../errors.ts";
 import type { DailyFigures } from "../meta/insights.ts";
-import { fetchReport, fetchReportPage, type ReportStatus, startReport } from "../meta/reports.ts";
+import { fetchReport, fetchReportPage, type ReportStatus, type StartedReport, startReport } from "../meta/reports.ts";
 import { retryInPlace } from "../meta/retry.ts";
 import { buildJobError } from "../queue/failure.ts";
 import type { DailyWork } from "./insights_page.ts";
-import { giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
+import { dropAfter, giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "../catalogue/metadata.ts";
 import { droppedFields, type LoopPage, type OwnDecision, readPages } from "../queue/page_loop.ts";
@@ -60,18 +60,21 @@ function keep(
   session: SyncSession,
   job: SyncJob,
   progress: Progress,
-  state: Omit<ReportState, "params" | "usage" | "park">,
+  state: Omit<ReportState, "params" | "usage" | "park"> & { dropped_fields?: string[] },
   readings: readonly UsageReading[],
 ): Promise<void> {
+  session.rises.note(job.fb_account_id, readings);
   const park = decidePark(readings, {
+    rises: session.rises,
     fb_account_id: job.fb_account_id,
     use_case: "ads_insights",
     now: session.clock.now(),
     threshold: session.settings.usage_brake_percent,
   });
+  const { dropped_fields, ...kept } = state;
   return storeReport(session.database, job, {
-    ...state,
-    params: { report: progress },
+    ...kept,
+    params: dropped_fields === undefined ? { report: progress } : { report: progress, dropped_fields },
     usage: buildUsageRows(readings),
     park,
   });
@@ -92,18 +95,25 @@ async function makeAnew(
 }
 
 async function start(session: SyncSession, job: SyncJob, figures: DailyFigures<unknown>): Promise<void> {
-  const range = { ...rangeOf(job), dropped_fields: droppedFields(job) };
-  let started;
-  try {
-    started = await retryInPlace(() => startReport(session.graph, figures, range), briefly(session));
-  } catch (failure) {
-    if (await reshapeRange(session, job, failure) === null) await giveBack(session, job, failure);
-    return;
+  let dropped_fields = droppedFields(job);
+  let started: StartedReport | null = null;
+  while (started === null) {
+    const range = { ...rangeOf(job), dropped_fields };
+    try {
+      started = await retryInPlace(() => startReport(session.graph, figures, range), briefly(session));
+    } catch (failure) {
+      if (await reshapeRange(session, job, failure) !== null) return;
+      // Asked again at once, so that no other range is refused for the same field meanwhile.
+      const more = session.stopped() === false ? dropAfter(session, job, failure, dropped_fields) : null;
+      if (more === null) return await giveBack(session, job, failure);
+      dropped_fields = more;
+    }
   }
   const progress = { ...progressOf(job), looks: 0, percent: 0, missing: 0, moved_at: session.clock.now().getTime() };
   await keep(session, job, progress, {
     report_run_id: started.report_run_id,
     wait_seconds: delayAfter(0),
+    dropped_fields,
   }, started.usage);
 }
 

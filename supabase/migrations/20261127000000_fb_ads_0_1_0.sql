@@ -1268,6 +1268,7 @@ create table fb_ads.sync_runs (
   id uuid primary key default gen_random_uuid(),
   function_slug text not null,
   token_fingerprint text,
+  api_version text,
   started_at timestamptz not null default now(),
   lease_until timestamptz not null,
   finished_at timestamptz,
@@ -1288,6 +1289,7 @@ comment on table fb_ads.sync_runs is
 comment on column fb_ads.sync_runs.id is 'The run_id of answers and log lines.';
 comment on column fb_ads.sync_runs.function_slug is 'The Edge Function that ran.';
 comment on column fb_ads.sync_runs.token_fingerprint is 'Which token it used: the first 16 hex digits of its SHA-256.';
+comment on column fb_ads.sync_runs.api_version is 'Which version of the Graph API it called, as in META_API_VERSION.';
 comment on column fb_ads.sync_runs.started_at is 'When the invocation took its slot.';
 comment on column fb_ads.sync_runs.lease_until is
   'Until when the invocation counts as live while it holds no job; a job''s own lease counts beside it.';
@@ -1466,6 +1468,8 @@ comment on function fb_ads.open_job_count(text, uuid[]) is
 create function fb_ads.may_start_report(job fb_ads.sync_jobs)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select count(*) < (select settings.insights_open_reports from fb_ads.settings as settings)
+    -- Parts of a range that was too large are tried one by one, for each shapes the next.
+    and not coalesce(job.params ? 'is_part' and bool_or(report.params ? 'is_part'), false)
   from fb_ads.sync_jobs as report
   where report.account_id = job.account_id
     and report.report_run_id is not null
@@ -1476,6 +1480,24 @@ $$;
 comment on function fb_ads.may_start_report(fb_ads.sync_jobs) is
   'Whether Meta may be given another report of the account: a few are under '
   'way at a time, and less urgent ones do not count.';
+
+create function fb_ads.waits_for_parts(job fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select job.kind = 'insights' and job.report_run_id is null and exists (
+    select
+    from fb_ads.sync_jobs as part
+    where part.account_id = job.account_id
+      and part.kind = 'insights'
+      and part.state in ('pending', 'running')
+      and part.params ? 'is_part'
+      and part.priority < job.priority
+      -- A part that fails and fails holds up nobody.
+      and part.attempts = 0
+  );
+$$;
+
+comment on function fb_ads.waits_for_parts(fb_ads.sync_jobs) is
+  'Whether a range waits for the parts of one that was too large: what Meta takes of the account is learned there.';
 
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1499,6 +1521,218 @@ create trigger ad_accounts_end_jobs
   after update of enabled on public.ad_accounts
   for each row when (old.enabled and not new.enabled)
   execute function fb_ads.end_jobs_of_disabled_account();
+
+-- schemas/queue/account_reads.sql
+
+-- How an account is best read: what Meta refuses of it, learned once. Every job of the account reads this row when it
+-- is claimed, so that siblings and the next night do not ask for what Meta has refused already.
+-- Why findings end: Meta changes its mind, so each is tried again after a week, and all of them with another token or
+-- another version of the API.
+
+create table fb_ads.account_reads (
+  account_id uuid primary key references public.ad_accounts (id) on delete cascade,
+  refused_fields text[] not null default '{}',
+  fields_refused_at timestamptz,
+  ad_fields jsonb not null default '{}',
+  ad_fields_refused_at timestamptz,
+  list_page_max integer,
+  insights_page_max integer,
+  pages_refused_at timestamptz,
+  sync_max_days integer,
+  sync_refused_at timestamptz,
+  range_max_days integer,
+  range_refused_at timestamptz,
+  range_max_ads integer,
+  ads_refused_at timestamptz,
+  insights_refusal jsonb,
+  insights_refused_at timestamptz,
+  learned_with text,
+  window_until date,
+  updated_at timestamptz not null default now(),
+  constraint fields_have_a_time check ((refused_fields = '{}') = (fields_refused_at is null)),
+  constraint ad_fields_have_a_time check ((ad_fields = '{}') = (ad_fields_refused_at is null)),
+  constraint sync_limit_has_a_time check ((sync_max_days is null) = (sync_refused_at is null)),
+  constraint range_limit_has_a_time check ((range_max_days is null) = (range_refused_at is null)),
+  constraint ads_limit_has_a_time check ((range_max_ads is null) = (ads_refused_at is null)),
+  constraint insights_refusal_has_a_time check ((insights_refusal is null) = (insights_refused_at is null)),
+  constraint sync_max_days_is_not_negative check (sync_max_days >= 0),
+  constraint limits_are_positive check (
+    range_max_days >= 1 and range_max_ads >= 1 and list_page_max >= 1 and insights_page_max >= 1
+  )
+);
+
+comment on table fb_ads.account_reads is
+  'How an account is best read: what Meta refused and when. A finding counts for a week, with the token and the API '
+  'version that it was made with.';
+comment on column fb_ads.account_reads.account_id is 'The ad account.';
+comment on column fb_ads.account_reads.refused_fields is
+  'Fields that Meta does not give of the account, with their list: ads.creative, insights.reach.';
+comment on column fb_ads.account_reads.fields_refused_at is 'When the first of refused_fields was refused.';
+comment on column fb_ads.account_reads.ad_fields is
+  'Ads that are asked for by id: Meta''s ad id and the fields without which alone it gives their figures, {"<id>": '
+  '["actions"]}; no fields where it is the ad''s status that no filter names.';
+comment on column fb_ads.account_reads.ad_fields_refused_at is 'When the first of ad_fields was found.';
+comment on column fb_ads.account_reads.list_page_max is
+  'Largest page of a list that Meta gives, in objects; null: it has refused none.';
+comment on column fb_ads.account_reads.insights_page_max is
+  'Largest page of insights that Meta gives, in rows; null: it has refused none.';
+comment on column fb_ads.account_reads.pages_refused_at is 'When the first page was too large.';
+comment on column fb_ads.account_reads.sync_max_days is
+  'Longest range in days that is still read at once; 0: every range is a report. Null: Meta has refused none.';
+comment on column fb_ads.account_reads.sync_refused_at is 'When Meta last refused to answer a range at once.';
+comment on column fb_ads.account_reads.range_max_days is
+  'Longest range in days that one job asks for. Null: nothing was ever too large.';
+comment on column fb_ads.account_reads.range_refused_at is 'When a range last had to be split by date.';
+comment on column fb_ads.account_reads.range_max_ads is
+  'Most ads that one job asks for. Null: no day was ever too large.';
+comment on column fb_ads.account_reads.ads_refused_at is 'When a day last had to be split by ads.';
+comment on column fb_ads.account_reads.insights_refusal is
+  'Why Meta gives no insights of the account at all: code, reason, Meta''s code and error_subcode, message.';
+comment on column fb_ads.account_reads.insights_refused_at is 'Since when it gives none; null while it does.';
+comment on column fb_ads.account_reads.learned_with is
+  'Fingerprint of the token and API version of the run that made the findings.';
+comment on column fb_ads.account_reads.window_until is
+  'Last local day of the newest window that was read completely; a later gap is read anew.';
+comment on column fb_ads.account_reads.updated_at is 'When the row last changed.';
+
+alter table fb_ads.account_reads enable row level security;
+create policy reader_reads_account_reads on fb_ads.account_reads for select to fb_ads_reader using (true);
+
+create function fb_ads.forget_findings(credentials text)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  update fb_ads.account_reads as known
+  set
+    refused_fields = case when known.fields_refused_at > age.oldest then known.refused_fields else '{}' end,
+    fields_refused_at = case when known.fields_refused_at > age.oldest then known.fields_refused_at end,
+    ad_fields = case when known.ad_fields_refused_at > age.oldest then known.ad_fields else '{}' end,
+    ad_fields_refused_at = case when known.ad_fields_refused_at > age.oldest then known.ad_fields_refused_at end,
+    list_page_max = case when known.pages_refused_at > age.oldest then known.list_page_max end,
+    insights_page_max = case when known.pages_refused_at > age.oldest then known.insights_page_max end,
+    pages_refused_at = case when known.pages_refused_at > age.oldest then known.pages_refused_at end,
+    sync_max_days = case when known.sync_refused_at > age.oldest then known.sync_max_days end,
+    sync_refused_at = case when known.sync_refused_at > age.oldest then known.sync_refused_at end,
+    range_max_days = case when known.range_refused_at > age.oldest then known.range_max_days end,
+    range_refused_at = case when known.range_refused_at > age.oldest then known.range_refused_at end,
+    range_max_ads = case when known.ads_refused_at > age.oldest then known.range_max_ads end,
+    ads_refused_at = case when known.ads_refused_at > age.oldest then known.ads_refused_at end,
+    insights_refusal = case when known.insights_refused_at > age.oldest then known.insights_refusal end,
+    insights_refused_at = case when known.insights_refused_at > age.oldest then known.insights_refused_at end,
+    learned_with = forget_findings.credentials,
+    updated_at = now()
+  from (
+    select
+      other.account_id,
+      case when other.learned_with <> forget_findings.credentials then 'infinity' else now() - interval '7 days' end
+        as oldest
+    from fb_ads.account_reads as other
+  ) as age
+  where age.account_id = known.account_id
+    and least(
+      known.fields_refused_at, known.ad_fields_refused_at, known.pages_refused_at, known.sync_refused_at,
+      known.range_refused_at, known.ads_refused_at, known.insights_refused_at
+    ) <= age.oldest;
+$$;
+
+comment on function fb_ads.forget_findings(text) is
+  'Forgets findings that are a week old, and those made with other credentials (token fingerprint and API version): '
+  'the next job tries what was refused.';
+
+create function fb_ads.open_findings(job fb_ads.sync_jobs)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.account_reads as known (account_id, learned_with)
+  select
+    job.account_id,
+    (
+      select concat_ws(' ', run.token_fingerprint, run.api_version)
+      from fb_ads.sync_runs as run
+      where run.id = job.run_id
+    )
+  on conflict (account_id) do update set learned_with = excluded.learned_with, updated_at = now();
+$$;
+
+comment on function fb_ads.open_findings(fb_ads.sync_jobs) is
+  'Makes sure that the account of a job has its row before a finding is written into it.';
+
+create function fb_ads.field_list_of(job fb_ads.sync_jobs)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case when job.kind in ('objects', 'missing_objects') then job.object_level || 's' else job.kind end;
+$$;
+
+comment on function fb_ads.field_list_of(fb_ads.sync_jobs) is
+  'Under which name refused_fields keeps the fields of a job: campaigns, adsets, ads or insights.';
+
+create function fb_ads.refused_fields_of(job fb_ads.sync_jobs)
+returns text[] language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select split_part(refused.name, '.', 2)
+    from fb_ads.account_reads as known
+    cross join lateral unnest(known.refused_fields) as refused (name)
+    where known.account_id = job.account_id and split_part(refused.name, '.', 1) = fb_ads.field_list_of(job)
+  );
+$$;
+
+comment on function fb_ads.refused_fields_of(fb_ads.sync_jobs) is
+  'Fields that the job does not ask for, because Meta refuses them for its account.';
+
+create function fb_ads.learn_refused_fields(job fb_ads.sync_jobs, dropped jsonb)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  refused text[];
+begin
+  -- What an object by itself or a few ads are read without says nothing of the account.
+  if job.account_id is null
+    or job.kind in ('objects', 'missing_objects')
+    or job.params ?| array['field_trial', 'ads_without']
+    or coalesce(jsonb_array_length(dropped), 0) = 0 then
+    return;
+  end if;
+  refused := array(
+    select fb_ads.field_list_of(job) || '.' || field.name from jsonb_array_elements_text(dropped) as field (name)
+  );
+  if exists (
+    select from fb_ads.account_reads as known
+    where known.account_id = job.account_id and known.refused_fields @> refused
+  ) then
+    return;
+  end if;
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set
+    refused_fields = array(
+      select distinct all_fields.name from unnest(known.refused_fields || refused) as all_fields (name) order by 1
+    ),
+    fields_refused_at = coalesce(known.fields_refused_at, now())
+  where known.account_id = job.account_id;
+end;
+$$;
+
+comment on function fb_ads.learn_refused_fields(fb_ads.sync_jobs, jsonb) is
+  'After Meta answered a job without fields that it had refused: no other job of the account asks for them.';
+
+create function fb_ads.learn_page_max(job fb_ads.sync_jobs, page_max integer)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  -- Meta's own default. Where even that is too much, it is one page that is heavy, or a bad moment.
+  rows integer := greatest(page_max, 25);
+  is_insights boolean := job.kind in ('insights', 'reconciliation');
+begin
+  if job.account_id is null or page_max is null then
+    return;
+  end if;
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set
+    insights_page_max = case
+      when is_insights then least(known.insights_page_max, rows) else known.insights_page_max
+    end,
+    list_page_max = case when is_insights then known.list_page_max else least(known.list_page_max, rows) end,
+    pages_refused_at = coalesce(known.pages_refused_at, now())
+  where known.account_id = job.account_id;
+end;
+$$;
+
+comment on function fb_ads.learn_page_max(fb_ads.sync_jobs, integer) is
+  'After a page that Meta gave only in a smaller size: the account''s jobs keep to that size, but never below 25.';
 
 -- schemas/queue/seen_pages.sql
 
@@ -1530,6 +1764,7 @@ create table fb_ads.quotas (
   key text not null,
   use_case text not null default '',
   usage_percent numeric,
+  rising_since timestamptz,
   regain_at timestamptz,
   access_tier text,
   throttled_at timestamptz,
@@ -1553,13 +1788,17 @@ comment on column fb_ads.quotas.use_case is
   'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
 comment on column fb_ads.quotas.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
+comment on column fb_ads.quotas.rising_since is
+  'Since when usage_percent has only risen: what was used since comes back an hour after it was used.';
 comment on column fb_ads.quotas.regain_at is 'When Meta expects to give access back.';
 comment on column fb_ads.quotas.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
 comment on column fb_ads.quotas.throttled_at is 'When Meta last refused a call of this quota.';
 comment on column fb_ads.quotas.throttled_until is 'Nothing is sent in this scope before.';
 comment on column fb_ads.quotas.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.quotas.probe_after is 'When one call may probe whether Meta takes calls again.';
+comment on column fb_ads.quotas.probe_after is
+  'When one job may probe whether Meta takes calls again, of a stopped token or a throttled app: until one has been '
+  'answered, all others wait. Null: nothing to probe.';
 comment on column fb_ads.quotas.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
 comment on column fb_ads.quotas.updated_at is 'When the row last changed.';
@@ -1601,12 +1840,15 @@ returns timestamptz language plpgsql volatile security invoker set search_path =
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until)
+  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until, probe_after)
   values (
     throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
-    ends_at
+    ends_at,
+    -- Whoever is free first once the wait is over.
+    case when throttle_sync_jobs.scope = 'app' and throttle_sync_jobs.error is not null then now() end
   )
   on conflict on constraint quotas_pkey do update set
+    probe_after = coalesce(excluded.probe_after, quota.probe_after),
     throttled_at = excluded.throttled_at,
     throttled_until = greatest(quota.throttled_until, excluded.throttled_until),
     updated_at = now();
@@ -1628,7 +1870,8 @@ $$;
 
 comment on function fb_ads.throttle_sync_jobs(text, text, text, double precision, jsonb) is
   'Throttles every pending job of the quota (an account''s, or all of the app''s) for that many seconds, at most a '
-  'day; a longer throttling is never shortened. Returns when it ends.';
+  'day; a longer throttling is never shortened. After a refusal of the app one job probes it first. Returns when it '
+  'ends.';
 
 create type fb_ads.quota_usage as (
   scope text,
@@ -1643,9 +1886,9 @@ comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of on
 
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, rising_since, regain_at, access_tier)
   select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
-    r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
+    r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent, now(),
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
     r.access_tier
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
@@ -1653,6 +1896,11 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   order by r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent desc nulls last
   on conflict (scope, key, use_case) do update set
     usage_percent = excluded.usage_percent,
+    rising_since = case
+      when excluded.usage_percent >= quota.usage_percent and quota.updated_at > now() - interval '1 hour'
+        then quota.rising_since
+      else excluded.rising_since
+    end,
     regain_at = excluded.regain_at,
     access_tier = coalesce(excluded.access_tier, quota.access_tier),
     updated_at = now()
@@ -1686,6 +1934,11 @@ comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
   'Until when a held job waits because Meta refused another call for the whole app since the job was claimed; null '
   'where it refused none. A throttled job that is claimed all the same was freed by an operator.';
 
+-- schemas/queue/stops.sql
+
+-- What is stopped because Meta refuses it (a token, an account), and who finds out whether it still does: one job
+-- probes, a stopped token as well as an app that was throttled.
+
 create function fb_ads.stop_token(fingerprint text, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
   insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
@@ -1715,8 +1968,67 @@ $$;
 
 comment on function fb_ads.may_use_token(text) is 'Whether a token is not stopped, or due for a probe.';
 
+create function fb_ads.unprobed_kinds()
+returns text[] language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select unnest(fb_ads.use_case_kinds(quota.use_case))
+    from fb_ads.quotas as quota
+    where quota.scope = 'app' and quota.probe_after > now()
+  );
+$$;
+
+comment on function fb_ads.unprobed_kinds() is
+  'Kinds of jobs that wait for the one that probes a throttled app.';
+
+create function fb_ads.begin_probe(fingerprint text, kind text)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  -- When the probe is never heard of again, the next one is a minute away.
+  update fb_ads.quotas as quota
+  set probe_after = now() + interval '55 seconds'
+  where quota.probe_after is not null
+    and (
+      (quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null)
+      or (quota.scope = 'app' and begin_probe.kind = any (fb_ads.use_case_kinds(quota.use_case)))
+    );
+$$;
+
+comment on function fb_ads.begin_probe(text, text) is
+  'A job of that kind was claimed: where its token is stopped or its app was throttled, it is the probe, and all '
+  'others wait until it is answered.';
+
+create function fb_ads.revive_refused_jobs(fingerprint text)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  -- The accounts stay stopped until they are answered, so that this happens once.
+  update fb_ads.sync_jobs as job
+  set state = 'pending', finished_at = null, attempts = 0, not_before = fb_ads.throttled_until(job.account_id, job.kind)
+  from fb_ads.quotas as token
+  join fb_ads.quotas as stop
+    on stop.scope = 'account'
+      and stop.stopped_at between token.stopped_at - interval '1 hour' and token.stopped_at
+      and stop.stop_error ->> 'reason' = token.stop_error ->> 'reason'
+  join public.ad_accounts as account on account.fb_account_id = stop.key and account.enabled
+  where token.scope = 'token'
+    and token.key = fingerprint
+    and token.stopped_at is not null
+    and token.stop_error ? 'is_everywhere'
+    and job.account_id = account.id
+    and job.state = 'failed'
+    and job.finished_at between stop.stopped_at - interval '1 minute' and token.stopped_at
+    -- A list that was planned again meanwhile is the same one.
+    and not exists (
+      select
+      from fb_ads.sync_jobs as open
+      where open.account_id = job.account_id and open.kind = job.kind and open.state in ('pending', 'running')
+    );
+$$;
+
+comment on function fb_ads.revive_refused_jobs(text) is
+  'A token that was stopped because Meta refused every account alike is answered again: the jobs that ended with the '
+  'first accounts go on.';
+
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  select fb_ads.revive_refused_jobs(run.token_fingerprint) from fb_ads.sync_runs as run where run.id = job.run_id;
   -- A token or account whose call Meta answered is not stopped.
   update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
@@ -1731,10 +2043,17 @@ returns void language sql volatile security invoker set search_path = pg_catalog
         and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
       )
     );
+  -- An app that answered what was asked after its refusal is not throttled any more.
+  update fb_ads.quotas as quota
+  set probe_after = null, updated_at = now()
+  where quota.scope = 'app'
+    and quota.probe_after is not null
+    and quota.throttled_at < job.claimed_at
+    and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
 comment on function fb_ads.clear_stops(fb_ads.sync_jobs) is
-  'After a stored page: the job''s token and account are not stopped any more.';
+  'After a stored page: the job''s token and account are not stopped any more, and its app needs no probe.';
 
 create function fb_ads.fail_account(job fb_ads.sync_jobs, error jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1742,6 +2061,12 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     update fb_ads.sync_jobs as other
     set state = 'failed', finished_at = now(), last_error = error
     where other.account_id = job.account_id and other.state = 'pending'
+  ),
+  -- What it refused while the permission was going says nothing of the fields.
+  forgotten as (
+    update fb_ads.account_reads as known
+    set refused_fields = '{}', fields_refused_at = null, updated_at = now()
+    where known.account_id = job.account_id and known.fields_refused_at is not null
   )
   insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
   select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
@@ -1854,8 +2179,7 @@ comment on function public.fb_finish_sync_run(jsonb) is
 
 -- schemas/queue/claims.sql
 
--- Claiming a job.
--- Why one lock a claim: two workers must not start two jobs of one account, and a claim takes a millisecond.
+-- The lease of a claimed job: how it begins, and how it is taken back from a worker that is gone.
 
 create function fb_ads.start_sync_job(job_id bigint, run_id uuid)
 returns jsonb language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1872,14 +2196,19 @@ returns jsonb language sql volatile security invoker set search_path = pg_catalo
     'since', started.since, 'until', started.until, 'object_level', started.object_level,
     'object_ids', to_jsonb(started.object_ids), 'params', started.params, 'cursor', started.cursor,
     'page_size', started.page_size, 'page_count', started.page_count, 'report_run_id', started.report_run_id,
-    'attempts', started.attempts
+    'attempts', started.attempts, 'refused_fields', to_jsonb(fb_ads.refused_fields_of(started)),
+    'page_max', case
+      when started.kind in ('insights', 'reconciliation') then known.insights_page_max
+      when started.kind in ('campaigns', 'adsets', 'ads') then known.list_page_max
+    end
   )
   from started
-  left join public.ad_accounts as account on account.id = started.account_id;
+  left join public.ad_accounts as account on account.id = started.account_id
+  left join fb_ads.account_reads as known on known.account_id = started.account_id;
 $$;
 
 comment on function fb_ads.start_sync_job(bigint, uuid) is
-  'Gives a pending job a fresh lease of 90 s and returns what a worker needs to know of it.';
+  'Gives a pending job a fresh lease of 90 s and returns what a worker needs to know of it and of its account.';
 
 create function fb_ads.rescue_sync_jobs()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1898,98 +2227,6 @@ $$;
 comment on function fb_ads.rescue_sync_jobs() is
   'Takes jobs back from workers whose lease ran out. Their cursor is what was '
   'last stored, so at most one page is read again.';
-
-create function public.fb_claim_sync_job(request jsonb)
-returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-declare
-  kinds text[] := fb_ads.sync_kinds(request ->> 'function_slug');
-  fingerprint text := request ->> 'token_fingerprint';
-  account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
-  claimed bigint;
-  poll_in_seconds double precision;
-  -- While the other sync runs too, it gets the accounts that have more urgent jobs of its own, and this one waits for
-  -- the accounts that it holds.
-  shared boolean := exists (
-    select from fb_ads.sync_runs as run
-    where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
-  );
-begin
-  -- A run that was taken for dead has lost its slot, and goes on only where one is free.
-  if exists (
-    select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
-  )
-    and not (public.fb_take_sync_slot(request) ->> 'slot')::boolean then
-    return jsonb_build_object('job', null, 'reason', 'run_ended');
-  end if;
-
-  perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
-  perform fb_ads.rescue_sync_jobs();
-
-  if not fb_ads.may_use_token(fingerprint) then
-    return jsonb_build_object('job', null, 'reason', 'token_stopped');
-  end if;
-
-  select job.id
-  into claimed
-  from fb_ads.sync_jobs as job
-  where job.state = 'pending'
-    and job.not_before <= now()
-    -- Insights wait for the discovery, which names the accounts to read, so either sync may make it.
-    and (job.kind = any (kinds) or (job.kind = 'accounts' and job.params ? 'insights'))
-    and (account_ids is null or job.account_id = any (account_ids))
-    and not exists (
-      select from fb_ads.sync_jobs as other where other.account_id = job.account_id and other.state = 'running'
-    )
-    and not (shared and exists (
-      select
-      from fb_ads.sync_jobs as urgent
-      where urgent.account_id = job.account_id
-        and urgent.state = 'pending'
-        and urgent.not_before <= now()
-        and urgent.priority < job.priority
-        and urgent.kind <> all (kinds)
-    ))
-    and (
-      job.params ->> 'read' is distinct from 'report' or job.report_run_id is not null or fb_ads.may_start_report(job)
-    )
-  order by job.priority, job.id
-  limit 1
-  for update skip locked;
-
-  if claimed is null then
-    select min(case when job.not_before > now() then extract(epoch from job.not_before - now()) else 0.5 end)
-    into poll_in_seconds
-    from fb_ads.sync_jobs as job
-    where job.state = 'pending'
-      and job.kind = any (kinds)
-      and (account_ids is null or job.account_id = any (account_ids))
-      and case
-        when job.not_before > now() then job.params ? 'report'
-        else shared and exists (
-          select from fb_ads.sync_jobs as other
-          where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
-        )
-      end;
-    -- A run that waits for a report holds no job, and is live all the same.
-    if poll_in_seconds is not null then
-      perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
-    end if;
-    return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
-  end if;
-
-  -- A stopped token is probed with one job; the next probe is a minute away.
-  update fb_ads.quotas as quota
-  set probe_after = now() + interval '55 seconds'
-  where quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null;
-
-  return jsonb_build_object('job', fb_ads.start_sync_job(claimed, (request ->> 'run_id')::uuid));
-end;
-$$;
-
-comment on function public.fb_claim_sync_job(jsonb) is
-  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, '
-  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}: when to look at a report at Meta, or at an '
-  'account that the other sync holds. Never claims a second job of an account.';
 
 -- schemas/queue/leases.sql
 
@@ -2041,7 +2278,12 @@ begin
   where j.id = job.id
   returning j.* into advanced;
 
-  -- Shared rows are locked in one order everywhere: quotas by key, then the run.
+  perform fb_ads.learn_refused_fields(job, page -> 'params' -> 'dropped_fields');
+  perform fb_ads.learn_page_max(job, (page ->> 'page_max')::integer);
+  update fb_ads.account_reads as known
+  set insights_refusal = null, insights_refused_at = null, updated_at = now()
+  where known.account_id = job.account_id and known.insights_refusal is not null and job.kind = 'insights';
+  -- Shared rows are locked in one order everywhere: findings, quotas by key, then the run.
   if jsonb_typeof(page -> 'usage') = 'array' then
     perform fb_ads.store_usage(page -> 'usage');
   end if;
@@ -2056,25 +2298,37 @@ end;
 $$;
 
 comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
-  'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, row_count, params, '
-  'usage}. Renews its lease or ends it.';
+  'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, page_max?, '
+  'row_count, params, usage}. Renews its lease or ends it. What Meta refused of it counts for the whole account.';
 
 create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
+  quota_key text := case
+    when throttling ->> 'scope' = 'app' then 'default'
+    else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+  end;
+  seconds double precision := (throttling ->> 'seconds')::double precision;
   throttled_until timestamptz;
 begin
+  if coalesce((throttling ->> 'is_window')::boolean, false) then
+    -- Half of what was used is back when the window has passed since the middle of its rise.
+    seconds := greatest(60, seconds - coalesce((
+      select extract(epoch from now() - quota.rising_since) / 2
+      from fb_ads.quotas as quota
+      where quota.scope = throttling ->> 'scope'
+        and quota.key = quota_key
+        and quota.use_case = coalesce(throttling ->> 'use_case', '')
+    ), 0));
+  end if;
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
   throttled_until := fb_ads.throttle_sync_jobs(
     throttling ->> 'scope',
-    case
-      when throttling ->> 'scope' = 'app' then 'default'
-      else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
-    end,
+    quota_key,
     throttling ->> 'use_case',
-    (throttling ->> 'seconds')::double precision,
+    seconds,
     nullif(throttling -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
@@ -2087,7 +2341,7 @@ $$;
 
 comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
   'Gives a held job back and throttles it with all jobs that spend the same '
-  'quota: {scope: account | app, use_case, seconds, error}.';
+  'quota: {scope: account | app, use_case, seconds, is_window?, error}.';
 
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2242,7 +2496,8 @@ comment on function fb_ads.plan_metadata(jsonb, uuid[]) is
 create function fb_ads.local_day(timezone_name text, at timestamptz default now())
 returns date language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  return (at at time zone coalesce(timezone_name, 'UTC'))::date;
+  -- PostgreSQL takes a number for an offset; as the name of a zone it is none.
+  return (at at time zone case when timezone_name ~ '^[A-Za-z]' then timezone_name else 'UTC' end)::date;
 exception
   -- A zone that this server does not know yet.
   when invalid_parameter_value then
@@ -2456,36 +2711,7 @@ comment on function fb_ads.upsert_insights(uuid, jsonb, text[]) is
 
 -- schemas/spend/read_limits.sql
 
--- How an account's insights are best read: what worked, what Meta refused, and how many days to ask for at a time.
-
-create table fb_ads.insight_reads (
-  account_id uuid primary key references public.ad_accounts (id) on delete cascade,
-  sync_max_days integer,
-  sync_refused_at timestamptz,
-  range_max_days integer,
-  range_refused_at timestamptz,
-  window_until date,
-  updated_at timestamptz not null default now(),
-  constraint sync_limit_has_a_time check ((sync_max_days is null) = (sync_refused_at is null)),
-  constraint range_limit_has_a_time check ((range_max_days is null) = (range_refused_at is null)),
-  constraint sync_max_days_is_not_negative check (sync_max_days >= 0),
-  constraint range_max_days_is_positive check (range_max_days >= 1)
-);
-
-comment on table fb_ads.insight_reads is
-  'How an account''s insights are best read: what worked and what Meta refused. A refusal counts for 30 days.';
-comment on column fb_ads.insight_reads.account_id is 'The ad account.';
-comment on column fb_ads.insight_reads.sync_max_days is
-  'Longest range in days that is still read at once; 0: every range is a report. Null: Meta has refused none.';
-comment on column fb_ads.insight_reads.sync_refused_at is 'When Meta last refused to answer a range at once.';
-comment on column fb_ads.insight_reads.range_max_days is
-  'Longest range in days that one job asks for. Null: nothing was ever too large.';
-comment on column fb_ads.insight_reads.range_refused_at is 'When a range last had to be split.';
-comment on column fb_ads.insight_reads.window_until is
-  'Last local day of the newest window that was read completely; a later gap is read anew.';
-comment on column fb_ads.insight_reads.updated_at is 'When the row last changed.';
-
-alter table fb_ads.insight_reads enable row level security;
+-- How many days of an account one request is given: by what Meta has refused, and by how many rows a day has.
 
 create function fb_ads.expected_daily_rows(account_id uuid)
 returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -2516,13 +2742,11 @@ comment on function fb_ads.expected_daily_rows(uuid) is
 
 create function fb_ads.refused_above(account_id uuid)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select habit.sync_max_days
-  from fb_ads.insight_reads as habit
-  where habit.account_id = refused_above.account_id and habit.sync_refused_at > now() - interval '30 days';
+  select known.sync_max_days from fb_ads.account_reads as known where known.account_id = refused_above.account_id;
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Up to how many days Meta answers at once for the account; null: it has refused none in 30 days.';
+  'Up to how many days Meta answers at once for the account; null: it has refused none.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
@@ -2537,13 +2761,330 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
         )::integer
       end
     ),
-    coalesce(case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, 7) end, 7)
+    coalesce(least(known.range_max_days, 7), 7)
   from fb_ads.settings as settings
-  left join fb_ads.insight_reads as habit on habit.account_id = insight_limits.account_id;
+  left join fb_ads.account_reads as known on known.account_id = insight_limits.account_id;
 $$;
 
 comment on function fb_ads.insight_limits(uuid) is
   'Up to how many days a range of the account is read at once, and how many days a range may have (at most 7).';
+
+-- schemas/spend/findings.sql
+
+-- What a refusal of insights teaches of its account: ads that are given only in part, and accounts that have none.
+
+create function fb_ads.is_list_range(job fb_ads.sync_jobs)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select job.object_ids is not null and not job.params ? 'is_rest';
+$$;
+
+comment on function fb_ads.is_list_range(fb_ads.sync_jobs) is
+  'Whether a range is of the ads in object_ids; otherwise it is of all ads, or of all but those.';
+
+create function fb_ads.learn_ad_fields(job fb_ads.sync_jobs, fields jsonb)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  if cardinality(job.object_ids) is distinct from 1 or job.params ? 'is_rest' then
+    return;
+  end if;
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set
+    ad_fields = known.ad_fields || jsonb_build_object(job.object_ids[1], fields),
+    ad_fields_refused_at = coalesce(known.ad_fields_refused_at, now()),
+    -- It was that ad, and neither the days nor the number of ads.
+    range_max_days = null, range_refused_at = null, range_max_ads = null, ads_refused_at = null
+  where known.account_id = job.account_id;
+
+  -- So many ads are no exception: the account is read without these fields.
+  update fb_ads.account_reads as known
+  set
+    refused_fields = array(
+      select known_field.name from unnest(known.refused_fields) as known_field (name)
+      union
+      select 'insights.' || field.name
+      from jsonb_each(known.ad_fields) as odd
+      cross join lateral jsonb_array_elements_text(odd.value) as field (name)
+      order by 1
+    ),
+    fields_refused_at = coalesce(known.fields_refused_at, now()),
+    ad_fields = kept.ad_fields,
+    ad_fields_refused_at = case when kept.ad_fields <> '{}' then known.ad_fields_refused_at end
+  from (
+    select other.account_id, coalesce(jsonb_object_agg(odd.key, odd.value) filter (where odd.value = '[]'), '{}')
+      as ad_fields
+    from fb_ads.account_reads as other
+    cross join lateral jsonb_each(other.ad_fields) as odd
+    where other.account_id = job.account_id
+    group by other.account_id
+  ) as kept
+  where known.account_id = job.account_id
+    and (select count(*) from jsonb_each(known.ad_fields) as odd where odd.value <> '[]') > 10;
+end;
+$$;
+
+comment on function fb_ads.learn_ad_fields(fb_ads.sync_jobs, jsonb) is
+  'After a day of one ad that Meta gave only without some fields, or not at all: the ad is read by itself without '
+  'them. With more than ten such ads the account is read without these fields.';
+
+create function fb_ads.learn_unnamed_ads(job fb_ads.sync_jobs)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  -- What was not there before the day was read without naming statuses.
+  ads jsonb := (
+    select jsonb_object_agg(ad.fb_ad_id, '[]'::jsonb)
+    from public.ad_spend as d
+    join public.ad_ads as ad on ad.id = d.ad_id
+    where d.account_id = job.account_id
+      and d.date between job.since and job.until
+      and d.created_at >= job.claimed_at
+  );
+begin
+  if ads is null or not job.params ? 'is_unfiltered' or fb_ads.is_list_range(job) then
+    return;
+  end if;
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set
+    ad_fields = ads || known.ad_fields,
+    ad_fields_refused_at = coalesce(known.ad_fields_refused_at, now())
+  where known.account_id = job.account_id;
+end;
+$$;
+
+comment on function fb_ads.learn_unnamed_ads(fb_ads.sync_jobs) is
+  'After a day that was read without naming the statuses of ads: those that only this has shown are asked for by id '
+  'from now on.';
+
+create function fb_ads.learn_insights_refusal(job fb_ads.sync_jobs, error jsonb)
+returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  -- Three whole ranges in a row that are refused alike: one may be a bad day.
+  if job.kind <> 'insights'
+    or error ->> 'code' is distinct from 'meta_rejected'
+    or job.object_ids is not null
+    or job.params ? 'is_part'
+    or (
+      select count(*) < 3 or bool_or(tried.state = 'done' or tried.last_error ->> 'reason' <> error ->> 'reason')
+      from (
+        select other.state, other.last_error
+        from fb_ads.sync_jobs as other
+        where other.account_id = job.account_id and other.kind = 'insights' and other.state in ('done', 'failed')
+        order by other.finished_at desc
+        limit 3
+      ) as tried
+    ) then
+    return false;
+  end if;
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set insights_refusal = error, insights_refused_at = now()
+  where known.account_id = job.account_id;
+  update fb_ads.sync_jobs as other
+  set state = 'failed', finished_at = now(), last_error = error || jsonb_build_object('at', now())
+  where other.account_id = job.account_id
+    and other.kind in ('insights', 'reconciliation')
+    and other.state = 'pending';
+  return true;
+end;
+$$;
+
+comment on function fb_ads.learn_insights_refusal(fb_ads.sync_jobs, jsonb) is
+  'After a range that Meta refuses for good: when the account''s last three were refused alike, the others end with it '
+  'and none is planned until the finding is forgotten or the account is asked for by name. Returns whether they were.';
+
+create function fb_ads.has_insights(account_id uuid)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select not exists (
+    select from fb_ads.account_reads as known
+    where known.account_id = has_insights.account_id and known.insights_refusal is not null
+  );
+$$;
+
+comment on function fb_ads.has_insights(uuid) is 'Whether Meta is not known to refuse every insight of an account.';
+
+-- schemas/spend/fitting.sql
+
+-- Cutting a range, before it is asked for, to what is known of its account: no more days and ads than Meta takes, and
+-- ads whose figures it gives only in part by themselves.
+
+create function fb_ads.ads_of_range(job fb_ads.sync_jobs)
+returns table (fb_ad_id text, is_busy boolean)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select
+    ad.fb_ad_id,
+    ad.effective_status is not distinct from 'ACTIVE' or exists (
+      select from public.ad_spend as d where d.ad_id = ad.id and d.date between job.since - 7 and job.until + 7
+    )
+  from public.ad_ads as ad
+  where ad.account_id = job.account_id;
+$$;
+
+comment on function fb_ads.ads_of_range(fb_ads.sync_jobs) is
+  'The stored ads of a job''s account, and whether they are likely to have spent on its days: they are active, or '
+  'spent within a week of them.';
+
+create function fb_ads.odd_ads_of(job fb_ads.sync_jobs)
+returns table (fb_ad_id text, fields jsonb)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select odd.key, odd.value
+  from fb_ads.account_reads as known
+  cross join lateral jsonb_each(known.ad_fields) as odd
+  where known.account_id = job.account_id
+    and not job.params ?| array['ads_without', 'field_trial']
+    and case
+      when fb_ads.is_list_range(job) then odd.key = any (job.object_ids)
+      else odd.key <> all (coalesce(job.object_ids, '{}'))
+    end;
+$$;
+
+comment on function fb_ads.odd_ads_of(fb_ads.sync_jobs) is
+  'Ads of a range that are asked for by id: Meta gives their figures only without some fields, or shows them in no '
+  'filter by status (no fields).';
+
+create function fb_ads.exceeds_findings(job fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (select from fb_ads.odd_ads_of(job)) or exists (
+    select
+    from fb_ads.account_reads as known
+    where known.account_id = job.account_id
+      and not job.params ? 'ads_without'
+      and (
+        job.until - job.since + 1 > known.range_max_days
+        or case
+          when fb_ads.is_list_range(job) then cardinality(job.object_ids) > known.range_max_ads
+          when job.object_ids is null and known.range_max_ads is not null then (
+            select count(*) > known.range_max_ads from fb_ads.ads_of_range(job) as ads where ads.is_busy
+          )
+        end
+      )
+  );
+$$;
+
+comment on function fb_ads.exceeds_findings(fb_ads.sync_jobs) is
+  'Whether a range is larger than what Meta is known to take of its account, or holds ads that it gives only in part.';
+
+create function fb_ads.add_piece(job fb_ads.sync_jobs, since date, until date, object_ids text[], params jsonb)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.sync_jobs (
+    account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
+  )
+  values (
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, add_piece.since, add_piece.until,
+    case when add_piece.object_ids is not null then 'ad' end, add_piece.object_ids, job.page_size, add_piece.params
+  );
+$$;
+
+comment on function fb_ads.add_piece(fb_ads.sync_jobs, date, date, text[], jsonb) is
+  'Plans to read a piece of a range: these days, and these ads or, with is_rest in params, all others.';
+
+create function fb_ads.pieces_by_ads(job fb_ads.sync_jobs, known fb_ads.account_reads)
+returns table (object_ids text[], more jsonb)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with odd as materialized (select ads.* from fb_ads.odd_ads_of(job) as ads),
+  -- By name: a list, or where there are more busy ads than Meta takes at once. All others are the rest.
+  named as materialized (
+    select given.fb_ad_id
+    from unnest(job.object_ids) as given (fb_ad_id)
+    where fb_ads.is_list_range(job)
+    union all
+    select ads.fb_ad_id
+    from fb_ads.ads_of_range(job) as ads
+    where ads.is_busy
+      and job.object_ids is null
+      and (select count(*) > known.range_max_ads from fb_ads.ads_of_range(job) as all_ads where all_ads.is_busy)
+  ),
+  numbered as (
+    select
+      named.fb_ad_id,
+      (row_number() over (order by named.fb_ad_id) - 1) / coalesce(known.range_max_ads, 1000000) as n
+    from named
+    where named.fb_ad_id not in (select odd.fb_ad_id from odd)
+  ),
+  rest as (
+    select coalesce(job.object_ids, '{}') || array(
+      select named.fb_ad_id from named union select odd.fb_ad_id from odd order by 1
+    ) as ids
+    where not fb_ads.is_list_range(job)
+      -- A recheck looks for ads that are not stored, too.
+      and (
+        job.purpose = 'recheck'
+        or not exists (select from named)
+        or exists (
+          select from fb_ads.ads_of_range(job) as idle
+          where not exists (select from named where named.fb_ad_id = idle.fb_ad_id)
+            and not exists (select from odd where odd.fb_ad_id = idle.fb_ad_id)
+        )
+      )
+  ),
+  -- A long list of ids fits into the body of a report's request and not into an address.
+  cut as (
+    select array_agg(numbered.fb_ad_id order by numbered.fb_ad_id) as ids, '{}'::jsonb as more
+    from numbered
+    group by numbered.n
+    union all
+    select nullif(rest.ids, '{}'), case when rest.ids = '{}' then '{}'::jsonb else '{"is_rest": true}' end from rest
+  )
+  select cut.ids, cut.more || case when cardinality(cut.ids) > 50 then '{"read": "report"}'::jsonb else '{}' end
+  from cut
+  union all
+  -- Few rows, so they are read at once.
+  select
+    array_agg(odd.fb_ad_id order by odd.fb_ad_id),
+    jsonb_build_object(
+      'read', case when count(*) > 50 then 'report' else 'sync' end, 'ads_without', odd.fields, 'is_unfiltered', true
+    )
+  from odd
+  group by odd.fields;
+$$;
+
+comment on function fb_ads.pieces_by_ads(fb_ads.sync_jobs, fb_ads.account_reads) is
+  'The pieces of a range: lists of at most as many ads as Meta takes, the rest (all ads but those named), and ads that '
+  'are read without some fields. object_ids null: all ads. more: what their params have beside the range''s.';
+
+create function fb_ads.fit_range(job_id bigint)
+returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  job fb_ads.sync_jobs := (select j from fb_ads.sync_jobs as j where j.id = fit_range.job_id);
+  known fb_ads.account_reads := (select r from fb_ads.account_reads as r where r.account_id = job.account_id);
+  kept jsonb := job.params - 'report' - 'is_rest' - 'is_part';
+  piece record;
+begin
+  if job.kind <> 'insights' or job.report_run_id is not null or job.cursor is not null
+    or not fb_ads.exceeds_findings(job) then
+    return;
+  end if;
+  -- The days: the newest stay with the job.
+  for piece in
+    select chunk.part_since, chunk.part_until
+    from fb_ads.insight_chunks(job.since, job.until, known.range_max_days) as chunk
+    where chunk.part > 1
+  loop
+    perform fb_ads.add_piece(job, piece.part_since, piece.part_until, job.object_ids, job.params - 'is_part');
+  end loop;
+  job.since := greatest(job.since, coalesce(job.until - known.range_max_days + 1, job.since));
+  update fb_ads.sync_jobs as j set since = job.since, params = j.params - 'is_part' where j.id = job.id;
+
+  -- The ads: the first piece stays with the job.
+  for piece in
+    select cut.*, row_number() over () = 1 as is_first from fb_ads.pieces_by_ads(job, known) as cut
+  loop
+    if piece.is_first then
+      update fb_ads.sync_jobs as j
+      set
+        object_ids = piece.object_ids, object_level = case when piece.object_ids is not null then 'ad' end,
+        params = kept || piece.more
+      where j.id = job.id;
+    else
+      perform fb_ads.add_piece(job, job.since, job.until, piece.object_ids, kept || piece.more);
+    end if;
+  end loop;
+end;
+$$;
+
+comment on function fb_ads.fit_range(bigint) is
+  'Cuts a pending range that has not begun to what Meta is known to take of its account. The job keeps one piece, the '
+  'others are planned beside it; every ad and day is in exactly one.';
 
 -- schemas/spend/ranges.sql
 
@@ -2792,7 +3333,7 @@ declare
   );
   first_day date := today - settings.insights_window_days + 1;
   read_until date := (
-    select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id
+    select known.window_until from fb_ads.account_reads as known where known.account_id = plan_window.account_id
   );
   planned_until date := (
     select max(part.until)
@@ -2872,7 +3413,10 @@ begin
   for account in
     select a.*
     from public.ad_accounts as a
-    where a.enabled and (account_ids is null or a.id = any (account_ids))
+    where a.enabled
+      and (account_ids is null or a.id = any (account_ids))
+      -- An account that has no insights is asked again when it is named, or when that finding is forgotten.
+      and (account_ids is not null or fb_ads.has_insights(a.id))
     order by a.id
   loop
     if since is not null or until is not null then
@@ -3043,6 +3587,7 @@ comment on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) is
 create function fb_ads.end_insights_plan(job fb_ads.sync_jobs)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
+  parts bigint;
   failed bigint;
   first_day date;
   last_day date;
@@ -3054,18 +3599,19 @@ begin
   ) then
     return;
   end if;
-  select count(*) filter (where part.state = 'failed'), min(part.since), max(part.until)
-  into failed, first_day, last_day
+  select count(*), count(*) filter (where part.state = 'failed'), min(part.since), max(part.until)
+  into parts, failed, first_day, last_day
   from fb_ads.sync_jobs as part
   where part.plan_id = job.plan_id and part.kind = 'insights';
 
   if job.purpose = 'window' and failed = 0 then
-    insert into fb_ads.insight_reads as habit (account_id, window_until)
+    insert into fb_ads.account_reads as known (account_id, window_until)
     values (job.account_id, last_day)
     on conflict (account_id) do update
-    set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
+    set window_until = greatest(known.window_until, excluded.window_until), updated_at = now();
   end if;
-  if job.purpose <> 'refresh' then
+  -- Where nothing was read there is nothing to compare.
+  if job.purpose = 'recheck' or (job.purpose <> 'refresh' and failed < parts) then
     insert into fb_ads.sync_jobs (
       account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
     )
@@ -3107,17 +3653,9 @@ begin
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   if job.params ? 'field_trial' then
-    -- The fields without which one part could be read are left out of the other parts at once.
-    update fb_ads.sync_jobs as part
-    set params = part.params || jsonb_build_object(
-      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',
-      'dropped_fields', job.params -> 'dropped_fields'
-    )
-    where part.plan_id = job.plan_id
-      and part.state = 'pending'
-      and part.params ? 'is_part'
-      and not part.params ? 'field_trial';
+    perform fb_ads.learn_ad_fields(job, job.params -> 'trial_fields');
   end if;
+  perform fb_ads.learn_unnamed_ads(job);
   perform fb_ads.end_insights_plan(job);
   return true;
 end;
@@ -3202,6 +3740,7 @@ begin
   end if;
   if request ->> 'report_run_id' is not null then
     perform fb_ads.clear_stops(job);
+    perform fb_ads.learn_refused_fields(job, (job.params || coalesce(request -> 'params', '{}')) -> 'dropped_fields');
   end if;
   if throttling is not null then
     perform fb_ads.throttle_held_job(job, throttling);
@@ -3229,15 +3768,10 @@ begin
   if job.object_ids is not null then
     return 'report';
   end if;
-  insert into fb_ads.insight_reads as habit (account_id, sync_max_days, sync_refused_at)
-  values (job.account_id, days - 1, now())
-  on conflict (account_id) do update set
-    sync_max_days = case
-      when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days)
-      else excluded.sync_max_days
-    end,
-    sync_refused_at = now(),
-    updated_at = now();
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set sync_max_days = least(known.sync_max_days, days - 1), sync_refused_at = now()
+  where known.account_id = job.account_id;
   update fb_ads.sync_jobs as other
   set params = other.params || '{"read": "report"}'
   where other.account_id = job.account_id
@@ -3251,9 +3785,9 @@ $$;
 
 comment on function fb_ads.turn_to_report(fb_ads.sync_jobs) is
   'A range that Meta did not answer at once is read by a report, and so is every range of the account that is no '
-  'shorter, of its ads or of its total, for 30 days.';
+  'shorter, of its ads or of its total, for a week.';
 
-create function fb_ads.split_by_date(job fb_ads.sync_jobs)
+create function fb_ads.split_by_date(job fb_ads.sync_jobs, reason text)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   middle date := job.since + (job.until - job.since) / 2;
@@ -3263,49 +3797,59 @@ begin
     account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
   )
   values (
-    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level,
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, middle, job.object_level,
     job.object_ids, job.page_size, params
   );
   perform fb_ads.reset_range(job, middle + 1, job.until, job.object_ids, params);
-  insert into fb_ads.insight_reads as habit (account_id, range_max_days, range_refused_at)
-  select job.account_id, middle - job.since + 1, now()
-  where job.kind = 'insights' and job.object_ids is null
-  on conflict (account_id) do update set
-    range_max_days = case
-      when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days)
-      else excluded.range_max_days
-    end,
-    range_refused_at = now(),
-    updated_at = now();
+  update fb_ads.sync_jobs as j set priority = job.priority - 1 where j.id = job.id;
+  -- A report may fail for another reason than its size: that a half of it or another range fails too tells that it is.
+  if job.kind = 'insights' and (
+    reason is distinct from 'report_failed' or job.params ? 'is_part' or exists (
+      select
+      from fb_ads.sync_jobs as other
+      where other.account_id = job.account_id
+        and other.kind = 'insights'
+        and other.params ? 'is_part'
+        and other.created_at > now() - interval '1 day'
+        and not (other.since <= job.until and other.until >= job.since)
+    )
+  ) then
+    perform fb_ads.open_findings(job);
+    update fb_ads.account_reads as known
+    set range_max_days = least(known.range_max_days, middle - job.since + 1), range_refused_at = now()
+    where known.account_id = job.account_id;
+  end if;
   return 'date';
 end;
 $$;
 
-comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
-  'Halves a range of several days: the held job keeps the newer half. The '
-  'account''s next plans keep to the shorter range, for 30 days.';
+comment on function fb_ads.split_by_date(fb_ads.sync_jobs, text) is
+  'Halves a range of several days: the held job keeps the newer half. The halves come before the account''s other '
+  'ranges, which keep to what is learned from them, for a week.';
 
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Our own ids, for collecting them from Meta would be one more heavy call. Ads that spent around that day come first.
-  ids text[] := coalesce(job.object_ids, array(
-    select ad.fb_ad_id
-    from public.ad_ads as ad
-    where ad.account_id = job.account_id
-    order by exists (
-      select from public.ad_spend as d where d.ad_id = ad.id and d.date between job.since - 7 and job.until + 7
-    ) desc, ad.fb_ad_id
-  ));
+  is_rest boolean := job.params ? 'is_rest';
+  -- Our own ids, for collecting them from Meta would be one more heavy call.
+  ids text[] := case
+    when is_rest or job.object_ids is null then array(
+      select ads.fb_ad_id
+      from fb_ads.ads_of_range(job) as ads
+      where ads.fb_ad_id <> all (coalesce(job.object_ids, '{}'))
+      order by ads.is_busy desc, ads.fb_ad_id
+    )
+    else job.object_ids
+  end;
   total integer := cardinality(ids);
-  size integer := least(500, (total + 1) / 2);
+  size integer := least(500, case when is_rest then total else (total + 1) / 2 end);
   -- A long list of ids fits into the body of a report's request and not into an address.
-  params jsonb := (job.params - 'report') || '{"is_part": true}' || case
+  params jsonb := (job.params - 'report' - 'is_rest') || '{"is_part": true}' || case
     when size > 50 then '{"read": "report"}'::jsonb
     else '{}'
   end;
 begin
-  if total <= 1 or job.params ? 'is_rest' then
+  if total = 0 or (total = 1 and not is_rest) then
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
@@ -3314,26 +3858,35 @@ begin
       account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
     )
     values (
-      job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad', ids, job.page_size,
-      (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
+      job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, job.until, 'ad', ids,
+      job.page_size, (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
     );
   end if;
   insert into fb_ads.sync_jobs (
     account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
   )
   select
-    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad',
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, job.until, 'ad',
     ids[first : first + size - 1], job.page_size, params
   from generate_series(size + 1, total, size) as first;
   perform fb_ads.reset_range(job, job.since, job.until, ids[1 : size], params);
-  update fb_ads.sync_jobs as j set object_level = 'ad' where j.id = job.id;
+  update fb_ads.sync_jobs as j set object_level = 'ad', priority = job.priority - 1 where j.id = job.id;
+  if not is_rest then
+    -- One day was too much, so the number of days was not what Meta refused.
+    perform fb_ads.open_findings(job);
+    update fb_ads.account_reads as known
+    set range_max_ads = least(known.range_max_ads, size), ads_refused_at = now(), range_max_days = null,
+      range_refused_at = null
+    where known.account_id = job.account_id;
+  end if;
   return 'ads';
 end;
 $$;
 
 comment on function fb_ads.split_by_ads(fb_ads.sync_jobs) is
   'Splits one day by the ads that are stored here, at most 500 a part, and when it is read again, a part for all '
-  'others; none: there is nothing to split by.';
+  'others. The parts come before the account''s other ranges, which keep to that many ads, for a week. none: there is '
+  'nothing to split by.';
 
 create function fb_ads.clamp_range(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -3363,6 +3916,17 @@ comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
   'After error 3018: the range begins later, by a day at least; one that lies before '
   'Meta''s 37 months is done, for Meta has nothing on it.';
 
+create function fb_ads.begin_anew(job fb_ads.sync_jobs)
+returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  perform fb_ads.reset_range(job, job.since, job.until, job.object_ids, job.params - 'report');
+  return 'known';
+end;
+$$;
+
+comment on function fb_ads.begin_anew(fb_ads.sync_jobs) is
+  'Gives a held range back as it stands: what Meta takes of the account has been learned since it was asked for.';
+
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -3376,8 +3940,11 @@ begin
   result := case request ->> 'how'
     when 'report' then fb_ads.turn_to_report(job)
     when 'clamp' then fb_ads.clamp_range(job)
+    when 'list' then fb_ads.split_by_ads(job)
     when 'split' then case
-      when job.since < job.until then fb_ads.split_by_date(job)
+      -- A sibling has learned meanwhile what Meta takes: the next claim cuts the range to that.
+      when job.kind = 'insights' and fb_ads.exceeds_findings(job) then fb_ads.begin_anew(job)
+      when job.since < job.until then fb_ads.split_by_date(job, request -> 'error' ->> 'reason')
       when job.kind = 'insights' then fb_ads.split_by_ads(job)
       -- An account's total of one day cannot be split. What Meta does not answer at once it may still report.
       when job.params ->> 'read' is distinct from 'report' then fb_ads.turn_to_report(job)
@@ -3409,15 +3976,17 @@ end;
 $$;
 
 comment on function public.fb_reshape_insights(jsonb) is
-  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp, error?, usage?, '
-  'park?}. Returns {result: report | date | ads | none | clamped | nothing_left}; with none the job is still held. '
+  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
+  'usage?, park?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
+  'known | none | clamped | nothing_left}; with none the job is still held. '
   'Raises lease_lost (409).';
 
 -- schemas/spend/reconciliation.sql
 
 -- Whether what is stored is what Meta says: for each account and day our sum over ads beside Meta's own total.
 -- Why a tolerance: every row may be rounded by half a minor unit, and so may the total. A day past it is read once
--- more; if it is still off, it is a warning.
+-- more, and if Meta's total is still larger, once without naming the statuses of ads; if it is off after that, it is a
+-- warning.
 
 create table fb_ads.reconciliations (
   account_id uuid not null references public.ad_accounts (id) on delete cascade,
@@ -3450,7 +4019,7 @@ comment on column fb_ads.reconciliations.currency is 'ISO 4217 code of the amoun
 comment on column fb_ads.reconciliations.tolerance is 'Half a minor unit of the currency times (row_count + 1).';
 comment on column fb_ads.reconciliations.state is
   'equal: within the tolerance; young: off, but younger than two days, whose figures still move; rereading: off, the '
-  'day is read once more; off: still off after that.';
+  'day is read again; off: still off after that.';
 comment on column fb_ads.reconciliations.job_id is 'The job that compared last; its row may be gone.';
 comment on column fb_ads.reconciliations.checked_at is 'When it was last compared.';
 comment on column fb_ads.reconciliations.created_at is 'When it was first compared.';
@@ -3473,18 +4042,30 @@ comment on function fb_ads.minor_unit(text) is
 
 create function fb_ads.was_split_by_ads(plan_id uuid, day date)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select exists (
-    select
-    from fb_ads.sync_jobs as part
-    where part.plan_id = was_split_by_ads.plan_id
-      and part.kind = 'insights'
-      and part.since = day
-      and part.object_ids is not null
-  );
+  select coalesce(bool_or(part.object_ids is not null) and not bool_or(part.params ? 'is_rest'), false)
+  from fb_ads.sync_jobs as part
+  where part.plan_id = was_split_by_ads.plan_id
+    and part.kind = 'insights'
+    and day between part.since and part.until;
 $$;
 
 comment on function fb_ads.was_split_by_ads(uuid, date) is
-  'Whether a plan read a day by our own ads: then it misses ads that are not stored.';
+  'Whether a plan read a day by our own ads alone: then it misses ads that are not stored.';
+
+create function fb_ads.was_read_unfiltered(plan_id uuid)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select exists (
+    select
+    from fb_ads.sync_jobs as part
+    where part.plan_id = was_read_unfiltered.plan_id
+      and part.params ? 'is_unfiltered'
+      -- Ads that are always asked for by themselves.
+      and not part.params ? 'ads_without'
+  );
+$$;
+
+comment on function fb_ads.was_read_unfiltered(uuid) is
+  'Whether a plan read its days without naming the statuses of ads: then ads of a status that is new to us are in it.';
 
 create function fb_ads.compare_days(job fb_ads.sync_jobs, rows jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -3526,7 +4107,11 @@ returns void language sql volatile security invoker set search_path = pg_catalog
     job.account_id, c.date, c.our_spend, c.meta_spend, c.row_count, c.currency, c.tolerance,
     case
       when abs(c.our_spend - c.meta_spend) <= c.tolerance then 'equal'
-      when job.purpose = 'recheck' then case when c.is_young then 'young' else 'off' end
+      when job.purpose = 'recheck' then case
+        when c.is_young then 'young'
+        when c.our_spend < c.meta_spend and not fb_ads.was_read_unfiltered(job.plan_id) then 'rereading'
+        else 'off'
+      end
       -- The figures of any other young day still move.
       when c.is_young and not fb_ads.was_split_by_ads(job.plan_id, c.date) then 'young'
       else 'rereading'
@@ -3574,7 +4159,10 @@ begin
     jsonb_build_object(
       'read',
       case when limits.sync_days >= 1 or fb_ads.was_split_by_ads(job.plan_id, off.date) then 'sync' else 'report' end
-    ),
+    )
+      -- Still less than Meta's total: some of it may be of ads whose status no filter names. Without the filter no
+      -- archived ad is shown, so nothing is taken for vanished.
+      || case when job.purpose = 'recheck' then '{"is_unfiltered": true, "keep_rows": true}'::jsonb else '{}' end,
     fb_ads.throttled_until(job.account_id, 'insights')
   from (
     select known.date
@@ -3922,6 +4510,104 @@ comment on function public.fb_store_ad_tree_objects(jsonb) is
   'dropped_fields, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become '
   'DELETED. Returns {state, next_job}. Raises lease_lost (409).';
 
+-- schemas/queue/next_job.sql
+
+-- Which job a worker is given next.
+-- Why one lock a claim: two workers must not start two jobs of one account, and a claim takes a millisecond.
+
+create function public.fb_claim_sync_job(request jsonb)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  kinds text[] := fb_ads.sync_kinds(request ->> 'function_slug');
+  fingerprint text := request ->> 'token_fingerprint';
+  account_ids uuid[] := fb_ads.account_ids_of(request -> 'account_ids');
+  waiting_kinds text[];
+  claimed bigint;
+  poll_in_seconds double precision;
+  -- While the other sync runs too, it gets the accounts that have more urgent jobs of its own, and this one waits for
+  -- the accounts that it holds.
+  shared boolean := exists (
+    select from fb_ads.sync_runs as run
+    where run.function_slug <> request ->> 'function_slug' and run.finished_at is null and fb_ads.is_live_run(run)
+  );
+begin
+  -- A run that was taken for dead has lost its slot, and goes on only where one is free.
+  if exists (
+    select from fb_ads.sync_runs as run where run.id = (request ->> 'run_id')::uuid and run.finished_at is not null
+  )
+    and not (public.fb_take_sync_slot(request) ->> 'slot')::boolean then
+    return jsonb_build_object('job', null, 'reason', 'run_ended');
+  end if;
+
+  perform pg_advisory_xact_lock(hashtext('fb_ads.sync_jobs'));
+  perform fb_ads.rescue_sync_jobs();
+
+  if not fb_ads.may_use_token(fingerprint) then
+    return jsonb_build_object('job', null, 'reason', 'token_stopped');
+  end if;
+
+  waiting_kinds := fb_ads.unprobed_kinds();
+  select job.id
+  into claimed
+  from fb_ads.sync_jobs as job
+  where job.state = 'pending'
+    and job.not_before <= now()
+    and job.kind <> all (waiting_kinds)
+    -- Insights wait for the discovery, which names the accounts to read, so either sync may make it.
+    and (job.kind = any (kinds) or (job.kind = 'accounts' and job.params ? 'insights'))
+    and (account_ids is null or job.account_id = any (account_ids))
+    and not exists (
+      select from fb_ads.sync_jobs as other where other.account_id = job.account_id and other.state = 'running'
+    )
+    and not (shared and exists (
+      select
+      from fb_ads.sync_jobs as urgent
+      where urgent.account_id = job.account_id
+        and urgent.state = 'pending'
+        and urgent.not_before <= now()
+        and urgent.priority < job.priority
+        and urgent.kind <> all (kinds)
+    ))
+    and not fb_ads.waits_for_parts(job)
+    and (
+      job.params ->> 'read' is distinct from 'report' or job.report_run_id is not null or fb_ads.may_start_report(job)
+    )
+  order by job.priority, job.id
+  limit 1
+  for update skip locked;
+
+  if claimed is null then
+    select min(case when job.not_before > now() then extract(epoch from job.not_before - now()) else 0.5 end)
+    into poll_in_seconds
+    from fb_ads.sync_jobs as job
+    where job.state = 'pending'
+      and job.kind = any (kinds)
+      and (account_ids is null or job.account_id = any (account_ids))
+      and case
+        when job.not_before > now() then job.params ? 'report'
+        else shared and exists (
+          select from fb_ads.sync_jobs as other
+          where other.account_id = job.account_id and other.state = 'running' and other.kind <> all (kinds)
+        )
+      end;
+    -- A run that waits for a report holds no job, and is live all the same.
+    if poll_in_seconds is not null then
+      perform fb_ads.renew_run_lease((request ->> 'run_id')::uuid);
+    end if;
+    return jsonb_build_object('job', null, 'reason', 'nothing_claimable', 'poll_in_seconds', poll_in_seconds);
+  end if;
+
+  perform fb_ads.begin_probe(fingerprint, (select job.kind from fb_ads.sync_jobs as job where job.id = claimed));
+  perform fb_ads.fit_range(claimed);
+  return jsonb_build_object('job', fb_ads.start_sync_job(claimed, (request ->> 'run_id')::uuid));
+end;
+$$;
+
+comment on function public.fb_claim_sync_job(jsonb) is
+  'Claims the most urgent job: {run_id, function_slug, token_fingerprint, account_ids?}. Returns {job} or {job: null, '
+  'reason: nothing_claimable | token_stopped | run_ended, poll_in_seconds}: when to look at a report at Meta, or at an '
+  'account that the other sync holds. Never claims a second job of an account.';
+
 -- schemas/queue/starts.sql
 
 -- Starting a run of a sync: it checks the request, plans the jobs and takes a slot.
@@ -3955,6 +4641,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_runs'));
 
   perform fb_ads.end_dead_runs();
+  perform fb_ads.forget_findings(concat_ws(' ', request ->> 'token_fingerprint', request ->> 'api_version'));
 
   if not coalesce((request ->> 'resume')::boolean, false) then
     if slug = 'fb-sync-metadata' then
@@ -3965,10 +4652,13 @@ begin
   end if;
 
   has_slot := fb_ads.free_slots(slug) > 0;
-  insert into fb_ads.sync_runs (function_slug, token_fingerprint, lease_until, finished_at, jobs_left, error)
+  insert into fb_ads.sync_runs (
+    function_slug, token_fingerprint, api_version, lease_until, finished_at, jobs_left, error
+  )
   values (
     slug,
     request ->> 'token_fingerprint',
+    request ->> 'api_version',
     now() + interval '5 seconds',
     case when not has_slot then now() end,
     case when not has_slot then fb_ads.open_job_count(slug, account_ids) end,
@@ -4000,8 +4690,9 @@ end;
 $$;
 
 comment on function public.fb_start_sync_run(jsonb) is
-  'Begins a run: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: '
-  '{mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, '
+  'Begins a run: {function_slug, token_fingerprint, api_version, arrived_at, account_ids?, full?, resume?, refresh?, '
+  'configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, '
+  'refused, '
   'jobs_left, settings}; with refused accounts nothing is started and run_id is null.';
 
 -- schemas/queue/releases.sql
@@ -4016,6 +4707,32 @@ $$;
 comment on function fb_ads.retry_delay_seconds(integer) is
   'Pause before the next attempt after that many failures in a row: 5 s '
   'doubling to 10 minutes, a quarter of jitter either way.';
+
+create function fb_ads.is_refused_everywhere(error jsonb)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select count(distinct refused.account_id) >= greatest(2, least(3, (
+    select count(*) from public.ad_accounts as account where account.enabled
+  )))
+  from fb_ads.sync_jobs as refused
+  join public.ad_accounts as account on account.id = refused.account_id
+  left join fb_ads.quotas as quota
+    on quota.scope = 'account' and quota.key = account.fb_account_id and quota.use_case = ''
+  cross join lateral (
+    select greatest(max(job.finished_at), now() - interval '1 hour') as at
+    from fb_ads.sync_jobs as job
+    where job.state = 'done' and job.finished_at > now() - interval '1 hour'
+  ) as last_answer
+  where refused.state = 'failed'
+    and refused.finished_at > last_answer.at
+    and refused.last_error ->> 'reason' = error ->> 'reason'
+    and refused.last_error ->> 'meta_code' = error ->> 'meta_code'
+    -- One that was stopped before tells nothing new.
+    and coalesce(quota.stopped_at > last_answer.at, true);
+$$;
+
+comment on function fb_ads.is_refused_everywhere(jsonb) is
+  'Whether Meta has refused three accounts in a row alike (two, where there are no more) and has answered nothing '
+  'since: then it is the token or its app that it refuses.';
 
 create function public.fb_release_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -4087,8 +4804,19 @@ begin
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
   end if;
+  if outcome in ('stop_account', 'fail') and fb_ads.is_refused_everywhere(error) then
+    perform fb_ads.stop_token(
+      (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id),
+      error || '{"is_everywhere": true}'
+    );
+  end if;
   if given_up and job.kind = 'insights' and outcome <> 'stop_account' then
-    perform fb_ads.end_insights_plan(job);
+    if job.params ? 'field_trial' then
+      perform fb_ads.learn_ad_fields(job, job.params -> 'trial_fields');
+    end if;
+    if not fb_ads.learn_insights_refusal(job, error) then
+      perform fb_ads.end_insights_plan(job);
+    end if;
   end if;
   if given_up and error ->> 'reason' = 'version_dead' then
     -- Meta would refuse every call, and refusals cost the app its access tier, so all pending jobs fail with this one.
@@ -4131,6 +4859,7 @@ begin
     where job.kind = any (fb_ads.sync_kinds(function_slug))
       and (
         (job.state = 'pending' and job.not_before <= now()
+          and job.kind <> all ((select fb_ads.unprobed_kinds())::text[])
           and not exists (
             select from fb_ads.sync_jobs as other
             where other.account_id = job.account_id and other.state = 'running' and other.lease_until > now()
@@ -10633,9 +11362,17 @@ returns text language sql immutable security invoker set search_path = pg_catalo
       'Store the secret of the token''s app (App dashboard > Settings > Basic) in Vault as '
         || case when token like 'meta\_marketing%' then 'meta_marketing_app_secret' else 'meta_capi_app_secret' end
         || ', or switch Require App Secret off (App dashboard > Settings > Advanced).'
-    when reason in ('app_invalid', 'app_blocked') then
-      'See in the App dashboard why Meta does not take the app of the token any more. If it stays so, make a token of '
-      'another app and store it in Vault as ' || token || '.'
+    when reason = 'everywhere' then
+      'Meta refuses every ad account alike. See in Business settings > System users that the system user still has its '
+      'ad accounts and ads_read, and in the App dashboard that the app is live; then make a new token and store it in '
+      'Vault as ' || token || '.'
+    when reason = 'app_blocked' then
+      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required actions), '
+      'or appeal. A new token of the same app does not help; one of another app does: store it in Vault as ' || token
+        || '.'
+    when reason = 'app_invalid' then
+      'Open the app at https://developers.facebook.com/apps: it was deleted, disabled or taken out of the business. '
+      'Bring it back, or make a token with another app and store it in Vault as ' || token || '.'
     when reason in ('permission_missing', 'pixel_missing_or_forbidden') then
       'Give the token''s system user the pixel (Business settings > Data sources), or make a new token (Events Manager '
       '> Settings) and store it in Vault as ' || token || '.'
@@ -10657,10 +11394,14 @@ returns table (key text, severity text, problem text, cost text, remedy text, si
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'token_dead:' || quota.key, 'error',
-    'Meta refuses the Marketing API token: '
-      || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
+    'Meta refuses the Marketing API token'
+      || case when quota.stop_error ->> 'reason' like 'app%' then '''s app' else '' end
+      || ': ' || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    fb_ads.refusal_remedy(quota.stop_error ->> 'reason', 'meta_marketing_api_token'),
+    fb_ads.refusal_remedy(
+      case when quota.stop_error ? 'is_everywhere' then 'everywhere' else quota.stop_error ->> 'reason' end,
+      'meta_marketing_api_token'
+    ),
     quota.stopped_at
   from fb_ads.quotas as quota
   where quota.scope = 'token'
@@ -10681,6 +11422,15 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
+    -- Where every account is refused alike, it is the token that a person has to look at.
+    and not exists (
+      select
+      from fb_ads.quotas as token
+      where token.scope = 'token'
+        and token.stopped_at is not null
+        and token.stop_error ? 'is_everywhere'
+        and token.stop_error ->> 'reason' = quota.stop_error ->> 'reason'
+    )
   union all
   select
     'pixel_blocked:' || pixel.pixel_id, 'error',
@@ -10740,6 +11490,64 @@ comment on function fb_ads.version_alerts() is
 -- Alerts about the syncs: jobs that wait too long or were given up, sums that are not Meta's, a schedule that does not
 -- run.
 
+create function fb_ads.was_read_since(failed fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    -- The accounts' list: the list itself, or every account by itself.
+    when failed.kind = 'accounts' then exists (
+      select
+      from fb_ads.sync_jobs as later
+      where later.account_id is null
+        and later.kind = 'accounts'
+        and later.state = 'done'
+        and later.created_at > failed.created_at
+    ) or not exists (
+      select
+      from public.ad_accounts as account
+      where account.enabled
+        and not exists (
+          select
+          from fb_ads.sync_jobs as later
+          where later.account_id = account.id
+            and later.kind in ('account', 'campaigns')
+            and later.state = 'done'
+            and later.created_at > failed.created_at
+        )
+    )
+    -- Days: each of them.
+    when failed.kind = 'insights' then not exists (
+      select
+      from generate_series(failed.since::timestamp, failed.until, interval '1 day') as day
+      where not exists (
+        select
+        from fb_ads.sync_jobs as later
+        where later.account_id = failed.account_id
+          and later.kind = 'insights'
+          and later.state = 'done'
+          and later.created_at > failed.created_at
+          and day::date between later.since and later.until
+      )
+    )
+    -- Lists are read one after the other, so a later one shows that those before it were read.
+    else exists (
+      select
+      from fb_ads.sync_jobs as later
+      where later.account_id = failed.account_id
+        and later.state = 'done'
+        and later.created_at > failed.created_at
+        and (
+          later.kind = failed.kind
+          or (later.kind = 'ads' and failed.kind <> 'reconciliation')
+          or (later.kind = 'adsets' and failed.kind in ('account', 'campaigns'))
+          or (later.kind = 'campaigns' and failed.kind = 'account')
+        )
+    )
+  end;
+$$;
+
+comment on function fb_ads.was_read_since(fb_ads.sync_jobs) is
+  'Whether what a job that was given up was to read has been read by later jobs, of whatever kind.';
+
 create function fb_ads.sync_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -10783,45 +11591,49 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the '
     'function.',
     min(failed.finished_at)
-  from (
-    -- The newest failure of each list, so that a later success is one index lookup away.
-    select distinct on (job.account_id, job.kind)
-      job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
-    from fb_ads.sync_jobs as job
-    where job.state = 'failed'
-      and job.finished_at > now() - interval '3 days'
-      -- A dead version has an alert of its own, and jobs of a disabled account need none.
-      and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
-    order by job.account_id, job.kind, job.created_at desc
-  ) as failed
+  from fb_ads.sync_jobs as failed
   left join public.ad_accounts as account on account.id = failed.account_id
   left join fb_ads.quotas as quota
     on quota.scope = 'account'
       and quota.key = account.fb_account_id
       and quota.use_case = ''
       and quota.stopped_at is not null
-  where quota.key is null
+  where failed.state = 'failed'
+    and failed.finished_at > now() - interval '3 days'
+    -- A dead version has an alert of its own, and jobs of a disabled account need none.
+    and coalesce(failed.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
+    and quota.key is null
     and (account.id is null or account.enabled)
-    and not exists (
-      select
-      from fb_ads.sync_jobs as later
-      where later.account_id = failed.account_id
-        and later.kind = failed.kind
-        and later.created_at > failed.created_at
-        and later.state = 'done'
-    )
-    and not (
-      failed.account_id is null
-      and exists (
-        select
-        from fb_ads.sync_jobs as later
-        where later.account_id is null
-          and later.kind = failed.kind
-          and later.created_at > failed.created_at
-          and later.state = 'done'
-      )
-    )
+    and not (failed.kind in ('insights', 'reconciliation') and not fb_ads.has_insights(failed.account_id))
+    and not fb_ads.was_read_since(failed)
   group by account.fb_account_id
+  union all
+  select
+    'fields_refused:' || account.fb_account_id, 'warning',
+    'Meta refuses fields of ad account ' || account.fb_account_id || ': '
+      || array_to_string(known.refused_fields, ', ') || '.',
+    'These columns stand still or are empty; everything else is read, spend too.',
+    'See whether the token still has ads_read and ads_management for the account, and whether the version in '
+    'META_API_VERSION still knows the fields. They are tried again after a week, or with another token; at once: '
+    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null;',
+    known.fields_refused_at
+  from fb_ads.account_reads as known
+  join public.ad_accounts as account on account.id = known.account_id and account.enabled
+  where known.fields_refused_at is not null
+  union all
+  select
+    'insights_refused:' || account.fb_account_id, 'error',
+    'Meta refuses every insight of ad account ' || account.fb_account_id || ': '
+      || coalesce(known.insights_refusal ->> 'reason', 'no reason given')
+      || coalesce(' (' || (known.insights_refusal ->> 'meta_code') || ')', '') || '.',
+    'Its spend is not read; figures stand still since then.',
+    'Look at the account in Meta''s Ads Manager; Meta''s support asks for the fbtrace_id in '
+    'fb_ads.account_reads.insights_refusal. It is tried again after a week, or with another token; at once with '
+    'fb-sync-insights {"account_ids": ["' || account.fb_account_id || '"]}.',
+    known.insights_refused_at
+  from fb_ads.account_reads as known
+  join public.ad_accounts as account on account.id = known.account_id and account.enabled
+  where known.insights_refusal is not null
   union all
   select
     'reconciliation_off:' || account.fb_account_id, 'warning',
@@ -11518,9 +12330,12 @@ to service_role;
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
 -- Queue.
 grant execute on function
-  fb_ads.renew_run_lease, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
-  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until, fb_ads.stop_token,
-  fb_ads.may_use_token, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
+  fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
+  fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
+  fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
+  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
+  fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,
+  fb_ads.is_refused_everywhere, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
   fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.rescue_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
   fb_ads.throttle_held_job, fb_ads.release_throttled_job, fb_ads.settle_page, fb_ads.retry_delay_seconds
 to service_role;
@@ -11533,12 +12348,15 @@ grant execute on function
 to service_role;
 -- Spend.
 grant execute on function
-  fb_ads.local_day, fb_ads.earliest_insight_day, fb_ads.insight_chunks, fb_ads.upsert_insights,
-  fb_ads.expected_daily_rows, fb_ads.refused_above, fb_ads.insight_limits, fb_ads.plan_ranges, fb_ads.drop_idle_refresh,
-  fb_ads.reset_range, fb_ads.plan_backfill, fb_ads.plan_refresh, fb_ads.plan_window, fb_ads.plan_insights,
-  fb_ads.stub_insight_objects, fb_ads.store_insight_rows, fb_ads.delete_vanished, fb_ads.end_insights_plan,
-  fb_ads.end_range, fb_ads.turn_to_report, fb_ads.split_by_date, fb_ads.split_by_ads, fb_ads.clamp_range,
-  fb_ads.minor_unit, fb_ads.was_split_by_ads, fb_ads.compare_days, fb_ads.end_comparison
+  fb_ads.learn_ad_fields, fb_ads.learn_unnamed_ads, fb_ads.learn_insights_refusal, fb_ads.has_insights,
+  fb_ads.ads_of_range, fb_ads.is_list_range, fb_ads.odd_ads_of, fb_ads.exceeds_findings, fb_ads.add_piece,
+  fb_ads.pieces_by_ads, fb_ads.fit_range, fb_ads.begin_anew, fb_ads.local_day, fb_ads.earliest_insight_day,
+  fb_ads.insight_chunks, fb_ads.upsert_insights, fb_ads.expected_daily_rows, fb_ads.refused_above,
+  fb_ads.insight_limits, fb_ads.plan_ranges, fb_ads.drop_idle_refresh, fb_ads.reset_range, fb_ads.plan_backfill,
+  fb_ads.plan_refresh, fb_ads.plan_window, fb_ads.plan_insights, fb_ads.stub_insight_objects,
+  fb_ads.store_insight_rows, fb_ads.delete_vanished, fb_ads.end_insights_plan, fb_ads.end_range,
+  fb_ads.turn_to_report, fb_ads.split_by_date, fb_ads.split_by_ads, fb_ads.clamp_range, fb_ads.minor_unit,
+  fb_ads.was_split_by_ads, fb_ads.was_read_unfiltered, fb_ads.compare_days, fb_ads.end_comparison
 to service_role;
 -- Outbox.
 grant execute on function
@@ -11578,7 +12396,7 @@ to service_role;
 -- Tables that these RPCs write, and those that they only read.
 grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
-  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
+  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.account_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,

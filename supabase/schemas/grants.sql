@@ -39,9 +39,12 @@ to service_role;
 -- What these RPCs call. They run with the rights of service_role, so it needs what they need.
 -- Queue.
 grant execute on function
-  fb_ads.renew_run_lease, fb_ads.sync_kinds, fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.use_case_kinds,
-  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until, fb_ads.stop_token,
-  fb_ads.may_use_token, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
+  fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
+  fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
+  fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
+  fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
+  fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,
+  fb_ads.is_refused_everywhere, fb_ads.clear_stops, fb_ads.fail_account, fb_ads.is_live_run, fb_ads.free_slots,
   fb_ads.end_dead_runs, fb_ads.start_sync_job, fb_ads.rescue_sync_jobs, fb_ads.hold_sync_job, fb_ads.advance_sync_job,
   fb_ads.throttle_held_job, fb_ads.release_throttled_job, fb_ads.settle_page, fb_ads.retry_delay_seconds
 to service_role;
@@ -54,12 +57,15 @@ grant execute on function
 to service_role;
 -- Spend.
 grant execute on function
-  fb_ads.local_day, fb_ads.earliest_insight_day, fb_ads.insight_chunks, fb_ads.upsert_insights,
-  fb_ads.expected_daily_rows, fb_ads.refused_above, fb_ads.insight_limits, fb_ads.plan_ranges, fb_ads.drop_idle_refresh,
-  fb_ads.reset_range, fb_ads.plan_backfill, fb_ads.plan_refresh, fb_ads.plan_window, fb_ads.plan_insights,
-  fb_ads.stub_insight_objects, fb_ads.store_insight_rows, fb_ads.delete_vanished, fb_ads.end_insights_plan,
-  fb_ads.end_range, fb_ads.turn_to_report, fb_ads.split_by_date, fb_ads.split_by_ads, fb_ads.clamp_range,
-  fb_ads.minor_unit, fb_ads.was_split_by_ads, fb_ads.compare_days, fb_ads.end_comparison
+  fb_ads.learn_ad_fields, fb_ads.learn_unnamed_ads, fb_ads.learn_insights_refusal, fb_ads.has_insights,
+  fb_ads.ads_of_range, fb_ads.is_list_range, fb_ads.odd_ads_of, fb_ads.exceeds_findings, fb_ads.add_piece,
+  fb_ads.pieces_by_ads, fb_ads.fit_range, fb_ads.begin_anew, fb_ads.local_day, fb_ads.earliest_insight_day,
+  fb_ads.insight_chunks, fb_ads.upsert_insights, fb_ads.expected_daily_rows, fb_ads.refused_above,
+  fb_ads.insight_limits, fb_ads.plan_ranges, fb_ads.drop_idle_refresh, fb_ads.reset_range, fb_ads.plan_backfill,
+  fb_ads.plan_refresh, fb_ads.plan_window, fb_ads.plan_insights, fb_ads.stub_insight_objects,
+  fb_ads.store_insight_rows, fb_ads.delete_vanished, fb_ads.end_insights_plan, fb_ads.end_range,
+  fb_ads.turn_to_report, fb_ads.split_by_date, fb_ads.split_by_ads, fb_ads.clamp_range, fb_ads.minor_unit,
+  fb_ads.was_split_by_ads, fb_ads.was_read_unfiltered, fb_ads.compare_days, fb_ads.end_comparison
 to service_role;
 -- Outbox.
 grant execute on function
@@ -99,7 +105,7 @@ to service_role;
 -- Tables that these RPCs write, and those that they only read.
 grant select, insert, update, delete on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, fb_ads.sync_runs, fb_ads.sync_jobs,
-  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.insight_reads, fb_ads.insight_backfills,
+  fb_ads.sync_seen_pages, fb_ads.quotas, public.ad_spend, fb_ads.account_reads, fb_ads.insight_backfills,
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { type FaultAction, manyAccountsWorld, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { type FaultAction, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { databaseNow } from "../../scripts/supabase-local/waiting.ts";
 import { accountAt, assertTree, startOver } from "./metadata_expectations.ts";
@@ -241,51 +241,4 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
     assertEquals(graph.ledger.calls.filter((call) => call.route === "ads" && call.account === FIRST).length >= 3, true);
     assertEquals((await sql`select from fb_ads.sync_jobs where state <> 'done'`).length, 0);
   });
-});
-
-Deno.test("fb-sync-metadata stops a dead token, probes once, and goes on with the new one in Vault", async () => {
-  await using suite = await startSuite({
-    graph: { world: manyAccountsWorld(NOW, { accounts: 8, ads: 3, plain: true }) },
-  });
-  const { platform, graph } = suite;
-  const { sql } = platform;
-  await sync(platform, SLUG);
-  const token = graph.tokens.named("marketing");
-  assert(token);
-  token.dead = "190/463";
-  graph.ledger.reset();
-  const refused = await platform.invoke(SLUG, {});
-  assertEquals(refused.status, 502);
-  assertEquals((await refused.json()).error.code, "meta_token_invalid");
-  assertEquals(graph.ledger.count, 1);
-  const [stop] =
-    await sql`select key, stop_error ->> 'meta_code' as code, stop_error ->> 'error_subcode' as subcode from fb_ads.quotas where scope = 'token' and stopped_at is not null`;
-  assertEquals({ code: stop?.code, subcode: stop?.subcode }, { code: "190", subcode: "463" });
-  assert(!stop?.key.includes(graph.token));
-
-  const [work] = await sql`select fb_ads.has_sync_work(${SLUG}) as due`;
-  assertEquals(work?.due, false);
-  await platform.invoke(SLUG, { resume: true }).then((response) => response.body?.cancel());
-  assertEquals(graph.ledger.count, 1, "no call before the probe is due");
-  await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
-  assertEquals((await sql`select fb_ads.has_sync_work(${SLUG}) as due`)[0]?.due, true);
-  await platform.invoke(SLUG, { resume: true }).then((response) => response.body?.cancel());
-  assertEquals(graph.ledger.count, 2, "one probe");
-
-  token.dead = null;
-  await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
-  assertEquals(
-    (await sync(platform, SLUG, { resume: true })).jobs.left,
-    0,
-    "a probe that goes well is followed by all",
-  );
-  assertEquals((await sql`select from fb_ads.quotas where stopped_at is not null`).length, 0);
-
-  token.dead = "190/460";
-  await platform.invoke(SLUG, {}).then((response) => response.body?.cancel());
-
-  graph.tokens.add("another-marketing-token", { name: "renewed", scopes: ["ads_read"] });
-  await sql`select vault.update_secret(id, 'another-marketing-token') from vault.secrets where name = 'meta_marketing_api_token'`;
-  await syncToEnd(platform, SLUG, { resume: true });
-  await assertTree(platform, graph.world.accounts);
 });

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { decideBrakes, parseUsageHeaders } from "../../shared/meta/usage_headers.ts";
+import { decideBrakes, parseUsageHeaders, type UsageReading } from "../../shared/meta/usage_headers.ts";
 
 const NOW = new Date("2026-11-22T10:00:00Z");
 
@@ -133,10 +133,19 @@ Deno.test("decideBrakes() takes a regain time for a block even at a low percenta
   assertEquals(brakeUntil(readings, NOW), new Date("2026-11-22T10:01:00Z"));
 });
 
-Deno.test("decideBrakes() waits a minute near the limit and five at it, when Meta names no time", () => {
-  const at = (pct: number) => brakeUntil([{ scope: "app", key: null, pct, regain_seconds: 0 }], NOW);
-  assertEquals(at(95), new Date("2026-11-22T10:01:00Z"));
-  assertEquals(at(100), new Date("2026-11-22T10:05:00Z"));
+Deno.test("decideBrakes() waits the limit's window when Meta names no time: an hour, or minutes for the older scores", () => {
+  const of = (scope: UsageReading["scope"]) => brakeUntil([{ scope, key: null, pct: 95, regain_seconds: 0 }], NOW);
+  assertEquals(of("app"), new Date("2026-11-22T11:00:00Z"));
+  assertEquals(of("business_use_case"), new Date("2026-11-22T11:00:00Z"));
+  assertEquals(of("account"), new Date("2026-11-22T10:05:00Z"));
+  assertEquals(of("insights_app"), new Date("2026-11-22T10:05:00Z"));
+});
+
+Deno.test("decideBrakes() stops before a rise like the last one would reach the limit", () => {
+  const at = (pct: number) =>
+    brakeUntil([{ scope: "app", key: null, pct, regain_seconds: 0 }], NOW, { riseOf: () => 24 });
+  assertEquals(at(75), null);
+  assertEquals(at(76), new Date("2026-11-22T11:00:00Z"));
 });
 
 Deno.test("decideBrakes() names each limit and its end", () => {
@@ -146,6 +155,6 @@ Deno.test("decideBrakes() names each limit and its end", () => {
     { scope: "business_use_case", key: "1", type: "ads_insights", pct: 100, regain_seconds: 1800 },
   ] as const;
   assertEquals(decideBrakes(readings, NOW).map((brake) => brake.reading.scope), ["app", "business_use_case"]);
-  assertEquals(brakeUntil(readings, NOW), new Date("2026-11-22T10:30:00Z"));
-  assertEquals(brakeUntil(readings, NOW, { threshold: 92, default_seconds: 10 }), new Date("2026-11-22T10:30:00Z"));
+  assertEquals(brakeUntil(readings, NOW), new Date("2026-11-22T11:00:00Z"));
+  assertEquals(brakeUntil(readings, NOW, { threshold: 92 }), new Date("2026-11-22T10:30:00Z"));
 });

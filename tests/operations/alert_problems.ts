@@ -122,7 +122,7 @@ export const TROUBLES: Trouble[] = [
     severity: "warning",
     begin:
       `${JOB} values (${ACCOUNT}, 'adsets', 'failed', now() - interval '4 hours', now(), now(), '{"reason": "timeout"}');
-      delete from fb_ads.sync_jobs where kind = 'adsets' and state = 'done'`,
+      delete from fb_ads.sync_jobs where kind in ('adsets', 'ads') and state = 'done'`,
     end: `${JOB} values (${ACCOUNT}, 'adsets', 'done', now(), now(), now(), null)`,
   },
   {

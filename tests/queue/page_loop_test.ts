@@ -32,6 +32,8 @@ const JOB: SyncJob = {
   page_size: 100,
   page_count: 0,
   report_run_id: null,
+  refused_fields: [],
+  page_max: null,
   attempts: 0,
 };
 

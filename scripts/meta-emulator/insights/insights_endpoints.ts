@@ -70,19 +70,38 @@ function answerPage(context: GraphContext, visit: Visit, query: InsightsQuery): 
 export function readInsights(context: GraphContext, visit: Visit): GraphAnswer {
   const query = readQuery(context, visit);
   const { sync_max_rows, call_max_rows } = context.settings;
+  refuseSpoiled(context, query);
   const count = rowsOf(context, query).length;
   if (call_max_rows > 0 && count > call_max_rows) throw refusal("100/1487534");
   if (sync_max_rows > 0 && count > sync_max_rows) throw refusal("100/1504018");
   return answerPage(context, visit, query);
 }
 
+function refuseSpoiled(context: GraphContext, query: InsightsQuery): void {
+  const { spoiled } = context.settings;
+  if (spoiled === undefined || query.level !== "ad" || !query.fields.includes(spoiled.field)) return;
+  const rows = rowsOf(context, query);
+  for (let index = 0; index < rows.length; index++) {
+    if (rows.at(index)?.node?.id === spoiled.ad) throw refusal("100/1487534");
+  }
+}
+
+function adsOf(rows: RowList): number {
+  const ids = new Set<string>();
+  for (let index = 0; index < rows.length; index++) ids.add(rows.at(index)?.node?.id ?? "");
+  return ids.size;
+}
+
 /** Takes a report on and answers its `report_run_id`. */
 export function createReport(context: GraphContext, visit: Visit): GraphAnswer {
   const query = readQuery(context, visit);
-  const { report_max_rows, call_max_rows } = context.settings;
+  refuseSpoiled(context, query);
+  const { report_max_rows, report_max_ads, report_max_days, call_max_rows } = context.settings;
   const count = report_max_rows > 0 || call_max_rows > 0 ? rowsOf(context, query).length : 0;
   if (call_max_rows > 0 && count > call_max_rows) throw refusal("100/1487534");
-  const tooLarge = report_max_rows > 0 && count > report_max_rows;
+  const tooLarge = (report_max_rows > 0 && count > report_max_rows) ||
+    (report_max_days > 0 && query.until - query.since + 1 > report_max_days) ||
+    (report_max_ads > 0 && adsOf(rowsOf(context, query)) > report_max_ads);
   const outcome = visit.reportOutcome ?? (tooLarge ? { end: "failed" as const } : {});
   const report = context.reports.create(query, context.clock.now(), outcome);
   return { status: 200, body: { report_run_id: report.id } };

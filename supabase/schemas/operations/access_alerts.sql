@@ -111,9 +111,17 @@ returns text language sql immutable security invoker set search_path = pg_catalo
       'Store the secret of the token''s app (App dashboard > Settings > Basic) in Vault as '
         || case when token like 'meta\_marketing%' then 'meta_marketing_app_secret' else 'meta_capi_app_secret' end
         || ', or switch Require App Secret off (App dashboard > Settings > Advanced).'
-    when reason in ('app_invalid', 'app_blocked') then
-      'See in the App dashboard why Meta does not take the app of the token any more. If it stays so, make a token of '
-      'another app and store it in Vault as ' || token || '.'
+    when reason = 'everywhere' then
+      'Meta refuses every ad account alike. See in Business settings > System users that the system user still has its '
+      'ad accounts and ads_read, and in the App dashboard that the app is live; then make a new token and store it in '
+      'Vault as ' || token || '.'
+    when reason = 'app_blocked' then
+      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required actions), '
+      'or appeal. A new token of the same app does not help; one of another app does: store it in Vault as ' || token
+        || '.'
+    when reason = 'app_invalid' then
+      'Open the app at https://developers.facebook.com/apps: it was deleted, disabled or taken out of the business. '
+      'Bring it back, or make a token with another app and store it in Vault as ' || token || '.'
     when reason in ('permission_missing', 'pixel_missing_or_forbidden') then
       'Give the token''s system user the pixel (Business settings > Data sources), or make a new token (Events Manager '
       '> Settings) and store it in Vault as ' || token || '.'
@@ -135,10 +143,14 @@ returns table (key text, severity text, problem text, cost text, remedy text, si
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select
     'token_dead:' || quota.key, 'error',
-    'Meta refuses the Marketing API token: '
-      || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
+    'Meta refuses the Marketing API token'
+      || case when quota.stop_error ->> 'reason' like 'app%' then '''s app' else '' end
+      || ': ' || coalesce(quota.stop_error ->> 'reason', quota.stop_error ->> 'code', 'no reason given') || '.',
     'No campaign, no ad and no spend is read until there is another.',
-    fb_ads.refusal_remedy(quota.stop_error ->> 'reason', 'meta_marketing_api_token'),
+    fb_ads.refusal_remedy(
+      case when quota.stop_error ? 'is_everywhere' then 'everywhere' else quota.stop_error ->> 'reason' end,
+      'meta_marketing_api_token'
+    ),
     quota.stopped_at
   from fb_ads.quotas as quota
   where quota.scope = 'token'
@@ -159,6 +171,15 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   from fb_ads.quotas as quota
   join public.ad_accounts as account on account.fb_account_id = quota.key and account.enabled
   where quota.scope = 'account' and quota.stopped_at is not null
+    -- Where every account is refused alike, it is the token that a person has to look at.
+    and not exists (
+      select
+      from fb_ads.quotas as token
+      where token.scope = 'token'
+        and token.stopped_at is not null
+        and token.stop_error ? 'is_everywhere'
+        and token.stop_error ->> 'reason' = quota.stop_error ->> 'reason'
+    )
   union all
   select
     'pixel_blocked:' || pixel.pixel_id, 'error',

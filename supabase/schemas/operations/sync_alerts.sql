@@ -1,6 +1,64 @@
 -- Alerts about the syncs: jobs that wait too long or were given up, sums that are not Meta's, a schedule that does not
 -- run.
 
+create function fb_ads.was_read_since(failed fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case
+    -- The accounts' list: the list itself, or every account by itself.
+    when failed.kind = 'accounts' then exists (
+      select
+      from fb_ads.sync_jobs as later
+      where later.account_id is null
+        and later.kind = 'accounts'
+        and later.state = 'done'
+        and later.created_at > failed.created_at
+    ) or not exists (
+      select
+      from public.ad_accounts as account
+      where account.enabled
+        and not exists (
+          select
+          from fb_ads.sync_jobs as later
+          where later.account_id = account.id
+            and later.kind in ('account', 'campaigns')
+            and later.state = 'done'
+            and later.created_at > failed.created_at
+        )
+    )
+    -- Days: each of them.
+    when failed.kind = 'insights' then not exists (
+      select
+      from generate_series(failed.since::timestamp, failed.until, interval '1 day') as day
+      where not exists (
+        select
+        from fb_ads.sync_jobs as later
+        where later.account_id = failed.account_id
+          and later.kind = 'insights'
+          and later.state = 'done'
+          and later.created_at > failed.created_at
+          and day::date between later.since and later.until
+      )
+    )
+    -- Lists are read one after the other, so a later one shows that those before it were read.
+    else exists (
+      select
+      from fb_ads.sync_jobs as later
+      where later.account_id = failed.account_id
+        and later.state = 'done'
+        and later.created_at > failed.created_at
+        and (
+          later.kind = failed.kind
+          or (later.kind = 'ads' and failed.kind <> 'reconciliation')
+          or (later.kind = 'adsets' and failed.kind in ('account', 'campaigns'))
+          or (later.kind = 'campaigns' and failed.kind = 'account')
+        )
+    )
+  end;
+$$;
+
+comment on function fb_ads.was_read_since(fb_ads.sync_jobs) is
+  'Whether what a job that was given up was to read has been read by later jobs, of whatever kind.';
+
 create function fb_ads.sync_alerts()
 returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -44,45 +102,49 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'See last_error in fb_ads.sync_jobs (state = ''failed''). The next night tries again; at once by calling the '
     'function.',
     min(failed.finished_at)
-  from (
-    -- The newest failure of each list, so that a later success is one index lookup away.
-    select distinct on (job.account_id, job.kind)
-      job.account_id, job.kind, job.last_error, job.created_at, job.finished_at
-    from fb_ads.sync_jobs as job
-    where job.state = 'failed'
-      and job.finished_at > now() - interval '3 days'
-      -- A dead version has an alert of its own, and jobs of a disabled account need none.
-      and coalesce(job.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
-    order by job.account_id, job.kind, job.created_at desc
-  ) as failed
+  from fb_ads.sync_jobs as failed
   left join public.ad_accounts as account on account.id = failed.account_id
   left join fb_ads.quotas as quota
     on quota.scope = 'account'
       and quota.key = account.fb_account_id
       and quota.use_case = ''
       and quota.stopped_at is not null
-  where quota.key is null
+  where failed.state = 'failed'
+    and failed.finished_at > now() - interval '3 days'
+    -- A dead version has an alert of its own, and jobs of a disabled account need none.
+    and coalesce(failed.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
+    and quota.key is null
     and (account.id is null or account.enabled)
-    and not exists (
-      select
-      from fb_ads.sync_jobs as later
-      where later.account_id = failed.account_id
-        and later.kind = failed.kind
-        and later.created_at > failed.created_at
-        and later.state = 'done'
-    )
-    and not (
-      failed.account_id is null
-      and exists (
-        select
-        from fb_ads.sync_jobs as later
-        where later.account_id is null
-          and later.kind = failed.kind
-          and later.created_at > failed.created_at
-          and later.state = 'done'
-      )
-    )
+    and not (failed.kind in ('insights', 'reconciliation') and not fb_ads.has_insights(failed.account_id))
+    and not fb_ads.was_read_since(failed)
   group by account.fb_account_id
+  union all
+  select
+    'fields_refused:' || account.fb_account_id, 'warning',
+    'Meta refuses fields of ad account ' || account.fb_account_id || ': '
+      || array_to_string(known.refused_fields, ', ') || '.',
+    'These columns stand still or are empty; everything else is read, spend too.',
+    'See whether the token still has ads_read and ads_management for the account, and whether the version in '
+    'META_API_VERSION still knows the fields. They are tried again after a week, or with another token; at once: '
+    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null;',
+    known.fields_refused_at
+  from fb_ads.account_reads as known
+  join public.ad_accounts as account on account.id = known.account_id and account.enabled
+  where known.fields_refused_at is not null
+  union all
+  select
+    'insights_refused:' || account.fb_account_id, 'error',
+    'Meta refuses every insight of ad account ' || account.fb_account_id || ': '
+      || coalesce(known.insights_refusal ->> 'reason', 'no reason given')
+      || coalesce(' (' || (known.insights_refusal ->> 'meta_code') || ')', '') || '.',
+    'Its spend is not read; figures stand still since then.',
+    'Look at the account in Meta''s Ads Manager; Meta''s support asks for the fbtrace_id in '
+    'fb_ads.account_reads.insights_refusal. It is tried again after a week, or with another token; at once with '
+    'fb-sync-insights {"account_ids": ["' || account.fb_account_id || '"]}.',
+    known.insights_refused_at
+  from fb_ads.account_reads as known
+  join public.ad_accounts as account on account.id = known.account_id and account.enabled
+  where known.insights_refusal is not null
   union all
   select
     'reconciliation_off:' || account.fb_account_id, 'warning',

@@ -146,6 +146,8 @@ comment on function fb_ads.open_job_count(text, uuid[]) is
 create function fb_ads.may_start_report(job fb_ads.sync_jobs)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select count(*) < (select settings.insights_open_reports from fb_ads.settings as settings)
+    -- Parts of a range that was too large are tried one by one, for each shapes the next.
+    and not coalesce(job.params ? 'is_part' and bool_or(report.params ? 'is_part'), false)
   from fb_ads.sync_jobs as report
   where report.account_id = job.account_id
     and report.report_run_id is not null
@@ -156,6 +158,24 @@ $$;
 comment on function fb_ads.may_start_report(fb_ads.sync_jobs) is
   'Whether Meta may be given another report of the account: a few are under '
   'way at a time, and less urgent ones do not count.';
+
+create function fb_ads.waits_for_parts(job fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select job.kind = 'insights' and job.report_run_id is null and exists (
+    select
+    from fb_ads.sync_jobs as part
+    where part.account_id = job.account_id
+      and part.kind = 'insights'
+      and part.state in ('pending', 'running')
+      and part.params ? 'is_part'
+      and part.priority < job.priority
+      -- A part that fails and fails holds up nobody.
+      and part.attempts = 0
+  );
+$$;
+
+comment on function fb_ads.waits_for_parts(fb_ads.sync_jobs) is
+  'Whether a range waits for the parts of one that was too large: what Meta takes of the account is learned there.';
 
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -46,7 +46,12 @@ begin
   where j.id = job.id
   returning j.* into advanced;
 
-  -- Shared rows are locked in one order everywhere: quotas by key, then the run.
+  perform fb_ads.learn_refused_fields(job, page -> 'params' -> 'dropped_fields');
+  perform fb_ads.learn_page_max(job, (page ->> 'page_max')::integer);
+  update fb_ads.account_reads as known
+  set insights_refusal = null, insights_refused_at = null, updated_at = now()
+  where known.account_id = job.account_id and known.insights_refusal is not null and job.kind = 'insights';
+  -- Shared rows are locked in one order everywhere: findings, quotas by key, then the run.
   if jsonb_typeof(page -> 'usage') = 'array' then
     perform fb_ads.store_usage(page -> 'usage');
   end if;
@@ -61,25 +66,37 @@ end;
 $$;
 
 comment on function fb_ads.advance_sync_job(fb_ads.sync_jobs, jsonb) is
-  'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, row_count, params, '
-  'usage}. Renews its lease or ends it.';
+  'Moves a held job past a page stored in the same transaction: {next_cursor, done, page_size, page_max?, '
+  'row_count, params, usage}. Renews its lease or ends it. What Meta refused of it counts for the whole account.';
 
 create function fb_ads.throttle_held_job(job fb_ads.sync_jobs, throttling jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
+  quota_key text := case
+    when throttling ->> 'scope' = 'app' then 'default'
+    else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
+  end;
+  seconds double precision := (throttling ->> 'seconds')::double precision;
   throttled_until timestamptz;
 begin
+  if coalesce((throttling ->> 'is_window')::boolean, false) then
+    -- Half of what was used is back when the window has passed since the middle of its rise.
+    seconds := greatest(60, seconds - coalesce((
+      select extract(epoch from now() - quota.rising_since) / 2
+      from fb_ads.quotas as quota
+      where quota.scope = throttling ->> 'scope'
+        and quota.key = quota_key
+        and quota.use_case = coalesce(throttling ->> 'use_case', '')
+    ), 0));
+  end if;
   update fb_ads.sync_jobs as j
   set state = 'pending', lease_id = null, lease_until = null
   where j.id = job.id and j.state = 'running';
   throttled_until := fb_ads.throttle_sync_jobs(
     throttling ->> 'scope',
-    case
-      when throttling ->> 'scope' = 'app' then 'default'
-      else (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
-    end,
+    quota_key,
     throttling ->> 'use_case',
-    (throttling ->> 'seconds')::double precision,
+    seconds,
     nullif(throttling -> 'error', 'null')
   );
   -- The job that was refused waits even where Meta blames a quota that is not its own.
@@ -92,7 +109,7 @@ $$;
 
 comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
   'Gives a held job back and throttles it with all jobs that spend the same '
-  'quota: {scope: account | app, use_case, seconds, error}.';
+  'quota: {scope: account | app, use_case, seconds, is_window?, error}.';
 
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
 returns boolean language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -6,6 +6,7 @@ create table fb_ads.quotas (
   key text not null,
   use_case text not null default '',
   usage_percent numeric,
+  rising_since timestamptz,
   regain_at timestamptz,
   access_tier text,
   throttled_at timestamptz,
@@ -29,13 +30,17 @@ comment on column fb_ads.quotas.use_case is
   'Meta''s business use case (ads_management, ads_insights, ...), or empty where the limit knows none.';
 comment on column fb_ads.quotas.usage_percent is
   'The worst percentage that Meta''s usage headers last gave; may exceed 100.';
+comment on column fb_ads.quotas.rising_since is
+  'Since when usage_percent has only risen: what was used since comes back an hour after it was used.';
 comment on column fb_ads.quotas.regain_at is 'When Meta expects to give access back.';
 comment on column fb_ads.quotas.access_tier is 'Meta''s ads_api_access_tier, as in the header.';
 comment on column fb_ads.quotas.throttled_at is 'When Meta last refused a call of this quota.';
 comment on column fb_ads.quotas.throttled_until is 'Nothing is sent in this scope before.';
 comment on column fb_ads.quotas.stopped_at is
   'Since when a person has to act (dead token, missing permission); null while nothing is wrong.';
-comment on column fb_ads.quotas.probe_after is 'When one call may probe whether Meta takes calls again.';
+comment on column fb_ads.quotas.probe_after is
+  'When one job may probe whether Meta takes calls again, of a stopped token or a throttled app: until one has been '
+  'answered, all others wait. Null: nothing to probe.';
 comment on column fb_ads.quotas.stop_error is
   'Why it is stopped: code, Meta''s code and error_subcode, message for a person.';
 comment on column fb_ads.quotas.updated_at is 'When the row last changed.';
@@ -77,12 +82,15 @@ returns timestamptz language plpgsql volatile security invoker set search_path =
 declare
   ends_at timestamptz := now() + make_interval(secs => least(greatest(seconds, 1), 86400));
 begin
-  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until)
+  insert into fb_ads.quotas as quota (scope, key, use_case, throttled_at, throttled_until, probe_after)
   values (
     throttle_sync_jobs.scope, throttle_sync_jobs.key, coalesce(throttle_sync_jobs.use_case, ''), clock_timestamp(),
-    ends_at
+    ends_at,
+    -- Whoever is free first once the wait is over.
+    case when throttle_sync_jobs.scope = 'app' and throttle_sync_jobs.error is not null then now() end
   )
   on conflict on constraint quotas_pkey do update set
+    probe_after = coalesce(excluded.probe_after, quota.probe_after),
     throttled_at = excluded.throttled_at,
     throttled_until = greatest(quota.throttled_until, excluded.throttled_until),
     updated_at = now();
@@ -104,7 +112,8 @@ $$;
 
 comment on function fb_ads.throttle_sync_jobs(text, text, text, double precision, jsonb) is
   'Throttles every pending job of the quota (an account''s, or all of the app''s) for that many seconds, at most a '
-  'day; a longer throttling is never shortened. Returns when it ends.';
+  'day; a longer throttling is never shortened. After a refusal of the app one job probes it first. Returns when it '
+  'ends.';
 
 create type fb_ads.quota_usage as (
   scope text,
@@ -119,9 +128,9 @@ comment on type fb_ads.quota_usage is 'What a usage header of Meta''s said of on
 
 create function fb_ads.store_usage(usage jsonb)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, regain_at, access_tier)
+  insert into fb_ads.quotas as quota (scope, key, use_case, usage_percent, rising_since, regain_at, access_tier)
   select distinct on (r.scope, r.key, coalesce(r.use_case, ''))
-    r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent,
+    r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent, now(),
     case when r.regain_seconds > 0 then date_trunc('minute', now()) + make_interval(secs => r.regain_seconds) end,
     r.access_tier
   from jsonb_populate_recordset(null::fb_ads.quota_usage, usage) as r
@@ -129,6 +138,11 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   order by r.scope, r.key, coalesce(r.use_case, ''), r.usage_percent desc nulls last
   on conflict (scope, key, use_case) do update set
     usage_percent = excluded.usage_percent,
+    rising_since = case
+      when excluded.usage_percent >= quota.usage_percent and quota.updated_at > now() - interval '1 hour'
+        then quota.rising_since
+      else excluded.rising_since
+    end,
     regain_at = excluded.regain_at,
     access_tier = coalesce(excluded.access_tier, quota.access_tier),
     updated_at = now()
@@ -161,74 +175,3 @@ $$;
 comment on function fb_ads.app_throttled_until(fb_ads.sync_jobs) is
   'Until when a held job waits because Meta refused another call for the whole app since the job was claimed; null '
   'where it refused none. A throttled job that is claimed all the same was freed by an operator.';
-
-create function fb_ads.stop_token(fingerprint text, error jsonb)
-returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
-  values ('token', fingerprint, now(), error, now() + interval '55 seconds')
-  on conflict (scope, key, use_case) do update set
-    stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
-    stop_error = excluded.stop_error,
-    probe_after = excluded.probe_after,
-    updated_at = now();
-$$;
-
-comment on function fb_ads.stop_token(text, jsonb) is
-  'Remembers that Meta refuses a token and why. One probe a minute follows; another token in Vault has another '
-  'fingerprint and is not stopped.';
-
-create function fb_ads.may_use_token(fingerprint text)
-returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select not exists (
-    select
-    from fb_ads.quotas as quota
-    where quota.scope = 'token'
-      and quota.key = fingerprint
-      and quota.stopped_at is not null
-      and quota.probe_after > now()
-  );
-$$;
-
-comment on function fb_ads.may_use_token(text) is 'Whether a token is not stopped, or due for a probe.';
-
-create function fb_ads.clear_stops(job fb_ads.sync_jobs)
-returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  -- A token or account whose call Meta answered is not stopped.
-  update fb_ads.quotas as quota
-  set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
-  where quota.stopped_at is not null
-    and (
-      (
-        quota.scope = 'token'
-        and quota.key = (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id)
-      )
-      or (
-        quota.scope = 'account'
-        and quota.key = (select a.fb_account_id from public.ad_accounts as a where a.id = job.account_id)
-      )
-    );
-$$;
-
-comment on function fb_ads.clear_stops(fb_ads.sync_jobs) is
-  'After a stored page: the job''s token and account are not stopped any more.';
-
-create function fb_ads.fail_account(job fb_ads.sync_jobs, error jsonb)
-returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  with failed as (
-    update fb_ads.sync_jobs as other
-    set state = 'failed', finished_at = now(), last_error = error
-    where other.account_id = job.account_id and other.state = 'pending'
-  )
-  insert into fb_ads.quotas as quota (scope, key, stopped_at, stop_error, probe_after)
-  select 'account', account.fb_account_id, now(), error, now() + interval '20 hours'
-  from public.ad_accounts as account
-  where account.id = job.account_id
-  on conflict (scope, key, use_case) do update set
-    stopped_at = coalesce(quota.stopped_at, excluded.stopped_at),
-    stop_error = excluded.stop_error,
-    probe_after = excluded.probe_after,
-    updated_at = now();
-$$;
-
-comment on function fb_ads.fail_account(fb_ads.sync_jobs, jsonb) is
-  'Ends the open jobs of an account that may not be read and says why; the next night tries it again with one call.';

@@ -9,6 +9,32 @@ comment on function fb_ads.retry_delay_seconds(integer) is
   'Pause before the next attempt after that many failures in a row: 5 s '
   'doubling to 10 minutes, a quarter of jitter either way.';
 
+create function fb_ads.is_refused_everywhere(error jsonb)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select count(distinct refused.account_id) >= greatest(2, least(3, (
+    select count(*) from public.ad_accounts as account where account.enabled
+  )))
+  from fb_ads.sync_jobs as refused
+  join public.ad_accounts as account on account.id = refused.account_id
+  left join fb_ads.quotas as quota
+    on quota.scope = 'account' and quota.key = account.fb_account_id and quota.use_case = ''
+  cross join lateral (
+    select greatest(max(job.finished_at), now() - interval '1 hour') as at
+    from fb_ads.sync_jobs as job
+    where job.state = 'done' and job.finished_at > now() - interval '1 hour'
+  ) as last_answer
+  where refused.state = 'failed'
+    and refused.finished_at > last_answer.at
+    and refused.last_error ->> 'reason' = error ->> 'reason'
+    and refused.last_error ->> 'meta_code' = error ->> 'meta_code'
+    -- One that was stopped before tells nothing new.
+    and coalesce(quota.stopped_at > last_answer.at, true);
+$$;
+
+comment on function fb_ads.is_refused_everywhere(jsonb) is
+  'Whether Meta has refused three accounts in a row alike (two, where there are no more) and has answered nothing '
+  'since: then it is the token or its app that it refuses.';
+
 create function public.fb_release_sync_job(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -79,8 +105,19 @@ begin
   elsif outcome = 'stop_account' then
     perform fb_ads.fail_account(job, error);
   end if;
+  if outcome in ('stop_account', 'fail') and fb_ads.is_refused_everywhere(error) then
+    perform fb_ads.stop_token(
+      (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id),
+      error || '{"is_everywhere": true}'
+    );
+  end if;
   if given_up and job.kind = 'insights' and outcome <> 'stop_account' then
-    perform fb_ads.end_insights_plan(job);
+    if job.params ? 'field_trial' then
+      perform fb_ads.learn_ad_fields(job, job.params -> 'trial_fields');
+    end if;
+    if not fb_ads.learn_insights_refusal(job, error) then
+      perform fb_ads.end_insights_plan(job);
+    end if;
   end if;
   if given_up and error ->> 'reason' = 'version_dead' then
     -- Meta would refuse every call, and refusals cost the app its access tier, so all pending jobs fail with this one.

@@ -4,6 +4,7 @@ create table fb_ads.sync_runs (
   id uuid primary key default gen_random_uuid(),
   function_slug text not null,
   token_fingerprint text,
+  api_version text,
   started_at timestamptz not null default now(),
   lease_until timestamptz not null,
   finished_at timestamptz,
@@ -24,6 +25,7 @@ comment on table fb_ads.sync_runs is
 comment on column fb_ads.sync_runs.id is 'The run_id of answers and log lines.';
 comment on column fb_ads.sync_runs.function_slug is 'The Edge Function that ran.';
 comment on column fb_ads.sync_runs.token_fingerprint is 'Which token it used: the first 16 hex digits of its SHA-256.';
+comment on column fb_ads.sync_runs.api_version is 'Which version of the Graph API it called, as in META_API_VERSION.';
 comment on column fb_ads.sync_runs.started_at is 'When the invocation took its slot.';
 comment on column fb_ads.sync_runs.lease_until is
   'Until when the invocation counts as live while it holds no job; a job''s own lease counts beside it.';

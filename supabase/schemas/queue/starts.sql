@@ -29,6 +29,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('fb_ads.sync_runs'));
 
   perform fb_ads.end_dead_runs();
+  perform fb_ads.forget_findings(concat_ws(' ', request ->> 'token_fingerprint', request ->> 'api_version'));
 
   if not coalesce((request ->> 'resume')::boolean, false) then
     if slug = 'fb-sync-metadata' then
@@ -39,10 +40,13 @@ begin
   end if;
 
   has_slot := fb_ads.free_slots(slug) > 0;
-  insert into fb_ads.sync_runs (function_slug, token_fingerprint, lease_until, finished_at, jobs_left, error)
+  insert into fb_ads.sync_runs (
+    function_slug, token_fingerprint, api_version, lease_until, finished_at, jobs_left, error
+  )
   values (
     slug,
     request ->> 'token_fingerprint',
+    request ->> 'api_version',
     now() + interval '5 seconds',
     case when not has_slot then now() end,
     case when not has_slot then fb_ads.open_job_count(slug, account_ids) end,
@@ -74,6 +78,7 @@ end;
 $$;
 
 comment on function public.fb_start_sync_run(jsonb) is
-  'Begins a run: {function_slug, token_fingerprint, arrived_at, account_ids?, full?, resume?, refresh?, configured: '
-  '{mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, refused, '
+  'Begins a run: {function_slug, token_fingerprint, api_version, arrived_at, account_ids?, full?, resume?, refresh?, '
+  'configured: {mode, ids}, since?, until?}. Plans the jobs (not with resume) and takes a slot. Returns {run_id, slot, '
+  'refused, '
   'jobs_left, settings}; with refused accounts nothing is started and run_id is null.';

@@ -10,6 +10,7 @@ begin
     where job.kind = any (fb_ads.sync_kinds(function_slug))
       and (
         (job.state = 'pending' and job.not_before <= now()
+          and job.kind <> all ((select fb_ads.unprobed_kinds())::text[])
           and not exists (
             select from fb_ads.sync_jobs as other
             where other.account_id = job.account_id and other.state = 'running' and other.lease_until > now()

@@ -3,7 +3,8 @@
 create function fb_ads.local_day(timezone_name text, at timestamptz default now())
 returns date language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
-  return (at at time zone coalesce(timezone_name, 'UTC'))::date;
+  -- PostgreSQL takes a number for an offset; as the name of a zone it is none.
+  return (at at time zone case when timezone_name ~ '^[A-Za-z]' then timezone_name else 'UTC' end)::date;
 exception
   -- A zone that this server does not know yet.
   when invalid_parameter_value then

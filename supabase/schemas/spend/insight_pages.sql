@@ -90,6 +90,7 @@ comment on function fb_ads.delete_vanished(fb_ads.sync_jobs, text[]) is
 create function fb_ads.end_insights_plan(job fb_ads.sync_jobs)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
+  parts bigint;
   failed bigint;
   first_day date;
   last_day date;
@@ -101,18 +102,19 @@ begin
   ) then
     return;
   end if;
-  select count(*) filter (where part.state = 'failed'), min(part.since), max(part.until)
-  into failed, first_day, last_day
+  select count(*), count(*) filter (where part.state = 'failed'), min(part.since), max(part.until)
+  into parts, failed, first_day, last_day
   from fb_ads.sync_jobs as part
   where part.plan_id = job.plan_id and part.kind = 'insights';
 
   if job.purpose = 'window' and failed = 0 then
-    insert into fb_ads.insight_reads as habit (account_id, window_until)
+    insert into fb_ads.account_reads as known (account_id, window_until)
     values (job.account_id, last_day)
     on conflict (account_id) do update
-    set window_until = greatest(habit.window_until, excluded.window_until), updated_at = now();
+    set window_until = greatest(known.window_until, excluded.window_until), updated_at = now();
   end if;
-  if job.purpose <> 'refresh' then
+  -- Where nothing was read there is nothing to compare.
+  if job.purpose = 'recheck' or (job.purpose <> 'refresh' and failed < parts) then
     insert into fb_ads.sync_jobs (
       account_id, kind, purpose, plan_id, priority, since, until, page_size, params, not_before
     )
@@ -154,17 +156,9 @@ begin
   end if;
   delete from fb_ads.sync_seen_pages as page where page.job_id = job.id;
   if job.params ? 'field_trial' then
-    -- The fields without which one part could be read are left out of the other parts at once.
-    update fb_ads.sync_jobs as part
-    set params = part.params || jsonb_build_object(
-      'field_trial', job.params -> 'field_trial', 'refused_fields', job.params -> 'refused_fields',
-      'dropped_fields', job.params -> 'dropped_fields'
-    )
-    where part.plan_id = job.plan_id
-      and part.state = 'pending'
-      and part.params ? 'is_part'
-      and not part.params ? 'field_trial';
+    perform fb_ads.learn_ad_fields(job, job.params -> 'trial_fields');
   end if;
+  perform fb_ads.learn_unnamed_ads(job);
   perform fb_ads.end_insights_plan(job);
   return true;
 end;

@@ -41,7 +41,7 @@ declare
   );
   first_day date := today - settings.insights_window_days + 1;
   read_until date := (
-    select habit.window_until from fb_ads.insight_reads as habit where habit.account_id = plan_window.account_id
+    select known.window_until from fb_ads.account_reads as known where known.account_id = plan_window.account_id
   );
   planned_until date := (
     select max(part.until)
@@ -121,7 +121,10 @@ begin
   for account in
     select a.*
     from public.ad_accounts as a
-    where a.enabled and (account_ids is null or a.id = any (account_ids))
+    where a.enabled
+      and (account_ids is null or a.id = any (account_ids))
+      -- An account that has no insights is asked again when it is named, or when that finding is forgotten.
+      and (account_ids is not null or fb_ads.has_insights(a.id))
     order by a.id
   loop
     if since is not null or until is not null then

@@ -34,6 +34,7 @@ begin
   end if;
   if request ->> 'report_run_id' is not null then
     perform fb_ads.clear_stops(job);
+    perform fb_ads.learn_refused_fields(job, (job.params || coalesce(request -> 'params', '{}')) -> 'dropped_fields');
   end if;
   if throttling is not null then
     perform fb_ads.throttle_held_job(job, throttling);

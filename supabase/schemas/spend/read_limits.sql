@@ -1,33 +1,4 @@
--- How an account's insights are best read: what worked, what Meta refused, and how many days to ask for at a time.
-
-create table fb_ads.insight_reads (
-  account_id uuid primary key references public.ad_accounts (id) on delete cascade,
-  sync_max_days integer,
-  sync_refused_at timestamptz,
-  range_max_days integer,
-  range_refused_at timestamptz,
-  window_until date,
-  updated_at timestamptz not null default now(),
-  constraint sync_limit_has_a_time check ((sync_max_days is null) = (sync_refused_at is null)),
-  constraint range_limit_has_a_time check ((range_max_days is null) = (range_refused_at is null)),
-  constraint sync_max_days_is_not_negative check (sync_max_days >= 0),
-  constraint range_max_days_is_positive check (range_max_days >= 1)
-);
-
-comment on table fb_ads.insight_reads is
-  'How an account''s insights are best read: what worked and what Meta refused. A refusal counts for 30 days.';
-comment on column fb_ads.insight_reads.account_id is 'The ad account.';
-comment on column fb_ads.insight_reads.sync_max_days is
-  'Longest range in days that is still read at once; 0: every range is a report. Null: Meta has refused none.';
-comment on column fb_ads.insight_reads.sync_refused_at is 'When Meta last refused to answer a range at once.';
-comment on column fb_ads.insight_reads.range_max_days is
-  'Longest range in days that one job asks for. Null: nothing was ever too large.';
-comment on column fb_ads.insight_reads.range_refused_at is 'When a range last had to be split.';
-comment on column fb_ads.insight_reads.window_until is
-  'Last local day of the newest window that was read completely; a later gap is read anew.';
-comment on column fb_ads.insight_reads.updated_at is 'When the row last changed.';
-
-alter table fb_ads.insight_reads enable row level security;
+-- How many days of an account one request is given: by what Meta has refused, and by how many rows a day has.
 
 create function fb_ads.expected_daily_rows(account_id uuid)
 returns numeric language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -58,13 +29,11 @@ comment on function fb_ads.expected_daily_rows(uuid) is
 
 create function fb_ads.refused_above(account_id uuid)
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select habit.sync_max_days
-  from fb_ads.insight_reads as habit
-  where habit.account_id = refused_above.account_id and habit.sync_refused_at > now() - interval '30 days';
+  select known.sync_max_days from fb_ads.account_reads as known where known.account_id = refused_above.account_id;
 $$;
 
 comment on function fb_ads.refused_above(uuid) is
-  'Up to how many days Meta answers at once for the account; null: it has refused none in 30 days.';
+  'Up to how many days Meta answers at once for the account; null: it has refused none.';
 
 create function fb_ads.insight_limits(account_id uuid)
 returns table (sync_days integer, range_days integer)
@@ -79,9 +48,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
         )::integer
       end
     ),
-    coalesce(case when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, 7) end, 7)
+    coalesce(least(known.range_max_days, 7), 7)
   from fb_ads.settings as settings
-  left join fb_ads.insight_reads as habit on habit.account_id = insight_limits.account_id;
+  left join fb_ads.account_reads as known on known.account_id = insight_limits.account_id;
 $$;
 
 comment on function fb_ads.insight_limits(uuid) is

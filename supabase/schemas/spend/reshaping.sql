@@ -9,15 +9,10 @@ begin
   if job.object_ids is not null then
     return 'report';
   end if;
-  insert into fb_ads.insight_reads as habit (account_id, sync_max_days, sync_refused_at)
-  values (job.account_id, days - 1, now())
-  on conflict (account_id) do update set
-    sync_max_days = case
-      when habit.sync_refused_at > now() - interval '30 days' then least(habit.sync_max_days, excluded.sync_max_days)
-      else excluded.sync_max_days
-    end,
-    sync_refused_at = now(),
-    updated_at = now();
+  perform fb_ads.open_findings(job);
+  update fb_ads.account_reads as known
+  set sync_max_days = least(known.sync_max_days, days - 1), sync_refused_at = now()
+  where known.account_id = job.account_id;
   update fb_ads.sync_jobs as other
   set params = other.params || '{"read": "report"}'
   where other.account_id = job.account_id
@@ -31,9 +26,9 @@ $$;
 
 comment on function fb_ads.turn_to_report(fb_ads.sync_jobs) is
   'A range that Meta did not answer at once is read by a report, and so is every range of the account that is no '
-  'shorter, of its ads or of its total, for 30 days.';
+  'shorter, of its ads or of its total, for a week.';
 
-create function fb_ads.split_by_date(job fb_ads.sync_jobs)
+create function fb_ads.split_by_date(job fb_ads.sync_jobs, reason text)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   middle date := job.since + (job.until - job.since) / 2;
@@ -43,49 +38,59 @@ begin
     account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
   )
   values (
-    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, middle, job.object_level,
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, middle, job.object_level,
     job.object_ids, job.page_size, params
   );
   perform fb_ads.reset_range(job, middle + 1, job.until, job.object_ids, params);
-  insert into fb_ads.insight_reads as habit (account_id, range_max_days, range_refused_at)
-  select job.account_id, middle - job.since + 1, now()
-  where job.kind = 'insights' and job.object_ids is null
-  on conflict (account_id) do update set
-    range_max_days = case
-      when habit.range_refused_at > now() - interval '30 days' then least(habit.range_max_days, excluded.range_max_days)
-      else excluded.range_max_days
-    end,
-    range_refused_at = now(),
-    updated_at = now();
+  update fb_ads.sync_jobs as j set priority = job.priority - 1 where j.id = job.id;
+  -- A report may fail for another reason than its size: that a half of it or another range fails too tells that it is.
+  if job.kind = 'insights' and (
+    reason is distinct from 'report_failed' or job.params ? 'is_part' or exists (
+      select
+      from fb_ads.sync_jobs as other
+      where other.account_id = job.account_id
+        and other.kind = 'insights'
+        and other.params ? 'is_part'
+        and other.created_at > now() - interval '1 day'
+        and not (other.since <= job.until and other.until >= job.since)
+    )
+  ) then
+    perform fb_ads.open_findings(job);
+    update fb_ads.account_reads as known
+    set range_max_days = least(known.range_max_days, middle - job.since + 1), range_refused_at = now()
+    where known.account_id = job.account_id;
+  end if;
   return 'date';
 end;
 $$;
 
-comment on function fb_ads.split_by_date(fb_ads.sync_jobs) is
-  'Halves a range of several days: the held job keeps the newer half. The '
-  'account''s next plans keep to the shorter range, for 30 days.';
+comment on function fb_ads.split_by_date(fb_ads.sync_jobs, text) is
+  'Halves a range of several days: the held job keeps the newer half. The halves come before the account''s other '
+  'ranges, which keep to what is learned from them, for a week.';
 
 create function fb_ads.split_by_ads(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
-  -- Our own ids, for collecting them from Meta would be one more heavy call. Ads that spent around that day come first.
-  ids text[] := coalesce(job.object_ids, array(
-    select ad.fb_ad_id
-    from public.ad_ads as ad
-    where ad.account_id = job.account_id
-    order by exists (
-      select from public.ad_spend as d where d.ad_id = ad.id and d.date between job.since - 7 and job.until + 7
-    ) desc, ad.fb_ad_id
-  ));
+  is_rest boolean := job.params ? 'is_rest';
+  -- Our own ids, for collecting them from Meta would be one more heavy call.
+  ids text[] := case
+    when is_rest or job.object_ids is null then array(
+      select ads.fb_ad_id
+      from fb_ads.ads_of_range(job) as ads
+      where ads.fb_ad_id <> all (coalesce(job.object_ids, '{}'))
+      order by ads.is_busy desc, ads.fb_ad_id
+    )
+    else job.object_ids
+  end;
   total integer := cardinality(ids);
-  size integer := least(500, (total + 1) / 2);
+  size integer := least(500, case when is_rest then total else (total + 1) / 2 end);
   -- A long list of ids fits into the body of a report's request and not into an address.
-  params jsonb := (job.params - 'report') || '{"is_part": true}' || case
+  params jsonb := (job.params - 'report' - 'is_rest') || '{"is_part": true}' || case
     when size > 50 then '{"read": "report"}'::jsonb
     else '{}'
   end;
 begin
-  if total <= 1 or job.params ? 'is_rest' then
+  if total = 0 or (total = 1 and not is_rest) then
     return 'none';
   end if;
   if job.purpose = 'recheck' and job.object_ids is null and total <= 5000 then
@@ -94,26 +99,35 @@ begin
       account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
     )
     values (
-      job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad', ids, job.page_size,
-      (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
+      job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, job.until, 'ad', ids,
+      job.page_size, (job.params - 'report') || '{"is_part": true, "is_rest": true, "read": "report"}'
     );
   end if;
   insert into fb_ads.sync_jobs (
     account_id, kind, purpose, plan_id, priority, since, until, object_level, object_ids, page_size, params
   )
   select
-    job.account_id, job.kind, job.purpose, job.plan_id, job.priority, job.since, job.until, 'ad',
+    job.account_id, job.kind, job.purpose, job.plan_id, job.priority - 1, job.since, job.until, 'ad',
     ids[first : first + size - 1], job.page_size, params
   from generate_series(size + 1, total, size) as first;
   perform fb_ads.reset_range(job, job.since, job.until, ids[1 : size], params);
-  update fb_ads.sync_jobs as j set object_level = 'ad' where j.id = job.id;
+  update fb_ads.sync_jobs as j set object_level = 'ad', priority = job.priority - 1 where j.id = job.id;
+  if not is_rest then
+    -- One day was too much, so the number of days was not what Meta refused.
+    perform fb_ads.open_findings(job);
+    update fb_ads.account_reads as known
+    set range_max_ads = least(known.range_max_ads, size), ads_refused_at = now(), range_max_days = null,
+      range_refused_at = null
+    where known.account_id = job.account_id;
+  end if;
   return 'ads';
 end;
 $$;
 
 comment on function fb_ads.split_by_ads(fb_ads.sync_jobs) is
   'Splits one day by the ads that are stored here, at most 500 a part, and when it is read again, a part for all '
-  'others; none: there is nothing to split by.';
+  'others. The parts come before the account''s other ranges, which keep to that many ads, for a week. none: there is '
+  'nothing to split by.';
 
 create function fb_ads.clamp_range(job fb_ads.sync_jobs)
 returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -143,6 +157,17 @@ comment on function fb_ads.clamp_range(fb_ads.sync_jobs) is
   'After error 3018: the range begins later, by a day at least; one that lies before '
   'Meta''s 37 months is done, for Meta has nothing on it.';
 
+create function fb_ads.begin_anew(job fb_ads.sync_jobs)
+returns text language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  perform fb_ads.reset_range(job, job.since, job.until, job.object_ids, job.params - 'report');
+  return 'known';
+end;
+$$;
+
+comment on function fb_ads.begin_anew(fb_ads.sync_jobs) is
+  'Gives a held range back as it stands: what Meta takes of the account has been learned since it was asked for.';
+
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
@@ -156,8 +181,11 @@ begin
   result := case request ->> 'how'
     when 'report' then fb_ads.turn_to_report(job)
     when 'clamp' then fb_ads.clamp_range(job)
+    when 'list' then fb_ads.split_by_ads(job)
     when 'split' then case
-      when job.since < job.until then fb_ads.split_by_date(job)
+      -- A sibling has learned meanwhile what Meta takes: the next claim cuts the range to that.
+      when job.kind = 'insights' and fb_ads.exceeds_findings(job) then fb_ads.begin_anew(job)
+      when job.since < job.until then fb_ads.split_by_date(job, request -> 'error' ->> 'reason')
       when job.kind = 'insights' then fb_ads.split_by_ads(job)
       -- An account's total of one day cannot be split. What Meta does not answer at once it may still report.
       when job.params ->> 'read' is distinct from 'report' then fb_ads.turn_to_report(job)
@@ -189,6 +217,7 @@ end;
 $$;
 
 comment on function public.fb_reshape_insights(jsonb) is
-  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp, error?, usage?, '
-  'park?}. Returns {result: report | date | ads | none | clamped | nothing_left}; with none the job is still held. '
+  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
+  'usage?, park?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
+  'known | none | clamped | nothing_left}; with none the job is still held. '
   'Raises lease_lost (409).';

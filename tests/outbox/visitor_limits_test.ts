@@ -13,7 +13,7 @@ import { settleBackground } from "../../shared/edge/background.ts";
 import { browserId, forgetBrowsers, openBrowsers, statusOf } from "./browsers.ts";
 
 /** Events of a stranger's request. */
-const BATCH = howMany({ usually: 20, thoroughly: 1_000 });
+const BATCH = howMany({ usually: 20, thoroughly: 200, exhaustively: 1_000 });
 const ADDRESSES = 62;
 
 type Platform = Suite["platform"];

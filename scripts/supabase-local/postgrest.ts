@@ -35,6 +35,7 @@ export class DataApi {
   readonly #options: PostgrestOptions;
   #running: Promise<Postgrest> | null = null;
 
+  /** Starts nothing yet. */
   constructor(reaper: Reaper, options: PostgrestOptions) {
     this.#reaper = reaper;
     this.#options = options;

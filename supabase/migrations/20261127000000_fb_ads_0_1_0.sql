@@ -236,8 +236,8 @@ comment on column fb_ads.settings.browser_events_per_day is
   'event of more than 2 KiB counts as several. One network may take a quarter of it. Half is reserved for the networks '
   'that were seen on an earlier day, each with the same share.';
 comment on column fb_ads.settings.browser_denials_per_day is
-  'Denials of browsers that nothing else is known of that are stored in a UTC day; one network may take a quarter. What '
-  'comes beyond is taken, but not remembered: nothing is stored of such a browser anyway.';
+  'Denials of browsers that nothing else is known of that are stored in a UTC day; one network may take a quarter. '
+  'What comes beyond is taken, but not remembered: nothing is stored of such a browser anyway.';
 comment on column fb_ads.settings.checkout_window is
   'How long before a sale the same user''s checkout may lie to lend it its browser '
   'data, when no order id links them. At most 7 days.';
@@ -274,8 +274,8 @@ comment on column fb_ads.settings.sent_event_retention is
   'How long an event is kept after its delivery became final. A Purchase then keeps its bare key; other events go.';
 comment on column fb_ads.settings.page_view_retention is 'The same for PageView.';
 comment on column fb_ads.settings.browser_consent_retention is
-  'How long what a browser said of consent is kept after it was last written. What a user said is kept until the person '
-  'is erased.';
+  'How long what a browser said of consent is kept after it was last written. What a user said is kept until the '
+  'person is erased.';
 comment on column fb_ads.settings.touchpoint_retention is 'How long touchpoints are kept.';
 comment on column fb_ads.settings.click_id_retention is
   'How long after a sale its ad_attributions.fb_click_id is kept; at least as long as its attribution may change.';
@@ -9590,8 +9590,8 @@ $$;
 comment on function public.fb_erase_person(text) is
   'For the operator: removes a person everywhere and at any age, given by user id, e-mail address, phone number, or '
   'the SHA-256 of the latter as Meta takes them. Reads all sales of the host, so it may take minutes. Events keep '
-  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, consents}. '
-  'What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
+  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, '
+  'consents}. What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
 
 -- schemas/attribution/exchange_rates.sql
 

@@ -238,5 +238,5 @@ $$;
 comment on function public.fb_erase_person(text) is
   'For the operator: removes a person everywhere and at any age, given by user id, e-mail address, phone number, or '
   'the SHA-256 of the latter as Meta takes them. Reads all sales of the host, so it may take minutes. Events keep '
-  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, consents}. '
-  'What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';
+  'their bare key, so that nothing is made anew; of consent only an objection stays, by digest. Returns {events, '
+  'consents}. What Meta has already must be asked of Meta. Erase before the host deletes its own rows.';

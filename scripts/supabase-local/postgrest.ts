@@ -35,7 +35,7 @@ export class DataApi {
   readonly #options: PostgrestOptions;
   #running: Promise<Postgrest> | null = null;
 
-  /** Starts nothing yet. */
+  /** Starts nothing yet; what it starts is the reaper's. */
   constructor(reaper: Reaper, options: PostgrestOptions) {
     this.#reaper = reaper;
     this.#options = options;

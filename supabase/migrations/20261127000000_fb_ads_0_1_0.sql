@@ -4880,7 +4880,8 @@ begin
   -- Half of the day's events belong to the networks that were seen before, to each the same; the rest is anybody's.
   reserved := case when whole.known_networks > 0 then limits.browser_events_per_day / 2 else 0 end;
   is_reserved := network.first_seen_on < today
-    and network.day_events + new_events <= reserved / greatest(whole.known_networks, 1);
+    and network.day_events + new_events
+      <= least(reserved / greatest(whole.known_networks, 1), limits.browser_events_per_day / 4);
   if new_events > 0 and not is_reserved then
     limited := case
       when network.minute_events + new_events > limits.browser_events_per_minute / 4

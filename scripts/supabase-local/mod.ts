@@ -270,12 +270,7 @@ function graphHost(url: string): URL {
   return new URL(url);
 }
 
-async function invoke(
-  url: string,
-  key: string,
-  body: unknown,
-  headers: Record<string, string> | undefined,
-): Promise<Response> {
+async function invoke(url: string, key: string, body?: unknown, headers?: Record<string, string>): Promise<Response> {
   return await fetch(url, {
     method: "POST",
     headers: { apikey: key, "content-type": "application/json", ...headers },

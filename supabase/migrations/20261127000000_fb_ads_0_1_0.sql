@@ -686,7 +686,11 @@ begin
     select
       response.id,
       response.status_code between 200 and 299 as is_well,
-      coalesce(response.error_msg, 'HTTP ' || response.status_code, 'no answer') as outcome
+      coalesce(
+        -- The rest of pg_net's text about a time-out is how the time was spent.
+        substring(response.error_msg from '^Timeout of \d+ ms reached'), response.error_msg,
+        'HTTP ' || response.status_code, 'no answer'
+      ) as outcome
     from net._http_response as response
     -- created is the time at which pg_net began the batch.
     where response.created > oldest - interval '1 minute'
@@ -706,7 +710,8 @@ returns text language sql immutable security invoker set search_path = pg_catalo
     when outcome ~ '^HTTP 404' then 'Deploy the functions: supabase functions deploy --use-api'
     when outcome ~ '^HTTP 409' then
       'See the alert project_copy: is this a copy of another project? select fb_ads.adopt_project(''<url>'');'
-    when outcome ~ '^HTTP' then 'See the function''s log (dashboard > Edge Functions > Logs), then run: npm run doctor'
+    when outcome ~ '^(HTTP|Timeout)' then
+      'See the function''s log (dashboard > Edge Functions > Logs), then run: npm run doctor'
     else
       'See whether the project is paused, and whether the URL in the Vault secret fb_ads_project_url is right and '
       'answers.'

@@ -88,7 +88,7 @@ Deno.test("what refuses every event of a pixel blocks it, loses none, and ends b
     assertStringIncludes(await refused.text(), "app_secret_missing");
     assertEquals(ledger.calls.filter((call) => call.token === "marketing").length, 1);
 
-    await sql`select vault.create_secret('a secret of another app', 'meta_capi_app_secret')`;
+    await sql`select vault.create_secret('a-secret-of-another-app', 'meta_capi_app_secret')`;
     await nextMinute();
     await dispatchNow(platform);
     assertEquals([await tally(), (await pixel())?.reason], [{ blocked: 6 }, "app_secret_wrong"]);

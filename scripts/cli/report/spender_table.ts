@@ -14,7 +14,7 @@ import { isLive, type Judged, spenderColumns, stateWords } from "./tables.ts";
 const FIRST_ROWS = 25;
 
 /** Digits that the script needs to show and sort a figure: there may be thousands of rows. */
-const DIGITS: Readonly<Record<Kind, number>> = { money: 9, count: 12, share: 4, ratio: 4, change: 4 };
+const DIGITS: Readonly<Record<Kind, number>> = { money: 9, count: 12, share: 6, ratio: 6, change: 6 };
 
 /** What a table lists. */
 export interface SpenderTable {

@@ -78,7 +78,7 @@ browserTest("buildReportPage() is quiet and readable", async (test) => {
       const { page, context, complaints, requests, bytes } = await openReport(browser, data, options);
       assertEquals(complaints, []);
       assertEquals(requests.filter((url) => !/^(file|data):/.test(url)), []);
-      assert(bytes < 1_600_000, `${bytes} bytes`);
+      assert(bytes < 1_500_000, `${bytes} bytes`);
       assertEquals(await findBarriers(page), []);
       const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       assert(Number(overflow) <= 0, `the page is ${overflow} px wider than the screen`);

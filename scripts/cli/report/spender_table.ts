@@ -14,7 +14,12 @@ import { isLive, type Judged, spenderColumns, stateWords } from "./tables.ts";
 const FIRST_ROWS = 25;
 
 /** Digits that the script needs to show and sort a figure: there may be thousands of rows. */
-const DIGITS: Readonly<Record<Kind, number>> = { money: 9, count: 12, share: 4, ratio: 4, change: 4 };
+const DIGITS: Readonly<Record<Kind, number>> = { money: 9, count: 12, share: 6, ratio: 6, change: 6 };
+
+/** A figure as page and script show it: both round the same number. */
+function trim(figure: Figure, kind: Kind): number | null {
+  return figure === null ? null : Number(Number(figure).toPrecision(DIGITS[kind]));
+}
 
 /** What a table lists. */
 export interface SpenderTable {
@@ -65,7 +70,7 @@ export function spenderTable(table: SpenderTable, formats: Formats): string {
   const url = adsManagerUrl(level);
   const body = rows.slice(0, FIRST_ROWS).map((row) => {
     const cells = columns.slice(1).map(({ key, kind, value }) => {
-      const text = kind === undefined ? `${value(row) ?? ""}` : formats.figure(value(row), kind);
+      const text = kind === undefined ? `${value(row) ?? ""}` : formats.figure(trim(value(row), kind), kind);
       return `<td class="${cellClass(key, kind)}">${escapeHtml(text)}</td>`;
     });
     const link = url.replace("{account}", row.fb_account_id).replace("{id}", row.fb_id);
@@ -117,8 +122,7 @@ export function spenderData(table: SpenderTable): SpenderData {
       row.fb_account_id,
       row.verdict,
       ...columns.map(({ kind, value }) => {
-        const figure = value(row);
-        return kind === undefined || figure === null ? figure : Number(Number(figure).toPrecision(DIGITS[kind]));
+        return kind === undefined ? value(row) : trim(value(row), kind);
       }),
     ]),
   };

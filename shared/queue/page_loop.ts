@@ -88,10 +88,13 @@ function settle<Value>(promise: Promise<Value>): Promise<Settled<Value>> {
 
 /** Fields that a job does not ask for: Meta refuses them for its account, for its ads, or has refused them to it. */
 export function droppedFields(job: SyncJob): string[] {
-  const { dropped_fields, ads_without } = job.params;
-  const texts = [dropped_fields, ads_without].flatMap((stored): unknown[] => Array.isArray(stored) ? stored : [])
+  return [...new Set([...job.refused_fields, ...notedFields(job)])];
+}
+
+/** The fields that the job itself notes as left out: those that its report, once begun, was asked without. */
+export function notedFields({ params: { dropped_fields, ads_without } }: SyncJob): string[] {
+  return [dropped_fields, ads_without].flatMap((stored): unknown[] => Array.isArray(stored) ? stored : [])
     .filter((field) => typeof field === "string");
-  return [...new Set([...job.refused_fields, ...texts])];
 }
 
 /** Gives a job back; a job that is another's by now needs no giving back. */

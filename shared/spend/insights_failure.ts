@@ -12,7 +12,7 @@ import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { ACCOUNT_DAY_FIELDS, INSIGHT_FIELDS } from "../meta/insights.ts";
 import { buildJobError, decideFailure, type FailureDecision, type PageState, parkOfRefusal } from "../queue/failure.ts";
-import { droppedFields, type OwnDecision, release } from "../queue/page_loop.ts";
+import { droppedFields, notedFields, type OwnDecision, release } from "../queue/page_loop.ts";
 import { buildUsageRows } from "../queue/usage.ts";
 import type { SyncSession } from "../queue/session.ts";
 
@@ -183,7 +183,9 @@ export async function giveBack(
   failure: unknown,
   more: Pick<Release, "report_run_id"> = {},
 ): Promise<void> {
-  const dropped_fields = dropAfter(session, job, failure, droppedFields(job));
+  // A report that was begun does not know what another range has learned since: what it names may be left out already.
+  const asked_without = job.report_run_id === null ? droppedFields(job) : notedFields(job);
+  const dropped_fields = dropAfter(session, job, failure, asked_without);
   if (dropped_fields !== null) {
     return await storeReport(session.database, job, {
       report_run_id: null,
@@ -191,7 +193,7 @@ export async function giveBack(
       wait_seconds: 0,
     });
   }
-  const decision = decide(session, job, failure, droppedFields(job));
+  const decision = decide(session, job, failure, asked_without);
   if ("release" in decision) {
     if (decision.release.outcome === "stop_token") session.stop("token_stopped");
     return await release(session, job, { ...decision.release, ...more });

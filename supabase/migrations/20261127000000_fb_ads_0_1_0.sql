@@ -11372,9 +11372,9 @@ returns text language sql immutable security invoker set search_path = pg_catalo
       'ad accounts and ads_read, and in the App dashboard that the app is live; then make a new token and store it in '
       'Vault as ' || token || '.'
     when reason = 'app_blocked' then
-      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required actions), '
-      'or appeal. A new token of the same app does not help; one of another app does: store it in Vault as ' || token
-        || '.'
+      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required '
+      'actions), or appeal. A new token of the same app does not help; one of another app does: store it in Vault as '
+        || token || '.'
     when reason = 'app_invalid' then
       'Open the app at https://developers.facebook.com/apps: it was deleted, disabled or taken out of the business. '
       'Bring it back, or make a token with another app and store it in Vault as ' || token || '.'
@@ -11620,7 +11620,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'These columns stand still or are empty; everything else is read, spend too.',
     'See whether the token still has ads_read and ads_management for the account, and whether the version in '
     'META_API_VERSION still knows the fields. They are tried again after a week, or with another token; at once: '
-    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null;',
+    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null '
+    'where fields_refused_at is not null;',
     known.fields_refused_at
   from fb_ads.account_reads as known
   join public.ad_accounts as account on account.id = known.account_id and account.enabled

@@ -26,7 +26,6 @@ Deno.test("commands of development exit 2 on arguments that they do not know, an
       ["start", "--port", "80"],
       ["start", "--port", "many"],
       ["stack", "--port", "4321"],
-      ["types", "out.ts"],
       ["baseline", "--check"],
       ["test", "--watch"],
     ] as const

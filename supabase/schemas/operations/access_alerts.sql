@@ -116,9 +116,9 @@ returns text language sql immutable security invoker set search_path = pg_catalo
       'ad accounts and ads_read, and in the App dashboard that the app is live; then make a new token and store it in '
       'Vault as ' || token || '.'
     when reason = 'app_blocked' then
-      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required actions), '
-      'or appeal. A new token of the same app does not help; one of another app does: store it in Vault as ' || token
-        || '.'
+      'Open the app at https://developers.facebook.com/apps and do what Meta asks for there (Alerts, Required '
+      'actions), or appeal. A new token of the same app does not help; one of another app does: store it in Vault as '
+        || token || '.'
     when reason = 'app_invalid' then
       'Open the app at https://developers.facebook.com/apps: it was deleted, disabled or taken out of the business. '
       'Bring it back, or make a token with another app and store it in Vault as ' || token || '.'

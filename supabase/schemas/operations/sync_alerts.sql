@@ -126,7 +126,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     'These columns stand still or are empty; everything else is read, spend too.',
     'See whether the token still has ads_read and ads_management for the account, and whether the version in '
     'META_API_VERSION still knows the fields. They are tried again after a week, or with another token; at once: '
-    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null;',
+    'update fb_ads.account_reads set refused_fields = default, fields_refused_at = null '
+    'where fields_refused_at is not null;',
     known.fields_refused_at
   from fb_ads.account_reads as known
   join public.ad_accounts as account on account.id = known.account_id and account.enabled

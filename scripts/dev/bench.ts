@@ -16,6 +16,7 @@ import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchIsolate } from "./bench/isolate.ts";
 import { benchMetadata } from "./bench/metadata.ts";
+import { benchTouchpoints } from "./bench/touchpoint_storing.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
@@ -27,6 +28,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   isolate: benchIsolate,
   load: () => benchCapiLoad(),
   triggers: benchTriggers,
+  touchpoints: benchTouchpoints,
   attribution: benchAttribution,
   views: benchViews,
 };

@@ -5050,7 +5050,7 @@ create index conversion_events_order_id_idx on fb_ads.conversion_events (order_i
   where event_name = 'InitiateCheckout' and order_id is not null;
 create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time)
   where user_digest is not null;
-create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest)
+create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest, received_at)
   where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;
@@ -8296,12 +8296,18 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
-    from fb_ads.touchpoints as click
-    where click.fbc_digest = encode(
-      sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
-    )
-      -- As for touchpoints: a link that is passed on is new in the next browser.
-      and coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
+    from (
+      -- The first few: a link may be passed on to any number of browsers.
+      select told.clicked_at, told.browser_digest
+      from fb_ads.touchpoints as told
+      where told.fbc_digest = encode(
+        sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+      )
+      order by told.clicked_at
+      limit 50
+    ) as click
+    -- As for touchpoints: a link that is passed on is new in the next browser.
+    where coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
   ) as known;
 $$;
 
@@ -8311,33 +8317,34 @@ comment on function fb_ads.with_first_click_time(jsonb, text) is
 
 -- schemas/attribution/touchpoint_storing.sql
 
--- Storing touchpoints: one insert a batch, which looks at no other touchpoint of the visitor.
--- Why so: anybody may fill a browser with landings, and an event must cost the same however many there are.
+-- Storing touchpoints: one insert a batch, which asks for one end of an index with each question about the visitor.
+-- Why so: anybody may fill a browser with landings, and an event must cost the same however many there are. Where a
+-- condition names a range, PostgreSQL guesses how many rows it finds, and reads them all where it guesses wrong.
 
-create function fb_ads.was_visitor_seen(touchpoint fb_ads.touchpoints, until timestamptz)
+create function fb_ads.was_visitor_seen(touchpoint fb_ads.touchpoints, clicked_at timestamptz, page_delay interval)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select exists (
-      select from fb_ads.touchpoints as known
-      where known.browser_digest = touchpoint.browser_digest and known.received_at <= until
-    )
-    or exists (
-      select from fb_ads.touchpoints as known
-      where known.fbc_digest = touchpoint.fbc_digest and known.clicked_at <= until and known.received_at <= until
-    )
-    or exists (
-      select from fb_ads.conversion_events as event
-      where event.browser_digest = touchpoint.browser_digest and event.received_at <= until
-    );
+  select coalesce((
+      select min(known.received_at) from fb_ads.touchpoints as known
+      where known.browser_digest = touchpoint.browser_digest
+    ) <= was_visitor_seen.clicked_at + page_delay, false)
+    or coalesce((
+      select min(known.clicked_at) from fb_ads.touchpoints as known where known.fbc_digest = touchpoint.fbc_digest
+    ) <= was_visitor_seen.clicked_at, false)
+    or coalesce((
+      select min(event.received_at) from fb_ads.conversion_events as event
+      where event.browser_digest = touchpoint.browser_digest
+    ) <= was_visitor_seen.clicked_at + page_delay, false);
 $$;
 
-comment on function fb_ads.was_visitor_seen(fb_ads.touchpoints, timestamptz) is
-  'Whether the browser or click id of a touchpoint was received by then.';
+comment on function fb_ads.was_visitor_seen(fb_ads.touchpoints, timestamptz, interval) is
+  'Whether the browser of a touchpoint was heard of by the time when a page of then may be late, or its click id is '
+  'known from then.';
 
 create function fb_ads.date_touchpoint(touchpoint fb_ads.touchpoints, seen_at timestamptz)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
     when touchpoint.reported_by = 'browser' and told.clicked_at < touchpoint.received_at - settings.page_delay
-      and not fb_ads.was_visitor_seen(touchpoint, told.clicked_at + settings.page_delay)
+      and not fb_ads.was_visitor_seen(touchpoint, told.clicked_at, settings.page_delay)
       then touchpoint.received_at - settings.page_delay
     else least(told.clicked_at, touchpoint.received_at)
   end
@@ -8375,17 +8382,19 @@ comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'landing_key of
 
 create function fb_ads.has_room_for_touchpoint(touchpoint fb_ads.touchpoints, place bigint)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
-  select touchpoint.reported_by <> 'browser' or touchpoint.browser_digest is null
-    or place + (
-      select count(*)
-      from (
-        select
-        from fb_ads.touchpoints as known
-        where known.browser_digest = touchpoint.browser_digest and known.reported_by = 'browser'
-          and known.received_at > touchpoint.received_at - interval '1 hour'
-        limit settings.browser_touchpoints_per_hour
-      ) as latest
-    ) <= settings.browser_touchpoints_per_hour
+  select case
+    when touchpoint.reported_by <> 'browser' or touchpoint.browser_digest is null then true
+    when place > settings.browser_touchpoints_per_hour then false
+    -- The last that this one would still leave room for.
+    else coalesce((
+      select known.received_at
+      from fb_ads.touchpoints as known
+      where known.browser_digest = touchpoint.browser_digest and known.reported_by = 'browser'
+      order by known.received_at desc
+      offset settings.browser_touchpoints_per_hour - place
+      limit 1
+    ) <= touchpoint.received_at - interval '1 hour', true)
+  end
   from fb_ads.settings as settings;
 $$;
 

@@ -51,6 +51,7 @@ async function fillTouchpoints({ sql }: Platform, from: number, to: number): Pro
       and indexdef not like 'CREATE UNIQUE%'`;
   for (const { name } of indexes) await sql.unsafe(`drop index fb_ads.${name}`);
   await sql.unsafe(`
+    set statement_timeout = 0;
     insert into fb_ads.touchpoints (
       clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest,
       email_digests)
@@ -59,7 +60,7 @@ async function fillTouchpoints({ sql }: Platform, from: number, to: number): Pro
       case when n % 3 > 0 then md5(n::text) || '0123456789abcdef0123456789abcdef' end, md5((n / 3)::text) || 'fedcba9876543210fedcba9876543210',
       case when n % 4 = 0 then md5((n / 5)::text) || '0011223344556677001122334455667788' end,
       case when n % 50 = 0 then array[md5((n / 7)::text) || '0011223344556677001122334455667788'] end
-    from generate_series(${from}::bigint, ${to - 1}::bigint) as n`);
+    from generate_series(${from}::bigint, ${to - 1}::bigint) as n`).simple();
   await sql.unsafe("set maintenance_work_mem = '512MB'");
   for (const { definition } of indexes) await sql.unsafe(definition);
   await sql.unsafe("vacuum (analyze) fb_ads.touchpoints");

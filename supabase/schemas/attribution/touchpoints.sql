@@ -126,12 +126,18 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
   end
   from (
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
-    from fb_ads.touchpoints as click
-    where click.fbc_digest = encode(
-      sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
-    )
-      -- As for touchpoints: a link that is passed on is new in the next browser.
-      and coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
+    from (
+      -- The first few: a link may be passed on to any number of browsers.
+      select told.clicked_at, told.browser_digest
+      from fb_ads.touchpoints as told
+      where told.fbc_digest = encode(
+        sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
+      )
+      order by told.clicked_at
+      limit 50
+    ) as click
+    -- As for touchpoints: a link that is passed on is new in the next browser.
+    where coalesce(click.browser_digest = with_first_click_time.browser_digest, true)
   ) as known;
 $$;
 

@@ -107,7 +107,7 @@ create index conversion_events_order_id_idx on fb_ads.conversion_events (order_i
   where event_name = 'InitiateCheckout' and order_id is not null;
 create index conversion_events_user_digest_idx on fb_ads.conversion_events (user_digest, event_time)
   where user_digest is not null;
-create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest)
+create index conversion_events_browser_digest_idx on fb_ads.conversion_events (browser_digest, received_at)
   where browser_digest is not null;
 create index conversion_events_person_digests_idx on fb_ads.conversion_events using gin (person_digests)
   where person_digests is not null;

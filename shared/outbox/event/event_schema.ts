@@ -10,7 +10,7 @@ import { z } from "zod";
 import { CUSTOMER_SEGMENTATION } from "./custom_data.ts";
 import { FIRST_LDU_STATE, GEOLOCATE, LAST_LDU_STATE, UNITED_STATES } from "./data_processing.ts";
 import { checkEventName } from "./event_name.ts";
-import { objectReader } from "./lenient_object.ts";
+import { isObject, objectReader } from "./lenient_object.ts";
 import { containsEmail } from "./personal_text.ts";
 import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
@@ -19,7 +19,8 @@ const MAX_URL_LENGTH = 8_000;
 export const MAX_EVENT_ID_LENGTH = 256;
 
 const text = z.string().max(256).refine((id) => !containsEmail(id), "must not contain an e-mail address");
-const object = z.record(z.string(), z.unknown(), { error: "must be an object" });
+/** What is in it is read field by field later. */
+const object = z.custom<Record<string, unknown>>(isObject, { error: "must be an object" });
 const seconds = z.number({ error: "must be a number of seconds since 1970" });
 const event_id = z.string({ error: "must be a text" }).max(MAX_EVENT_ID_LENGTH, "is too long").regex(
   /\S/,

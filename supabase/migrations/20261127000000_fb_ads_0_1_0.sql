@@ -7900,6 +7900,11 @@ comment on function fb_ads.revise_sales(text[], timestamptz) is
   'uses a browser, became known. A touchpoint after the checkout concerns only sales that are not credited (their '
   'reason may change).';
 
+-- schemas/attribution/result_storing.sql
+
+-- Storing what became of sales: one call a batch. An unchanged result is not written; one that differs keeps the
+-- earlier one in its history.
+
 create function fb_ads.history_entry(result fb_ads.attribution_results)
 returns jsonb language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
@@ -7985,11 +7990,18 @@ begin
 
   -- A credited sale stays credited while a later touchpoint's ad is being read.
   update fb_ads.attribution_results as known
-  set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at
+  set missing_ids = fresh.missing_ids, match_keys = fresh.match_keys, due_at = fresh.due_at,
+    current_value = fresh.current_value, reversed_value = fresh.reversed_value, net_value = fresh.net_value,
+    reversal_reason = fresh.reversal_reason
   from unnest(results) as fresh
   where known.transaction_ref = fresh.transaction_ref and known.outcome = 'attributed' and fresh.outcome = 'waiting'
-    and (known.missing_ids, known.match_keys, known.due_at)
-      is distinct from (fresh.missing_ids, fresh.match_keys, fresh.due_at);
+    and (
+      known.missing_ids, known.match_keys, known.due_at, known.current_value, known.reversed_value, known.net_value,
+      known.reversal_reason
+    ) is distinct from (
+      fresh.missing_ids, fresh.match_keys, fresh.due_at, fresh.current_value, fresh.reversed_value, fresh.net_value,
+      fresh.reversal_reason
+    );
 
   update fb_ads.attribution_results as known
   set outcome = fresh.outcome, reason = fresh.reason, level = fresh.level, account_id = fresh.account_id,
@@ -10129,7 +10141,14 @@ begin
   ));
   perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
-  perform fb_ads.refresh_worth(refs);
+  -- What was read above is stored; the others may be unpaid or deleted by now.
+  perform fb_ads.refresh_worth(array(
+    select given.ref
+    from unnest(refs) as given (ref)
+    where not exists (
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = given.ref
+    )
+  ));
   perform fb_ads.end_purchases(refs, sales);
   return (
     select jsonb_build_object(

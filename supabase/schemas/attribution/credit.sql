@@ -146,7 +146,14 @@ begin
   ));
   perform fb_ads.store_results(sales, matches);
   perform fb_ads.store_attributions(sales);
-  perform fb_ads.refresh_worth(refs);
+  -- What was read above is stored; the others may be unpaid or deleted by now.
+  perform fb_ads.refresh_worth(array(
+    select given.ref
+    from unnest(refs) as given (ref)
+    where not exists (
+      select from jsonb_populate_recordset(null::fb_ads.sale, sales) as sale where sale.transaction_ref = given.ref
+    )
+  ));
   perform fb_ads.end_purchases(refs, sales);
   return (
     select jsonb_build_object(

@@ -1,7 +1,8 @@
 // PLATFORM_CLOCK gives a command, and everything that it starts, another day: `PLATFORM_CLOCK=2027-02-28 npm test`, or
-// "2026-12-31 23:50:00"; the time is UTC. Debian's datefudge moves Node, Deno, Chromium and PostgreSQL. It does not move
-// static programs: PostgREST and the Supabase CLI see the machine's time. Nor does it move timers. Not faketime, which
-// wraps waiting too: a signal that comes while PostgreSQL waits then sees the machine's time, and no time-out ever ends.
+// "2026-12-31 23:50:00"; the time is UTC. Debian's datefudge moves Node, Deno, Chromium and PostgreSQL. It does not
+// move static programs: PostgREST and the Supabase CLI see the machine's time. Nor does it move timers. Not faketime,
+// which wraps waiting too: a signal that comes while PostgreSQL waits then sees the machine's time, and no time-out
+// ever ends.
 
 import { existsSync } from "node:fs";
 
@@ -21,8 +22,8 @@ function readClock(text) {
 }
 
 /**
- * What PLATFORM_CLOCK adds to an environment; ends the process when it cannot. The clock is moved by the same seconds in
- * every process, so all agree on the time, whenever they start.
+ * What PLATFORM_CLOCK adds to an environment; ends the process when it cannot. The clock is moved by the same seconds
+ * in every process, so all agree on the time, whenever they start.
  */
 export function clockEnvironment({ PLATFORM_CLOCK: text, LD_PRELOAD: other, DATEFUDGE: moved }) {
   // A command that a moved one starts is moved already.

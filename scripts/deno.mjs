@@ -1,6 +1,6 @@
 // Runs Deno with the arguments given, after installing what is missing. npm's own wrapper cannot pass a signal on and
-// outlives a killed parent; this one does the first and not the second, and finds the binary also when install scripts are
-// switched off.
+// outlives a killed parent; this one does the first and not the second, and finds the binary also when install scripts
+// are switched off.
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -220,7 +220,9 @@ export interface GraphFailure {
   field: string | null;
   /** Position in the `data` list that was sent (Conversions API), where Meta names one. */
   data_index: number | null;
-  /** Digest of Meta's words, numbers apart: tells that two refusals say the same, and not what; null without an answer. */
+  /**
+   * Digest of Meta's words, numbers apart: tells that two refusals say the same, and not what; null without an answer.
+   */
   words_digest: string | null;
   /** Usage headers of this very answer. */
   usage: UsageReading[];

@@ -61,7 +61,9 @@ export function pickWith(random: () => number): <Item>(items: readonly Item[]) =
   };
 }
 
-/** Everything that any table of ours holds, as text by table; without the counts of limits, which requests may change. */
+/**
+ * Everything that any table of ours holds, as text by table; without the counts of limits, which requests may change.
+ */
 export async function dumpTables({ sql }: Platform): Promise<Map<string, string>> {
   const tables = await sql`select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname in ('fb_ads', 'public', 'net') and tablename not like 'traffic%' order by 1`;

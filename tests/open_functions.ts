@@ -1,6 +1,6 @@
 /**
- * The four functions in this very process, over a suite's database and emulator, without the gateway: a test then chooses
- * the addresses that requests come from, and reads every log line.
+ * The four functions in this very process, over a suite's database and emulator, without the gateway: a test then
+ * chooses the addresses that requests come from, and reads every log line.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * `meta-ads backfill --since 2026-08-01 [--until 2026-08-31] [--account 1001]`: reads a range of days again. What is left
- * to do stands in the database, so Ctrl-C ends only the looking: the tick goes on, and the same command looks again.
+ * `meta-ads backfill --since 2026-08-01 [--until 2026-08-31] [--account 1001]`: reads a range of days again. What is
+ * left to do stands in the database, so Ctrl-C ends only the looking: the tick goes on, and the same command looks
+ * again.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `meta-ads browser-client <folder>`: writes the browser client there as `meta-ads.js`, an ES module, with `meta-ads.d.ts`
- * beside it. Pages with a bundler import `shared/browser/mod.ts` and need neither.
+ * `meta-ads browser-client <folder>`: writes the browser client there as `meta-ads.js`, an ES module, with
+ * `meta-ads.d.ts` beside it. Pages with a bundler import `shared/browser/mod.ts` and need neither.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `meta-ads doctor`: what is wrong, what it costs, how to mend it; on the local platform or a hosted project. Exits 1 when
- * there is an error.
+ * `meta-ads doctor`: what is wrong, what it costs, how to mend it; on the local platform or a hosted project. Exits 1
+ * when there is an error.
  *
  * @module
  */

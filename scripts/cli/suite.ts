@@ -1,6 +1,6 @@
 /**
- * Where this suite and its packages are: the sources of the repository, or the package that npm installed, whose commands
- * are one bundled file.
+ * Where this suite and its packages are: the sources of the repository, or the package that npm installed, whose
+ * commands are one bundled file.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * `meta-ads uninstall`: takes the suite out of a database: tables, views, functions, triggers, cron jobs, the role, its
- * Vault secrets and its rows of the migration history. With `--path` also out of the host's repo; of a hosted project also
- * functions and their secrets. Extensions stay: others may use them.
+ * Vault secrets and its rows of the migration history. With `--path` also out of the host's repo; of a hosted project
+ * also functions and their secrets. Extensions stay: others may use them.
  *
  * @module
  */

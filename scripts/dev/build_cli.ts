@@ -1,6 +1,6 @@
 /**
- * `npm pack` runs this first: builds `dist/meta-ads.mjs`, the commands as one file that Node runs. Node and Deno take no
- * TypeScript inside `node_modules`, so the sources themselves cannot be installed.
+ * `npm pack` runs this first: builds `dist/meta-ads.mjs`, the commands as one file that Node runs. Node and Deno take
+ * no TypeScript inside `node_modules`, so the sources themselves cannot be installed.
  *
  * @module
  */

@@ -1,8 +1,8 @@
-// `npm run lock`: completes package-lock.json after a change of dependencies, so that it is the same whichever npm wrote
-// it. Packages such as `deno` and `supabase` name one optional package a platform, and npm leaves out of the lock what
-// the registry in use does not serve; `npm ci` then refuses the lock everywhere. This adds what is missing: version, os
-// and cpu, as the name tells them, and no integrity, which only the package itself could give. And it takes `libc` away:
-// npm 11 writes it, npm 10 deletes it, and without it `npm install` of either leaves the file alone.
+// `npm run lock`: completes package-lock.json after a change of dependencies, so that it is the same whichever npm
+// wrote it. Packages such as `deno` and `supabase` name one optional package a platform, and npm leaves out of the lock
+// what the registry in use does not serve; `npm ci` then refuses the lock everywhere. This adds what is missing:
+// version, os and cpu, as the name tells them, and no integrity, which only the package itself could give. And it takes
+// `libc` away: npm 11 writes it, npm 10 deletes it, and without it `npm install` of either leaves the file alone.
 // With `--check` it changes nothing and exits 1 where the lock is not complete. Running it twice changes nothing.
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,10 @@ const PLATFORM =
   /(?:^|[-/])(aix|android|darwin|freebsd|linux|netbsd|openbsd|openharmony|sunos|win32|windows)-([a-z0-9]+)(?:-(?:glibc|gnu|musl))?$/;
 const OS = { windows: "win32" };
 
-/** The place in the lock from which a package at `from` takes `name`, as Node looks for it; null where it stands nowhere. */
+/**
+ * The place in the lock from which a package at `from` takes `name`, as Node looks for it; null where it stands
+ * nowhere.
+ */
 function resolve(from, name) {
   for (let at = from;; at = at.slice(0, Math.max(0, at.lastIndexOf("node_modules/") - 1))) {
     const place = `${at === "" ? "" : `${at}/`}node_modules/${name}`;

@@ -1,6 +1,6 @@
 /**
- * The beginning of the first migration: it looks for names of ours that the host has taken already, and names all of them
- * before anything is made. Written from the schema files, so that it cannot forget one.
+ * The beginning of the first migration: it looks for names of ours that the host has taken already, and names all of
+ * them before anything is made. Written from the schema files, so that it cannot forget one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Makes the pictures of the README anew from the demo: the report on a desktop, on a phone, in light, dark and in print, and
- * the shop. Needs Chromium.
+ * Makes the pictures of the README anew from the demo: the report on a desktop, on a phone, in light, dark and in
+ * print, and the shop. Needs Chromium.
  *
  *     node scripts/deno.mjs run -A scripts/dev/screenshots.ts
  *

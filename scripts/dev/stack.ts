@@ -1,7 +1,7 @@
 /**
- * `npm run stack`: the local platform alone. Prints its addresses and keys as `NAME="value"` lines, then `ready`, and runs
- * until it is interrupted; what the functions print goes to standard error. Without `META_GRAPH_URL` it brings the Graph
- * API emulator, with the given tokens or the emulator's own.
+ * `npm run stack`: the local platform alone. Prints its addresses and keys as `NAME="value"` lines, then `ready`, and
+ * runs until it is interrupted; what the functions print goes to standard error. Without `META_GRAPH_URL` it brings the
+ * Graph API emulator, with the given tokens or the emulator's own.
  *
  * @module
  */

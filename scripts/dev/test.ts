@@ -2,8 +2,9 @@
  * `npm test`: everything that can be checked: form, lint, types (of the examples in the documentation, too), and the
  * tests, which may reach nothing beyond loopback, several files at a time. Paths as arguments run only the tests there.
  *
- * `PG_BIN` names another PostgreSQL and `PLATFORM_DENO` another Deno for the functions, such as `deno-2.1`. `THOROUGH=1`
- * has tests that draw or kill at random do so more often. `DENO_JOBS` is the number of files that run at a time.
+ * `PG_BIN` names another PostgreSQL and `PLATFORM_DENO` another Deno for the functions, such as `deno-2.1`.
+ * `THOROUGH=1` has tests that draw or kill at random do so more often. `DENO_JOBS` is the number of files that run at a
+ * time.
  *
  * @module
  */
@@ -37,7 +38,9 @@ const TEST_PERMISSIONS = [
   "--allow-run",
   "--allow-sys",
 ];
-/** Many tests wait for a worker to boot or a second to pass: one file more than there are processors keeps all at work. */
+/**
+ * Many tests wait for a worker to boot or a second to pass: one file more than there are processors keeps all at work.
+ */
 const JOBS = Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency + 1);
 const SLOWEST_SHOWN = 10;
 

@@ -69,8 +69,8 @@ function note(entry: LedgerEntry, { answer, wire }: Outcome): void {
 }
 
 /**
- * Keeps events and batches out of the ledger's parameters: they have books and entries of their own. A batch may hold the
- * token that it asks about, and so may the call that came out of it.
+ * Keeps events and batches out of the ledger's parameters: they have books and entries of their own. A batch may hold
+ * the token that it asks about, and so may the call that came out of it.
  */
 function ledgerParams({ tokens }: GraphContext, params: JsonRecord): JsonRecord {
   const kept = { ...params };

@@ -1,6 +1,6 @@
 /**
- * One request as Graph understands it: version, path, parameters from query, form or JSON body; token and proof are kept
- * apart so that they can get neither into the ledger nor into a parameter check.
+ * One request as Graph understands it: version, path, parameters from query, form or JSON body; token and proof are
+ * kept apart so that they can get neither into the ledger nor into a parameter check.
  * @module
  */
 

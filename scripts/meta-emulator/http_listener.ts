@@ -8,8 +8,9 @@ import { once } from "node:events";
 import type { WireRequest } from "./graph_call.ts";
 
 /**
- * How an answer leaves: whole; not at all, the connection reset or closed; half a body, its length promised (`cut`) or in
- * chunks that never end (`cut_chunks`); bytes that are no HTTP (`garbage`); a body that goes on for ever (`endless`).
+ * How an answer leaves: whole; not at all, the connection reset or closed; half a body, its length promised (`cut`) or
+ * in chunks that never end (`cut_chunks`); bytes that are no HTTP (`garbage`); a body that goes on for ever
+ * (`endless`).
  */
 export type Wire = "send" | "reset" | "close" | "cut" | "cut_chunks" | "garbage" | "endless";
 

@@ -15,8 +15,8 @@
  * console.log(graph.ledger.calls.at(-1)?.route); // "insights"
  * ```
  *
- * Days are days of the account's own time zone, instants epoch milliseconds or `Date`, money whole minor units unless it is
- * text, ids text. What a test changes in place (`world`, `settings`, `tokens`) holds from the next call on.
+ * Days are days of the account's own time zone, instants epoch milliseconds or `Date`, money whole minor units unless
+ * it is text, ids text. What a test changes in place (`world`, `settings`, `tokens`) holds from the next call on.
  * @module
  */
 

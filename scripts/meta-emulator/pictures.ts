@@ -1,6 +1,6 @@
 /**
- * Pictures of creatives. Meta's links carry the end of their life (`oe`, epoch seconds in hexadecimal) and are good for a
- * few days; a read after midnight UTC gives another link to the same picture.
+ * Pictures of creatives. Meta's links carry the end of their life (`oe`, epoch seconds in hexadecimal) and are good for
+ * a few days; a read after midnight UTC gives another link to the same picture.
  * @module
  */
 

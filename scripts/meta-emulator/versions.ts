@@ -1,6 +1,6 @@
 /**
- * The versions of the Graph API and until when each answers. The Marketing API has a faster clock than the rest of Graph:
- * a version that is dead for ads still takes events.
+ * The versions of the Graph API and until when each answers. The Marketing API has a faster clock than the rest of
+ * Graph: a version that is dead for ads still takes events.
  * https://developers.facebook.com/docs/graph-api/changelog/versions
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The cache of prepared server installations and cluster templates. Several processes share it: an entry is built under a
- * lock and a temporary name and appears by one rename, so that nobody ever sees half of one. Whoever uses an entry holds
- * it until the process ends, however it ends. Old entries that nobody holds are deleted.
+ * The cache of prepared server installations and cluster templates. Several processes share it: an entry is built under
+ * a lock and a temporary name and appears by one rename, so that nobody ever sees half of one. Whoever uses an entry
+ * holds it until the process ends, however it ends. Old entries that nobody holds are deleted.
  *
  * @module
  */
@@ -138,7 +138,9 @@ function touch(directory: string): void {
   }
 }
 
-/** Deletes the entries of a kind beyond the newest few, except those that somebody holds. Called under the kind's lock. */
+/**
+ * Deletes the entries of a kind beyond the newest few, except those that somebody holds. Called under the kind's lock.
+ */
 async function prune(root: string, kind: string): Promise<void> {
   const entries: { path: string; usedAt: number }[] = [];
   for (const entry of Deno.readDirSync(root)) {

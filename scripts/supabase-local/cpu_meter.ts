@@ -1,6 +1,6 @@
 /**
- * CPU time of a process's first thread, which is the one that runs a function, and thresholds of it. It is looked at when
- * it can have reached the next threshold at the earliest: a thread uses no more CPU than time passes.
+ * CPU time of a process's first thread, which is the one that runs a function, and thresholds of it. It is looked at
+ * when it can have reached the next threshold at the earliest: a thread uses no more CPU than time passes.
  *
  * @module
  */

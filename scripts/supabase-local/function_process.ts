@@ -1,6 +1,6 @@
 /**
- * One worker of a function: a Deno process with its own permissions and variables, and the limits of the edge runtime on
- * its whole life. It can be killed at any instant, which a thread inside this process could not.
+ * One worker of a function: a Deno process with its own permissions and variables, and the limits of the edge runtime
+ * on its whole life. It can be killed at any instant, which a thread inside this process could not.
  *
  * CPU is what the thread of the isolate has used since the function began to load, all requests together: the runtime's
  * own boot and its helper threads (compiler, garbage collector, network) are nobody's. Where the system does not tell
@@ -16,9 +16,9 @@ const BOOTED = "\u0001platform-booted";
 const LISTENING = "\u0001platform-listening ";
 
 /**
- * How long a worker lives. At half of its wall clock, and at the soft limit of its CPU, it gets no more requests and ends
- * when it has finished what it has; at the whole, and at the hard limit, it is killed. At 90 % of either end it is told by
- * `beforeunload`.
+ * How long a worker lives. At half of its wall clock, and at the soft limit of its CPU, it gets no more requests and
+ * ends when it has finished what it has; at the whole, and at the hard limit, it is killed. At 90 % of either end it is
+ * told by `beforeunload`.
  */
 export interface WorkerLimits {
   /** Milliseconds from boot to the end of the worker. */
@@ -91,7 +91,10 @@ export class FunctionProcess {
     return this.#meter?.used() ?? null;
   }
 
-  /** Whether a request may be sent here: asks the port too, because a process that was just killed is not yet known to be. */
+  /**
+   * Whether a request may be sent here: asks the port too, because a process that was just killed is not yet known to
+   * be.
+   */
   async isServing(): Promise<boolean> {
     if (this.#retired) return false;
     try {

@@ -1,6 +1,7 @@
 /**
- * A PostgreSQL installation that the platform can use: the one from npm, or the one that `PG_BIN` names. It must run as a
- * user who is not root and offer pg_cron, pg_net and supabase_vault; where it lacks one, a copy of it gets the stand-in.
+ * A PostgreSQL installation that the platform can use: the one from npm, or the one that `PG_BIN` names. It must run as
+ * a user who is not root and offer pg_cron, pg_net and supabase_vault; where it lacks one, a copy of it gets the
+ * stand-in.
  *
  * @module
  */
@@ -78,8 +79,8 @@ async function prepareNamed(reaper: Reaper, pgBin: string): Promise<Installation
 }
 
 /**
- * Where the parts of an installation go in a copy. PostgreSQL finds its files by the path from its own program, as far as
- * that path was built in; so the copy repeats the paths below their longest common directory.
+ * Where the parts of an installation go in a copy. PostgreSQL finds its files by the path from its own program, as far
+ * as that path was built in; so the copy repeats the paths below their longest common directory.
  */
 function relocatableLayout(bin: string, share: string, library: string) {
   const paths = [bin, share, library].map((path) => Deno.realPathSync(path).split("/"));

@@ -1,9 +1,10 @@
 /**
- * API keys and tokens of one platform, random each time: publishable and secret keys as on Supabase, the tokens that only
- * the gateway and PostgREST know, and tokens of users signed with a key that functions can verify.
+ * API keys and tokens of one platform, random each time: publishable and secret keys as on Supabase, the tokens that
+ * only the gateway and PostgREST know, and tokens of users signed with a key that functions can verify.
  *
- * PostgREST's tokens have no times. Its program is static and sees the machine's clock, whatever PLATFORM_CLOCK says; so
- * the gateway judges when a user's token ends. They are of no use beyond the platform, which makes their key and ends with it.
+ * PostgREST's tokens have no times. Its program is static and sees the machine's clock, whatever PLATFORM_CLOCK says;
+ * so the gateway judges when a user's token ends. They are of no use beyond the platform, which makes their key and
+ * ends with it.
  *
  * @module
  */
@@ -25,8 +26,8 @@ export interface Claims extends Record<string, unknown> {
 }
 
 /**
- * What Auth signs users' tokens with: a key of its own, whose public half is in the JWKS, or the legacy secret, which no
- * JWKS ever holds.
+ * What Auth signs users' tokens with: a key of its own, whose public half is in the JWKS, or the legacy secret, which
+ * no JWKS ever holds.
  */
 export type TokenSigning = "ES256" | "HS256";
 
@@ -124,7 +125,9 @@ export class PlatformKeys {
     return await sign(header, claims, (data) => crypto.subtle.sign(algorithm, key, data));
   }
 
-  /** The claims of one of {@linkcode PlatformKeys.userToken} without its times; null when it has expired or is not ours. */
+  /**
+   * The claims of one of {@linkcode PlatformKeys.userToken} without its times; null when it has expired or is not ours.
+   */
   async readUserToken(token: string): Promise<Claims | null> {
     const [header, payload, signature] = token.split(".");
     if (!header || !payload || !signature) return null;

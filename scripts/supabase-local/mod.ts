@@ -1,6 +1,6 @@
 /**
- * The local platform: a real PostgreSQL, the real PostgREST, a gateway, the functions, and pg_cron, pg_net and Vault, from
- * npm packages alone. `startPlatform()` gives a fresh one in about a second, with the project's migrations applied.
+ * The local platform: a real PostgreSQL, the real PostgREST, a gateway, the functions, and pg_cron, pg_net and Vault,
+ * from npm packages alone. `startPlatform()` gives a fresh one in a second, with the project's migrations applied.
  *
  * Everything belongs to the process that started it: when that ends, in whatever way, nothing of the platform is left.
  *
@@ -49,9 +49,9 @@ export interface PlatformOptions {
   cpuHardMs?: number;
   /** Schemas that the Data API exposes. Default: `public`; without any the Data API is off. */
   exposedSchemas?: readonly string[];
-  /** What Auth signs users' tokens with. Default: ES256; projects of before 2025 may still sign with the legacy secret. */
+  /** What Auth signs users' tokens with. Default: ES256; older projects may still sign with the legacy secret. */
   tokenSigning?: TokenSigning;
-  /** Roles of secret keys beside `default` (`secret_jwt_template` of the Management API), granted to `authenticator`. */
+  /** Roles of secret keys beside `default` (the Management API's `secret_jwt_template`), granted to `authenticator`. */
   secretKeyRoles?: Readonly<Record<string, string>>;
   /** Whether cron jobs run by the clock. Default true; tests say false and call `runCronJob`. */
   schedule?: boolean;

@@ -1,6 +1,6 @@
 /**
- * The life of a command of this project: it ends in order at a signal, and also when the process that started it is gone,
- * which no signal tells.
+ * The life of a command of this project: it ends in order at a signal, and also when the process that started it is
+ * gone, which no signal tells.
  *
  * @module
  */

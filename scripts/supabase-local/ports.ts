@@ -1,6 +1,6 @@
 /**
- * Free TCP ports below the ephemeral range: a port above it may be taken by any outgoing connection between the look and
- * the use. None of the range is on the list of ports that `fetch` refuses.
+ * Free TCP ports below the ephemeral range: a port above it may be taken by any outgoing connection between the look
+ * and the use. None of the range is on the list of ports that `fetch` refuses.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Where things are: the project's root, the programs that npm brought, and this platform's own files. Programs are found
- * in their platform packages, because `.bin` links and post-install copies are missing when install scripts are off.
+ * Where things are: the project's root, the programs that npm brought, and this platform's own files. Programs are
+ * found in their platform packages, because `.bin` links and post-install copies are missing when install scripts are
+ * off.
  *
  * @module
  */

@@ -2,9 +2,10 @@
  * Nothing outlives the platform. A small shell process reads from a pipe which processes and directories belong to the
  * platform; when the pipe ends, because the platform stopped, crashed or was killed with SIGKILL, it ends them all.
  *
- * A child starts only after the reaper knows it: it waits for a line on its own standard input, and leaves when there is
- * none. So there is no instant at which a killed parent can leave one behind. Reaper and children are in sessions of their
- * own: Ctrl-C in a terminal and the killing of a whole process group end the platform, and not what has to clear up.
+ * A child starts only after the reaper knows it: it waits for a line on its own standard input, and leaves when there
+ * is none. So there is no instant at which a killed parent can leave one behind. Reaper and children are in sessions of
+ * their own: Ctrl-C in a terminal and the killing of a whole process group end the platform, and not what has to clear
+ * up.
  *
  * @module
  */

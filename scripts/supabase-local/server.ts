@@ -1,6 +1,6 @@
 /**
- * One PostgreSQL server on a data directory: started, waited for, and never outliving the platform. Speed is bought with
- * `fsync = off`, which a throw-away cluster may unless it is measured; everything else is as a server comes.
+ * One PostgreSQL server on a data directory: started, waited for, and never outliving the platform. Speed is bought
+ * with `fsync = off`, which a throw-away cluster may unless it is measured; everything else is as a server comes.
  *
  * @module
  */
@@ -22,7 +22,9 @@ export interface Server {
   port: number;
   /** Connection URL of a role; works with the Supabase CLI too, which needs `sslmode=disable`. */
   url(role: string): string;
-  /** A client as the superuser `supabase_admin`, without the project's limit on statements unless `connection` has one. */
+  /**
+   * A client as the superuser `supabase_admin`, without the project's limit on statements unless `connection` has one.
+   */
   connect(options?: Record<string, unknown> & { connection?: Record<string, string | number> }): Sql;
   /** The last lines of its log. */
   lastLines(): string[];
@@ -121,7 +123,8 @@ function serverSettings(
       ? {
         "cron.database_name": "postgres",
         "cron.use_background_workers": schedule ? "on" : "off",
-        // No setting of 1.4 stops its clock (0 running jobs are taken as 1): it reaches no server, and does not write so.
+        // No setting of 1.4 stops its clock (0 running jobs are taken as 1): it reaches no server, and does not write
+        // so.
         ...(schedule ? {} : { "cron.host": NOWHERE, "cron.log_run": "off", "cron.log_statement": "off" }),
       }
       : {}),

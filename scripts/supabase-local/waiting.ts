@@ -1,5 +1,6 @@
 /**
- * Waiting for what no event tells: a fact in the database, in a page, of a process; and tables that nobody is writing to.
+ * Waiting for what no event tells: a fact in the database, in a page, of a process; and tables that nobody is writing
+ * to.
  *
  * @module
  */
@@ -32,8 +33,8 @@ export async function databaseNow(sql: Platform["sql"]): Promise<Date> {
 }
 
 /**
- * Empties tables, and what refers to them, beside functions that may still be ending what they began. Takes all locks at
- * once or none, and tries again: who waits for one table while it holds another ends in a deadlock with them.
+ * Empties tables, and what refers to them, beside functions that may still be ending what they began. Takes all locks
+ * at once or none, and tries again: who waits for one table while it holds another ends in a deadlock with them.
  */
 export async function emptyTables(sql: Platform["sql"], tables: string[]): Promise<void> {
   const names = tables.join(", ");

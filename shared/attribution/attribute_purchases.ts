@@ -51,8 +51,8 @@ export function digestBuyers(people: SalesToAttribute["people"], options: Attrib
 }
 
 /**
- * Attributes what was asked for; returns what became of all sales that were looked at. A batch that the database does not
- * finish in the time of a statement is halved, so that one sale that costs too much keeps no other waiting.
+ * Attributes what was asked for; returns what became of all sales that were looked at. A batch that the database does
+ * not finish in the time of a statement is halved, so that one sale that costs too much keeps no other waiting.
  *
  * @throws {DatabaseError} of the last sale that could not be worked out, after all others
  */

@@ -1,6 +1,6 @@
 /**
- * Which ad click an event belongs to. `fbc` is taken as sent; failing that it is built from the click id, which the event
- * carries itself, in its `user_data`, or in the page's address, and from the time when that click was first seen.
+ * Which ad click an event belongs to. `fbc` is taken as sent; failing that it is built from the click id, which the
+ * event carries itself, in its `user_data`, or in the page's address, and from the time when that click was first seen.
  *
  * @module
  */

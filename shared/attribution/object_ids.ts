@@ -1,7 +1,8 @@
 /**
- * The ids of ads, ad sets and campaigns that a landing page's address carries. Only digits are ids: a macro that Meta did
- * not expand, a number that a spreadsheet rewrote (`1.2E+17`) and a name are none. Explicit parameters are taken by their
- * name; numbers in UTM parameters are only candidates, because agencies swap them: the catalogue says what they are.
+ * The ids of ads, ad sets and campaigns that a landing page's address carries. Only digits are ids: a macro that Meta
+ * did not expand, a number that a spreadsheet rewrote (`1.2E+17`) and a name are none. Explicit parameters are taken by
+ * their name; numbers in UTM parameters are only candidates, because agencies swap them: the catalogue says what they
+ * are.
  *
  * @module
  */
@@ -91,8 +92,8 @@ function parametersBehindHash(url: URL): URLSearchParams {
 }
 
 /**
- * Tells whether an ad's URL parameters (`url_tags`) name the ad in a parameter that is read here, once Meta has filled in
- * its macros.
+ * Tells whether an ad's URL parameters (`url_tags`) name the ad in a parameter that is read here, once Meta has filled
+ * in its macros.
  */
 export function namesItsAd(url_tags: string): boolean {
   const filled = url_tags.replace(/(?:\{\{|%7b%7b)\s*ad\.id\s*(?:\}\}|%7d%7d)/gi, "120210000000000301");

@@ -13,7 +13,9 @@ import { sha256 } from "../user_data/digest.ts";
 import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./object_ids.ts";
 import { isPaymentHost } from "./payment_providers.ts";
 
-/** A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it. */
+/**
+ * A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it.
+ */
 export interface Touchpoint extends ObjectIds {
   /** `landing`: a touchpoint; `sighting`: none, but it tells which person or checkout belongs to a browser or click. */
   readonly kind: "landing" | "sighting";

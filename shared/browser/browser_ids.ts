@@ -1,7 +1,7 @@
 /**
- * Meta's two cookies. `_fbp` names the browser, `_fbc` the last click; both live 90 days, and `_fbc` is replaced only by
- * another click id. Their form is `fb.<subdomain index>.<milliseconds>.<rest>`; the index says on which domain the cookie
- * is (0 `com`, 1 `example.com`, 2 `www.example.com`), which is the widest that the browser takes.
+ * Meta's two cookies. `_fbp` names the browser, `_fbc` the last click; both live 90 days, and `_fbc` is replaced only
+ * by another click id. Their form is `fb.<subdomain index>.<milliseconds>.<rest>`; the index says on which domain the
+ * cookie is (0 `com`, 1 `example.com`, 2 `www.example.com`), which is the widest that the browser takes.
  * Source: https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/fbp-and-fbc
  *
  * @module

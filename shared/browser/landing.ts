@@ -20,7 +20,9 @@ export interface Landing {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Reads the landing in an address; undefined where no ad caused it. Of a parameter given twice the first usable counts. */
+/**
+ * Reads the landing in an address; undefined where no ad caused it. Of a parameter given twice the first usable counts.
+ */
 const readLanding = (href: string): Landing | undefined => {
   const tags: Record<string, string> = {};
   let ad: string | undefined;

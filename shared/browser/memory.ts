@@ -1,6 +1,6 @@
 /**
- * What the client remembers from page to page, in one entry of `localStorage`; where that is blocked or full, as long as
- * the page lives. Several tabs share the entry, so it is read anew every time.
+ * What the client remembers from page to page, in one entry of `localStorage`; where that is blocked or full, as long
+ * as the page lives. Several tabs share the entry, so it is read anew every time.
  *
  * @module
  */
@@ -30,7 +30,9 @@ let inMemory: Remembered = { queue: {} };
 /** Truthy until the browser refused to keep something. */
 let isKept: unknown = true;
 
-/** Reads what is remembered. Only the page itself can write there: a wrong form is met by the attempts around every use. */
+/**
+ * Reads what is remembered. Only the page itself can write there: a wrong form is met by the attempts around every use.
+ */
 export const recall = (): Remembered => (isKept && attempt(() => parse(localStorage[KEY]))) ?? inMemory;
 
 /** Changes what is remembered. */

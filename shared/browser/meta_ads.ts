@@ -1,6 +1,6 @@
 /**
- * The browser client: tells `capi-event` what a visitor does, with Meta's browser and click ids, when the visitor agrees.
- * Before that it holds events in memory and touches neither cookies nor storage.
+ * The browser client: tells `capi-event` what a visitor does, with Meta's browser and click ids, when the visitor
+ * agrees. Before that it holds events in memory and touches neither cookies nor storage.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The browser client of the project: framework-free, without dependencies, under 3 kB minified. Built for pages without a
- * bundler by `npm run browser-client`.
+ * The browser client of the project: framework-free, without dependencies, under 3 kB minified. Built for pages without
+ * a bundler by `npm run browser-client`.
  *
  * @module
  */

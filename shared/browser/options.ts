@@ -1,6 +1,6 @@
 /**
- * What a web page says to the browser client and gets from it. Types alone, in no need of anything else: this file is also
- * the declaration file of the built client.
+ * What a web page says to the browser client and gets from it. Types alone, in no need of anything else: this file is
+ * also the declaration file of the built client.
  *
  * @module
  */
@@ -32,9 +32,14 @@ export interface MetaAdsOptions {
 
 /** The details of an event, in Meta's field names. */
 export interface EventDetails {
-  /** `value` (a number), `currency`, `order_id`, `content_ids`, `contents`, `content_type`, ... and fields of your own. */
+  /**
+   * `value` (a number), `currency`, `order_id`, `content_ids`, `contents`, `content_type`, ... and fields of your own.
+   */
   readonly custom_data?: Readonly<Record<string, unknown>> | undefined;
-  /** `em`, `ph`, `fn`, ... in clear; the server normalises and hashes. Kept in memory only, never in the browser's storage. */
+  /**
+   * `em`, `ph`, `fn`, ... in clear; the server normalises and hashes. Kept in memory only, never in the browser's
+   * storage.
+   */
   readonly user_data?: Readonly<Record<string, unknown>> | undefined;
   /** Where the page has given one to the Pixel already. */
   readonly event_id?: string | undefined;
@@ -43,8 +48,8 @@ export interface EventDetails {
 /** A client. Nothing of it throws, and on a server all of it does nothing. */
 export interface MetaAds {
   /**
-   * Tells of an event: `PageView`, `ViewContent`, `Lead`, `InitiateCheckout`, ... but never `Purchase`, which the server
-   * tells of when it is paid.
+   * Tells of an event: `PageView`, `ViewContent`, `Lead`, `InitiateCheckout`, ... but never `Purchase`, which the
+   * server tells of when it is paid.
    *
    * @returns The `event_id`: give the same to the Pixel as `eventID`, and Meta counts one.
    */

@@ -1,6 +1,7 @@
 /**
- * The outbox of a page: sends events at once, keeps what could not be sent, and tries again when the browser is online, on
- * the next event, on the next page, and after a pause. An event may arrive twice; its `event_id` makes it count once.
+ * The outbox of a page: sends events at once, keeps what could not be sent, and tries again when the browser is online,
+ * on the next event, on the next page, and after a pause. An event may arrive twice; its `event_id` makes it count
+ * once.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The few parts of a web page that the client uses, so that it type-checks with and without the DOM library. Each of them
- * may throw: browsers throw where storage is switched off, and on a server they are missing.
+ * The few parts of a web page that the client uses, so that it type-checks with and without the DOM library. Each of
+ * them may throw: browsers throw where storage is switched off, and on a server they are missing.
  *
  * @module
  */
@@ -22,7 +22,9 @@ function decodePage(scope: unknown): Page {
   return scope as Page;
 }
 
-/** Does something that a browser may refuse; undefined when it does. A page must not break because it is not counted. */
+/**
+ * Does something that a browser may refuse; undefined when it does. A page must not break because it is not counted.
+ */
 export const attempt = <Result>(work: () => Result): Result | undefined => {
   try {
     return work();

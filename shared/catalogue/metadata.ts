@@ -130,7 +130,10 @@ export function warnOfPage(
 /** A page, and the fields that it was asked for without. */
 type ListPage = ObjectPage<object> & { dropped_fields: string[] };
 
-/** Fetches a page. One broken creative spoils it whole: then that page, and no other, is read without what can be missed. */
+/**
+ * Fetches a page. One broken creative spoils it whole: then that page, and no other, is read without what can be
+ * missed.
+ */
 async function fetchListPage(
   session: SyncSession,
   job: SyncJob,

@@ -78,7 +78,9 @@ function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boole
   return error.action === "stop_account" && error.reason !== "policy_block";
 }
 
-/** Reads a slice. An error in its middle is put off: what was read before it is kept, and the next slice begins with it. */
+/**
+ * Reads a slice. An error in its middle is put off: what was read before it is kept, and the next slice begins with it.
+ */
 async function fetchSlice(
   session: SyncSession,
   job: SyncJob,

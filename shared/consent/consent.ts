@@ -51,7 +51,8 @@ const CONSENT_SCHEMA = z.object({
 
 /**
  * Reads consent: `true`, `false`, `"granted"`, `"denied"`, `"withdrawn"`, or an object with `state` and, where known,
- * `since` (seconds since 1970 or ISO 8601), `source`, `user_id`, `browser_id`. Anything unclear is a problem, never consent.
+ * `since` (seconds since 1970 or ISO 8601), `source`, `user_id`, `browser_id`. Anything unclear is a problem, never
+ * consent.
  *
  * @param now_ms A decision of the future is refused: it would win over every later one.
  */

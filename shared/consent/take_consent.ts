@@ -35,8 +35,8 @@ function nameBrowser(given: unknown): unknown {
 /**
  * Keeps the decision; returns how many waiting deliveries a withdrawal took back.
  *
- * @throws {RequestError} When it is unclear what was decided, or nobody is named; 429 where consent is given and a limit
- * is spent. A withdrawal is never refused.
+ * @throws {RequestError} When it is unclear what was decided, or nobody is named; 429 where consent is given and a
+ * limit is spent. A withdrawal is never refused.
  */
 export async function takeConsent(given: unknown, speaker: ConsentSpeaker, database: Database): Promise<number> {
   const read = readConsent(nameBrowser(given), speaker.now_ms);

@@ -1,5 +1,6 @@
 /**
- * Working out which ad sold what: the sales to look at, and one call that works a batch of them out and keeps the results.
+ * Working out which ad sold what: the sales to look at, and one call that works a batch of them out and keeps the
+ * results.
  *
  * @module
  */
@@ -53,8 +54,8 @@ export async function attributePurchases(
 }
 
 /**
- * Takes over refunds, chargebacks and whatever else the host changed of the newest 10,000 sales of the last days; returns
- * how many sales changed.
+ * Takes over refunds, chargebacks and whatever else the host changed of the newest 10,000 sales of the last days;
+ * returns how many sales changed.
  */
 export async function refreshReversals(database: Database, days: number): Promise<number> {
   return z.object({ changed: z.number().int() }).parse(await database.call("fb_refresh_reversals", { days })).changed;

@@ -26,8 +26,8 @@ const ChargedSchema = z.object({
 });
 
 /**
- * What may be stored. `limited`: no event, for the limit of this window is spent; `takes_denials`: denials all the same;
- * `remembers_denials`: those of browsers that nothing is known of too.
+ * What may be stored. `limited`: no event, for the limit of this window is spent; `takes_denials`: denials all the
+ * same; `remembers_denials`: those of browsers that nothing is known of too.
  */
 export type Charged = z.infer<typeof ChargedSchema>;
 

@@ -37,8 +37,8 @@ const ClaimSchema = z.object({
 });
 
 /**
- * Deliveries under one lease of 90 s; `settled`: how many more were due and ended in the database (too old, no consent);
- * `is_cut`: more is due, but would be too much for one worker at once.
+ * Deliveries under one lease of 90 s; `settled`: how many more were due and ended in the database (too old, no
+ * consent); `is_cut`: more is due, but would be too much for one worker at once.
  */
 export type DeliveryClaim = z.infer<typeof ClaimSchema>;
 

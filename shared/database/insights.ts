@@ -1,6 +1,6 @@
 /**
- * Storing what the insights sync reads: pages of daily figures, the state of a report at Meta, and what is to become of a
- * range that was too large. Rows and checkpoint are one transaction, as in `ad_tree.ts`.
+ * Storing what the insights sync reads: pages of daily figures, the state of a report at Meta, and what is to become of
+ * a range that was too large. Rows and checkpoint are one transaction, as in `ad_tree.ts`.
  *
  * @module
  */

@@ -2,8 +2,8 @@
  * The one way to Postgres: named functions in schema `public`, called through the Data API with the rights of
  * `service_role`. One call is one transaction over a set of rows.
  *
- * Why `fetch` and no client library: all that is needed of it is one POST, and loading supabase-js takes a third of the CPU
- * that an isolate should take to load, and each call through it twice the CPU of the request.
+ * Why `fetch` and no client library: all that is needed of it is one POST, and loading supabase-js takes a third of the
+ * CPU that an isolate should take to load, and each call through it twice the CPU of the request.
  * https://docs.postgrest.org/en/stable/references/api/functions.html
  *
  * @module
@@ -63,7 +63,8 @@ export const LEASE_LOST = "PT409";
 /** https://www.postgresql.org/docs/17/errcodes-appendix.html: query_canceled. */
 const STATEMENT_TIMEOUT = "57014";
 
-// Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of its pool.
+// Classes of SQLSTATE that pass by themselves: connection, resources, operator intervention, and what PostgREST says of
+// its pool.
 const PASSING = /^(08|53|57|40)|^PGRST00[0-3]$/;
 
 // The Data API does not know our functions: off, another list of schemas, or the migrations are not there.
@@ -138,7 +139,8 @@ export function createDatabase({ url, secret_key, fetch: send }: ProjectAccess):
   }
 
   async function invoke(operation: Operation, parameters: Record<string, unknown>): Promise<unknown> {
-    // Told the names of the arguments, PostgREST hands the body on unread; otherwise it parses the whole of it to find them.
+    // Told the names of the arguments, PostgREST hands the body on unread; otherwise it parses the whole of it to find
+    // them.
     // https://docs.postgrest.org/en/stable/references/api/tables_views.html#specifying-columns
     const names = Object.keys(parameters).join(",");
     const body = JSON.stringify(parameters);

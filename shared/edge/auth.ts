@@ -9,7 +9,9 @@ import { AuthError } from "../errors.ts";
 import type { KnownIdentity } from "./project_identity.ts";
 import { createKeyRing, digestKey, type ProjectKeys } from "./project_keys.ts";
 
-/** `secret`: people and servers; `publishable`: web apps, whose key anyone can read; `schedule`: the database's tick. */
+/**
+ * `secret`: people and servers; `publishable`: web apps, whose key anyone can read; `schedule`: the database's tick.
+ */
 export type Caller = "secret" | "publishable" | "schedule";
 
 /** What the key of the schedule is good for: asking that waiting work be done. */

@@ -1,8 +1,8 @@
 /**
  * How much longer a request may work. The platform counts wall clock and CPU over an isolate's life, all its requests
- * together: at half of the wall clock, and at the soft limit of the CPU, the isolate gets no more requests; at the whole,
- * and at the hard limit, it is killed. Neither can be asked for, so one account an isolate is kept here: its age, and the
- * CPU estimated from what was done (requests, calls, rows, bytes) and from synchronous time measured.
+ * together: at half of the wall clock, and at the soft limit of the CPU, the isolate gets no more requests; at the
+ * whole, and at the hard limit, it is killed. Neither can be asked for, so one account an isolate is kept here: its
+ * age, and the CPU estimated from what was done (requests, calls, rows, bytes) and from synchronous time measured.
  * Limits: https://supabase.com/docs/guides/functions/limits
  *
  * @module

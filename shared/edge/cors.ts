@@ -14,8 +14,8 @@ const ALLOWED_HEADERS =
 const PREFLIGHT_SECONDS = 86_400;
 
 /**
- * Headers that let the calling page read the answer; only `Vary` for an origin that is not on the list. Where the list is
- * of no use every page may read why.
+ * Headers that let the calling page read the answer; only `Vary` for an origin that is not on the list. Where the list
+ * is of no use every page may read why.
  */
 export function corsHeaders(request: Request, origins: AllowedOrigins): Record<string, string> {
   const origin = request.headers.get("origin");

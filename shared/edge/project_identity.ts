@@ -1,7 +1,7 @@
 /**
  * What the database says of its project, kept for a minute: the digest of the key of the schedule, and whether this
- * project is a copy of another. A key that does not fit asks the database again at most every five seconds, so that a new
- * key is seen soon and a stranger's guesses cost the database nothing.
+ * project is a copy of another. A key that does not fit asks the database again at most every five seconds, so that a
+ * new key is seen soon and a stranger's guesses cost the database nothing.
  *
  * @module
  */

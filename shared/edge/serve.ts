@@ -1,9 +1,9 @@
 /**
- * The door of every function: method, caller, origin, copy, size, JSON, schema, and then the function's own work, in this
- * order, so that a stranger costs nothing. Nothing happens at import; configuration is read at the first request.
+ * The door of every function: method, caller, origin, copy, size, JSON, schema, and then the function's own work, in
+ * this order, so that a stranger costs nothing. Nothing happens at import; configuration is read at the first request.
  *
- * GET with a secret key or the key of the schedule does no work: it tells whether the function is configured and reaches
- * its database.
+ * GET with a secret key or the key of the schedule does no work: it tells whether the function is configured and
+ * reaches its database.
  *
  * @module
  */

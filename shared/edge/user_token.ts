@@ -1,7 +1,7 @@
 /**
- * The user of a bearer token. A token that a public key of the project's JWKS can verify is verified here. Where Auth still
- * signs with a shared secret, a hosted `SUPABASE_JWKS` never holds it, so Auth is asked who that is. A bad token, and an Auth
- * that does not answer, cost the user id and nothing else.
+ * The user of a bearer token. A token that a public key of the project's JWKS can verify is verified here. Where Auth
+ * still signs with a shared secret, a hosted `SUPABASE_JWKS` never holds it, so Auth is asked who that is. A bad token,
+ * and an Auth that does not answer, cost the user id and nothing else.
  *
  * @module
  */
@@ -87,7 +87,9 @@ function bearerOf(request: Request): string | null {
   return /^Bearer (\S+)$/.exec(request.headers.get("authorization") ?? "")?.[1] ?? null;
 }
 
-/** Makes the finder of one isolate; it keeps what Auth said of a token for a minute, at most until the token expires. */
+/**
+ * Makes the finder of one isolate; it keeps what Auth said of a token for a minute, at most until the token expires.
+ */
 export function createUserFinder(options: UserFinderOptions): FindUser {
   const { url, publishable_key, clock, log } = options;
   const keys = decodeJwks(options.jwks);

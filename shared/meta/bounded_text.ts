@@ -1,13 +1,14 @@
 /**
  * Reads an answer's text up to a bound. A worker has 256 MB, and several answers are under way at once, so no peer may
- * decide how much of it one of them takes; `content-length` is not asked, because a compressed body is longer than it says.
+ * decide how much of it one of them takes; `content-length` is not asked, because a compressed body is longer than it
+ * says.
  *
  * @module
  */
 
 /**
- * The largest answer that is read, in bytes after decompression: 8 MiB, some 5,000 rows of insights with all their actions.
- * What is larger counts as Meta's fault, and a page is asked for again in halves.
+ * The largest answer that is read, in bytes after decompression: 8 MiB, some 5,000 rows of insights with all their
+ * actions. What is larger counts as Meta's fault, and a page is asked for again in halves.
  */
 export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 

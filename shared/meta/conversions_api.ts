@@ -1,6 +1,7 @@
 /**
  * The Conversions API: sends server events and tells what a refusal means for them. One bad event makes Meta refuse the
- * whole request, and (code, subcode) says whether an event, the pixel, the token or nobody is to blame, or leaves it open.
+ * whole request, and (code, subcode) says whether an event, the pixel, the token or nobody is to blame, or leaves it
+ * open.
  * https://developers.facebook.com/docs/marketing-api/conversions-api/using-the-api
  *
  * @module
@@ -102,7 +103,9 @@ function secondsOf(error: GraphApiError): number {
   return Math.max(error.min_park_seconds, ...blocks.map((reading) => reading.regain_seconds), 0);
 }
 
-/** Tells what a refusal is about, from codes and Meta's type of error; of its words only the place of an event is read. */
+/**
+ * Tells what a refusal is about, from codes and Meta's type of error; of its words only the place of an event is read.
+ */
 export function classifyRefusal(error: GraphApiError): Refusal {
   const { meta_code: code, error_subcode: subcode } = error;
   const refusal = (kind: RefusalKind, reason: string): Refusal => ({ kind, reason, seconds: secondsOf(error) });

@@ -1,5 +1,6 @@
 /**
- * What an ad says, as one line: title, text, call to action, kind. Deterministic: the same creative gives the same line.
+ * What an ad says, as one line: title, text, call to action, kind. Deterministic: the same creative gives the same
+ * line.
  * https://developers.facebook.com/docs/marketing-api/reference/ad-creative
  *
  * @module

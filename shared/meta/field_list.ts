@@ -1,6 +1,6 @@
 /**
- * The `fields` parameter: which fields an object is asked for, which of them it can do without, and how it is asked once
- * Meta has refused one.
+ * The `fields` parameter: which fields an object is asked for, which of them it can do without, and how it is asked
+ * once Meta has refused one.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Tells a good answer of Meta's from a bad one. HTTP status alone does not: errors come inside 200, and 200 also carries
- * HTML, cut-off JSON and nothing at all. What becomes of Meta's message ends here; the error that leaves has none of it.
+ * Tells a good answer of Meta's from a bad one. HTTP status alone does not: errors come inside 200, and 200 also
+ * carries HTML, cut-off JSON and nothing at all. What becomes of Meta's message ends here; the error that leaves has
+ * none of it.
  *
  * @module
  */
@@ -39,7 +40,9 @@ export type TransportReason =
   | "answer_too_large"
   | "http_error";
 
-/** Makes the error of a call that brought no answer of Meta's; the platform's own text may hold the URL and is left out. */
+/**
+ * Makes the error of a call that brought no answer of Meta's; the platform's own text may hold the URL and is left out.
+ */
 export function transportError(
   reason: TransportReason,
   facts: Pick<AnswerFacts, "http_status" | "usage">,
@@ -125,7 +128,9 @@ const LONG_NUMBER = /[:[,]\s*-?\d{16,}/;
 /** A string, which is left alone, or a whole number of sixteen digits and more. */
 const STRING_OR_LONG_NUMBER = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
 
-/** Parses JSON without the one character that Postgres refuses, and with ids beyond 2^53, which Meta quotes, as text. */
+/**
+ * Parses JSON without the one character that Postgres refuses, and with ids beyond 2^53, which Meta quotes, as text.
+ */
 function parseJson(text: string): unknown {
   const clean = text.includes("\\u0000") ? text.replace(ESCAPED_NUL, "$1") : text;
   if (!LONG_NUMBER.test(clean)) return JSON.parse(clean);

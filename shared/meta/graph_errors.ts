@@ -113,7 +113,7 @@ const INSIGHTS_OVERLOADED = limit(
 /** A call that never reached Meta, or an answer that is not Meta's: reset, time-out, HTML, empty or cut-off JSON. */
 export const TRANSPORT: GraphErrorRow = temporary("transport", "no complete answer came from Meta");
 
-/** An answer that is larger than the client reads. As an endless one it is Meta's fault; as a page it may be asked for in halves. */
+/** An answer larger than the client reads: Meta's fault where it is endless; a page may be asked for in halves. */
 export const OVERSIZED: GraphErrorRow = temporary("answer_too_large", "the answer is larger than 8 MiB", "shrink");
 
 /** Exact pairs and bare codes; `"17"` also stands for subcodes of 17 that have no row of their own. */

@@ -12,7 +12,8 @@ import { readId } from "./graph_values.ts";
  * Reads the account of a campaign, ad set or ad, as digits.
  *
  * @param fb_account_id Account to which the call is counted meanwhile.
- * @throws {GraphApiError} `object_missing` when the token cannot see the object; `transport` when the answer names no account.
+ * @throws {GraphApiError} `object_missing` when the token cannot see the object; `transport` when the answer names no
+ * account.
  */
 export async function fetchOwner(client: GraphClient, id: string, fb_account_id: string): Promise<string> {
   const answer = await client.get(id, { fields: "account_id" }, { fb_account_id });

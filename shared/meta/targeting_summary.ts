@@ -1,6 +1,6 @@
 /**
- * Whom an ad set is shown to, as one line: places, ages, genders, interests, audiences, exclusions, placements. Lists are
- * sorted, because Meta does not keep their order and an unchanged ad set must not look changed.
+ * Whom an ad set is shown to, as one line: places, ages, genders, interests, audiences, exclusions, placements. Lists
+ * are sorted, because Meta does not keep their order and an unchanged ad set must not look changed.
  * https://developers.facebook.com/docs/marketing-api/audiences/reference/basic-targeting
  *
  * @module

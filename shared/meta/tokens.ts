@@ -25,7 +25,9 @@ export interface TokenProbe {
   usage: UsageReading[];
 }
 
-/** Asks Meta, at the price of one call, whether the client's token lives. @throws {GraphApiError} For any other failure. */
+/**
+ * Asks Meta, at the price of one call, whether the client's token lives. @throws {GraphApiError} For any other failure.
+ */
 export async function probeToken(client: GraphClient): Promise<TokenProbe> {
   try {
     const answer = await client.get("me", { fields: "id" });
@@ -73,8 +75,9 @@ function readExpiry(expires_at: unknown): TokenInfo["expires_at"] {
 }
 
 /**
- * Reads what Meta says of the client's token, its end above all. Meta takes the token to inspect as a parameter only; the
- * request is therefore one of a batch, whose parameters travel in the body: in a URL it would stand in every log on the way.
+ * Reads what Meta says of the client's token, its end above all. Meta takes the token to inspect as a parameter only;
+ * the request is therefore one of a batch, whose parameters travel in the body: in a URL it would stand in every log on
+ * the way.
  * https://developers.facebook.com/docs/graph-api/reference/debug_token
  *
  * @throws {GraphApiError}

@@ -1,6 +1,7 @@
 /**
- * Meta's usage headers, which come with every answer, errors included: four shapes, three units, lists whose worst entry
- * is not always the first. Malformed ones are ignored. `decideBrakes` says until when to stay away before Meta blocks.
+ * Meta's usage headers, which come with every answer, errors included: four shapes, three units, lists whose worst
+ * entry is not always the first. Malformed ones are ignored. `decideBrakes` says until when to stay away before Meta
+ * blocks.
  * https://developers.facebook.com/docs/graph-api/overview/rate-limiting#headers
  *
  * @module
@@ -147,7 +148,9 @@ export interface Brake {
   is_window: boolean;
 }
 
-/** Over how many seconds a limit counts: a rolling hour for an app and a use case; the older scores decay in minutes. */
+/**
+ * Over how many seconds a limit counts: a rolling hour for an app and a use case; the older scores decay in minutes.
+ */
 const WINDOW_SECONDS: Readonly<Record<UsageReading["scope"], number>> = {
   app: 3_600,
   business_use_case: 3_600,

@@ -1,6 +1,6 @@
 /**
- * One dispatch: freezes the purchases that wait, leases what is due, sends it, writes the outcomes, until nothing is due
- * or the time is up. Any number may run at once; the leases keep them apart.
+ * One dispatch: freezes the purchases that wait, leases what is due, sends it, writes the outcomes, until nothing is
+ * due or the time is up. Any number may run at once; the leases keep them apart.
  *
  * @module
  */

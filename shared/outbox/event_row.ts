@@ -1,6 +1,6 @@
 /**
- * Turns an accepted event into the row that is stored: what is personal in clear goes apart, because it is deleted first,
- * and what links events of one person is taken out as digests.
+ * Turns an accepted event into the row that is stored: what is personal in clear goes apart, because it is deleted
+ * first, and what links events of one person is taken out as digests.
  *
  * @module
  */

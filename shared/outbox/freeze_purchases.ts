@@ -1,6 +1,6 @@
 /**
- * Freezes what is sent of completed transactions: reads the sale and its checkout, normalises and hashes, and writes the
- * content once, before the first attempt, so that every retry is the identical event.
+ * Freezes what is sent of completed transactions: reads the sale and its checkout, normalises and hashes, and writes
+ * the content once, before the first attempt, so that every retry is the identical event.
  *
  * @module
  */

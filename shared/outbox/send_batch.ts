@@ -1,7 +1,7 @@
 /**
- * Sends a batch of leased deliveries of one pixel. One bad event makes Meta refuse all of a request, so a refused batch is
- * halved until the bad one stands alone and the rest is sent; what concerns the pixel or the token ends the batch. Where a
- * refusal does not say which of the two it is, single events find out (`suspicion.ts`).
+ * Sends a batch of leased deliveries of one pixel. One bad event makes Meta refuse all of a request, so a refused batch
+ * is halved until the bad one stands alone and the rest is sent; what concerns the pixel or the token ends the batch.
+ * Where a refusal does not say which of the two it is, single events find out (`suspicion.ts`).
  *
  * @module
  */
@@ -40,7 +40,9 @@ export interface BatchResult {
   missing: number;
 }
 
-/** A batch of nothing but poison would cost two requests an event; the rest of such a batch waits for the next claim. */
+/**
+ * A batch of nothing but poison would cost two requests an event; the rest of such a batch waits for the next claim.
+ */
 const MAX_REQUESTS = 128;
 
 /** Outcome of the deliveries that a refusal meets, and of those that were not tried because of it. */

@@ -1,5 +1,6 @@
 /**
- * Having events stored: a browser's within the limits, a server's in parts where the database does not finish the whole.
+ * Having events stored: a browser's within the limits, a server's in parts where the database does not finish the
+ * whole.
  *
  * @module
  */
@@ -39,8 +40,8 @@ function unitsOf(row: EventRow): number {
 }
 
 /**
- * Stores a browser's events; returns what became of each, in their order. They are charged first, and stay charged where
- * storing fails. Where others have spent the limits, the denials among them are taken all the same.
+ * Stores a browser's events; returns what became of each, in their order. They are charged first, and stay charged
+ * where storing fails. Where others have spent the limits, the denials among them are taken all the same.
  *
  * @throws {RequestError} 429 when a limit is spent.
  */
@@ -62,8 +63,8 @@ export async function storeBrowserEvents(rows: EventRow[], options: StoreOptions
 }
 
 /**
- * Stores a server's events; returns what became of each, in their order. A batch that the database does not finish in the
- * time of a statement is halved, down to one event.
+ * Stores a server's events; returns what became of each, in their order. A batch that the database does not finish in
+ * the time of a statement is halved, down to one event.
  *
  * @throws {DatabaseError} When not even one event is stored in that time; those before it are stored.
  */

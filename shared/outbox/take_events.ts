@@ -83,7 +83,10 @@ function validate(body: Record<string, unknown>, options: TakeOptions): Batch {
   return { validated: withFirstSights(result.events), is_list: "events" in body };
 }
 
-/** Events of one browser that carry the same click id tell of one click; what other requests told of it the database knows. */
+/**
+ * Events of one browser that carry the same click id tell of one click; what other requests told of it the database
+ * knows.
+ */
 function withFirstSights(events: ValidatedEvent[]): ValidatedEvent[] {
   const first = new Map<string, number>();
   const clickOf = ({ click, event }: AcceptedEvent) => `${click?.fbclid} ${event.user_data.fbp}`;
@@ -128,8 +131,8 @@ export interface TakenEvents {
 /**
  * Takes the events of a request.
  *
- * @throws {RequestError} 400 when none is good, naming every wrong field; 429 when a limit of browsers is spent. Denials
- * among them count all the same, unless it is the visitor's own limit.
+ * @throws {RequestError} 400 when none is good, naming every wrong field; 429 when a limit of browsers is spent.
+ * Denials among them count all the same, unless it is the visitor's own limit.
  */
 export async function takeEvents(
   body: Record<string, unknown>,
@@ -167,7 +170,9 @@ export async function takeEvents(
   return { answers, any_to_send: statuses.includes("stored") };
 }
 
-/** Adds what the event says of an ad click, by the page's address as it came: a long id may look like a phone number. */
+/**
+ * Adds what the event says of an ad click, by the page's address as it came: a long id may look like a phone number.
+ */
 function withClick(given: EventRow, accepted: AcceptedEvent, input: unknown, options: TakeOptions): EventRow {
   const row = accepted.click?.built === true ? { ...given, fbc_is_built: true } : given;
   const page_url: unknown = typeof input === "object" && input !== null ? Reflect.get(input, "event_source_url") : null;

@@ -1,6 +1,6 @@
 /**
- * By which address a browser's limits count. A visitor with IPv6 has a whole /64 to choose addresses from, so that counts
- * as one; who rents many addresses mostly has them from one network.
+ * By which address a browser's limits count. A visitor with IPv6 has a whole /64 to choose addresses from, so that
+ * counts as one; who rents many addresses mostly has them from one network.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The lanes of one invocation: each works on one account at a time, so that a few accounts are in flight and none twice.
- * A lane without work waits for the others' progress, which may plan jobs for it, or for a report that is due within
- * seconds, and ends when all are idle.
+ * The lanes of one invocation: each works on one account at a time, so that a few accounts are in flight and none
+ * twice. A lane without work waits for the others' progress, which may plan jobs for it, or for a report that is due
+ * within seconds, and ends when all are idle.
  *
  * @module
  */

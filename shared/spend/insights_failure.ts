@@ -1,6 +1,6 @@
 /**
- * What becomes of a range that Meta does not answer: by a report instead of at once, in halves by date, then by ads, and
- * at one ad and one day without the field that spoils it. Totals of an account go the same way as far as they can.
+ * What becomes of a range that Meta does not answer: by a report instead of at once, in halves by date, then by ads,
+ * and at one ad and one day without the field that spoils it. Totals of an account go the same way as far as they can.
  * Throttles are none of this: a blocked account is parked, for splitting would make more calls while blocked.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * Comparing what is stored with what Meta says of the whole account: one read covers the days of a plan, at once or by a
- * report. A day that is off is read once more, and where ads are missing once without naming their statuses; what is
+ * Comparing what is stored with what Meta says of the whole account: one read covers the days of a plan, at once or by
+ * a report. A day that is off is read once more, and where ads are missing once without naming their statuses; what is
  * off after that, the run and a view tell.
  *
  * @module

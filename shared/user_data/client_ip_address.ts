@@ -1,6 +1,6 @@
 /**
- * Whether a text is an IPv4 or IPv6 address, as Meta takes them: no port, no zone, no brackets. Meta's parameter builder
- * appends a suffix; such values pass as they are.
+ * Whether a text is an IPv4 or IPv6 address, as Meta takes them: no port, no zone, no brackets. Meta's parameter
+ * builder appends a suffix; such values pass as they are.
  *
  * @module
  */

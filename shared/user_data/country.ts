@@ -1,6 +1,6 @@
 /**
- * Countries (`country`): ISO 3166-1 alpha-2 in lower case, from alpha-2, alpha-3 or an English name. What the table does
- * not know is refused: two letters cut from a name are another country.
+ * Countries (`country`): ISO 3166-1 alpha-2 in lower case, from alpha-2, alpha-3 or an English name. What the table
+ * does not know is refused: two letters cut from a name are another country.
  *
  * @module
  */

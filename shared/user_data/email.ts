@@ -1,6 +1,6 @@
 /**
- * E-mail addresses (`em`): trimmed, lower-cased, and shaped like one. Plus tags and dots stay, because Meta's side of the
- * comparison keeps them.
+ * E-mail addresses (`em`): trimmed, lower-cased, and shaped like one. Plus tags and dots stay, because Meta's side of
+ * the comparison keeps them.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Meta's customer information parameters as data: which are hashed and by which rule, which never are and what they must
- * look like. Source: https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
+ * Meta's customer information parameters as data: which are hashed and by which rule, which never are and what they
+ * must look like. Source:
+ * https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Names, birth date, gender and our own user id (`fn`, `ln`, `db`, `ge`, `external_id`). Names follow Meta's pixel, which
- * removes spaces and punctuation, not Meta's text, which only speaks of punctuation: what counts is the pixel's digest.
+ * Names, birth date, gender and our own user id (`fn`, `ln`, `db`, `ge`, `external_id`). Names follow Meta's pixel,
+ * which removes spaces and punctuation, not Meta's text, which only speaks of punctuation: what counts is the pixel's
+ * digest.
  *
  * @module
  */

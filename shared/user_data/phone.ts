@@ -35,8 +35,9 @@ const MARKETS: ReadonlySet<string> = new Set(["ID", "PH"]);
 /** Fewer digits are more often a mistyped number of the country than a foreign one without its plus. */
 const MIN_DIGITS_FROM_ABROAD = 11;
 /**
- * Indonesian mobile numbers without their zero, which a plus would make strangers' numbers in Japan or Hong Kong. Twelve
- * digits that read as a mobile number of Japan, Korea or Taiwan are not among them: few Indonesian ones are so long.
+ * Indonesian mobile numbers without their zero, which a plus would make strangers' numbers in Japan or Hong Kong.
+ * Twelve digits that read as a mobile number of Japan, Korea or Taiwan are not among them: few Indonesian ones are so
+ * long.
  */
 const INDONESIAN_MOBILE = /^8[1-35-9]\d{9}$|^8(?!1[6-9]0|210|869)[1-35-9]\d{10}$/;
 
@@ -70,8 +71,8 @@ function normaliseOne(text: string, context: Pick<NormaliseContext, "phone_count
 }
 
 /**
- * Takes off a second number of one or two digits behind a whole one: `081234567890-2`, `081234567890 (2)`. Undefined where
- * a single digit stands behind groups that may not be a whole number: with it or without it is somebody else's.
+ * Takes off a second number of one or two digits behind a whole one: `081234567890-2`, `081234567890 (2)`. Undefined
+ * where a single digit stands behind groups that may not be a whole number: with it or without it is somebody else's.
  */
 function withoutSecondNumber(text: string): string | undefined {
   const [, whole] = /^(\+?\d{9,15})\s*[-\s(]\s*\d{1,2}\)?$/.exec(text) ?? [];
@@ -92,7 +93,8 @@ function internationalDigits(written: string): string | undefined {
 function inFull(written: string, country: string | undefined): string {
   // Only the numbers of Metro Manila have eight digits, and there nobody writes the area code.
   if (country === "PH" && /^[3-8]\d{3}[ .-]?\d{4}$/.test(written)) return `02${written}`;
-  // With a number behind them the area codes 0620 to 0629 have ten digits at most, and they do not go without their zero.
+  // With a number behind them the area codes 0620 to 0629 have ten digits at most, and they do not go without their
+  // zero.
   if (country === "ID" && written.startsWith("62") && countDigits(written) >= 11) return `+${written}`;
   return written;
 }

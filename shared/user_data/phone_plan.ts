@@ -9,7 +9,9 @@
 import metadata from "libphonenumber-js/min/metadata";
 import { z } from "zod";
 
-/** A numbering plan as the library keeps it: calling code, way to dial abroad, all numbers, lengths, …, national prefix. */
+/**
+ * A numbering plan as the library keeps it: calling code, way to dial abroad, all numbers, lengths, …, national prefix.
+ */
 const PLAN_SCHEMA = z.tuple([
   z.string().regex(/^\d{1,3}$/),
   z.string().min(1),

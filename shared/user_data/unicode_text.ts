@@ -9,8 +9,9 @@ const ASCII = /^[\x20-\x7e]*$/;
 /** White space of any script, controls, and invisible marks that travel with copied text. */
 const EDGES = /^[\s\p{Z}\p{Cc}\p{Cf}]+|[\s\p{Z}\p{Cc}\p{Cf}]+$/gu;
 /**
- * Spaces, punctuation of any script, the ASCII symbols that Meta's pixel removes, and the letters and accents that stand
- * in for an apostrophe (U+02B9 to U+02BC, U+02BD, U+00B4, U+02B9). Joiners (U+200C, U+200D) stay: they spell words.
+ * Spaces, punctuation of any script, the ASCII symbols that Meta's pixel removes, and the letters and accents that
+ * stand in for an apostrophe (U+02B9 to U+02BC, U+02BD, U+00B4, U+02B9). Joiners (U+200C, U+200D) stay: they spell
+ * words.
  */
 const SPACE_AND_PUNCTUATION =
   /[\s\p{Z}\p{Cc}\p{P}$+<=>^`|~\u00b4\u02b9-\u02bd\u02c8\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+/gu;
@@ -44,7 +45,10 @@ export function lowerCase(text: string): string {
   return ASCII.test(text) ? text.toLowerCase() : text.toLowerCase().normalize("NFC");
 }
 
-/** Lower-cases, then removes: a Greek sigma is written by where its word ends. Composed again, because neighbours are new. */
+/**
+ * Lower-cases, then removes: a Greek sigma is written by where its word ends. Composed again, because neighbours are
+ * new.
+ */
 function lowerCaseWithout(text: string, removed: RegExp): string {
   return text.toLowerCase().replace(removed, "").normalize("NFC");
 }

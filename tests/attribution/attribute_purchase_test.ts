@@ -1,5 +1,5 @@
 /**
- * `attribute-purchase` from the landing in a browser to the row in `ad_attributions`, over HTTP alone but for the payment.
+ * `attribute-purchase` from a browser's landing to the row in `ad_attributions`, over HTTP alone but for the payment.
  *
  * @module
  */

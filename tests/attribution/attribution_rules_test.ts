@@ -1,5 +1,6 @@
 /**
- * The rule that credits a sale: who is linked to a touchpoint, which touchpoint wins, and why a sale stays without an ad.
+ * The rule that credits a sale: who is linked to a touchpoint, which touchpoint wins, and why a sale stays without an
+ * ad.
  *
  * @module
  */

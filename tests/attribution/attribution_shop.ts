@@ -1,6 +1,7 @@
 /**
- * What the tests of attribution stand on: a small catalogue of ads, the shop's tables, and short ways to say that somebody
- * landed, logged in, began a checkout or paid. Touches are made by the real `buildTouchpoint` and stored by the real function.
+ * What the tests of attribution stand on: a small catalogue of ads, the shop's tables, and short ways to say that
+ * somebody landed, logged in, began a checkout or paid. Touches are made by the real `buildTouchpoint` and stored by
+ * the real function.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What a sale is worth: when it was paid, and now that the host has refunded, edited or deleted it. The figures follow from
- * what the host says now, and not from when they were last looked at.
+ * What a sale is worth: when it was paid, and now that the host has refunded, edited or deleted it. The figures follow
+ * from what the host says now, and not from when they were last looked at.
  *
  * @module
  */

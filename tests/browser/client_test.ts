@@ -1,6 +1,6 @@
 /**
- * The rules of the browser client one by one, in a real browser: Meta's cookies, the landing, the queue, and what it must
- * never do.
+ * The rules of the browser client one by one, in a real browser: Meta's cookies, the landing, the queue, and what it
+ * must never do.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The browser client in a real browser, against `capi-event`: from the click on an ad to the sale that is credited to it,
- * and what happens where the visitor declines, storage is blocked or the network is away.
+ * The browser client in a real browser, against `capi-event`: from the click on an ad to the sale that is credited to
+ * it, and what happens where the visitor declines, storage is blocked or the network is away.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The shop of `npm start`: its figures make sense to a marketer, they are the same on whichever day it is played, and the
- * product itself finds the ad of every sale that one caused.
+ * The shop of `npm start`: its figures make sense to a marketer, they are the same on whichever day it is played, and
+ * the product itself finds the ad of every sale that one caused.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The key of the schedule from Vault to the function, on a whole platform: what the database sends opens nothing else, a
- * new key is taken up, and a copy of another project works for neither.
+ * The key of the schedule from Vault to the function, on a whole platform: what the database sends opens nothing else,
+ * a new key is taken up, and a copy of another project works for neither.
  *
  * @module
  */

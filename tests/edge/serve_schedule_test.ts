@@ -1,5 +1,6 @@
 /**
- * `createFunction()` before the key of the schedule, in a copy of another project, and when it is asked whether it works.
+ * `createFunction()` before the key of the schedule, in a copy of another project, and when it is asked whether it
+ * works.
  *
  * @module
  */

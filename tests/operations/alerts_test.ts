@@ -1,5 +1,6 @@
 /**
- * `fb_alerts` and its webhook: every trouble is there while it lasts, and is told once when it begins and once when it ends.
+ * `fb_alerts` and its webhook: every trouble is there while it lasts, and is told once when it begins and once when it
+ * ends.
  *
  * @module
  */

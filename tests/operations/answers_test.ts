@@ -1,6 +1,6 @@
 /**
- * What the tick calls must answer: silence is an alert after ten minutes, which tells pg_net from a function, and which a
- * monitor outside hears of through the Data API.
+ * What the tick calls must answer: silence is an alert after ten minutes, which tells pg_net from a function, and which
+ * a monitor outside hears of through the Data API.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What is told in another order, or at the same moment, ends the same: browsers, hosts and Meta's answers keep no order.
+ * What is told in another order, or at the same moment, ends the same: browsers, hosts and Meta's answers keep no
+ * order.
  *
  * @module
  */

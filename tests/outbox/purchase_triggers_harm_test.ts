@@ -1,6 +1,6 @@
 /**
- * The purchase triggers in a host's bad moments: nothing of ours can fail, hold up or change what the host does, and the
- * sweep finds what they could not note.
+ * The purchase triggers in a host's bad moments: nothing of ours can fail, hold up or change what the host does, and
+ * the sweep finds what they could not note.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Tests of `shared/outbox/store_events.ts`: over a real database that does not finish in time, and over one that counts.
+ * Tests of `shared/outbox/store_events.ts`: over a real database that does not finish in time, and over one that
+ * counts.
  *
  * @module
  */

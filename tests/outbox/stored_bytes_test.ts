@@ -54,7 +54,8 @@ Deno.test("what a stranger can fill is bounded", async (t) => {
     const letters = (length: number, seed: number) =>
       Array.from({ length }, (_, index) => String.fromCharCode(97 + ((seed * 31 + index * index * 7 + index) % 26)))
         .join("");
-    // Each fills the tables in another way: as many persons as go into an event that is charged once; much content; little.
+    // Each fills the tables in another way: as many persons as go into an event that is charged once; much content;
+    // little.
     const shapes: Record<string, (index: number) => Record<string, unknown>> = {
       persons: (index) => ({
         event_name: "InitiateCheckout",

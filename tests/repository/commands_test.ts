@@ -1,6 +1,6 @@
 /**
- * The commands of package.json as the first thing typed in a bare clone: each installs what is missing, with npm's scripts
- * on or off, and then runs its program.
+ * The commands of package.json as the first thing typed in a bare clone: each installs what is missing, with npm's
+ * scripts on or off, and then runs its program.
  *
  * @module
  */

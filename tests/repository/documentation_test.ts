@@ -1,6 +1,6 @@
 /**
- * What a module exports says what it is: `deno doc --lint` over the deployed modules and the scripts. Of its findings the
- * missing sentences count; that an inferred zod type is nameless does not.
+ * What a module exports says what it is: `deno doc --lint` over the deployed modules and the scripts. Of its findings
+ * the missing sentences count; that an inferred zod type is nameless does not.
  *
  * @module
  */

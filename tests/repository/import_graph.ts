@@ -49,7 +49,9 @@ export function reachedFrom(file: string, reached: Set<string> = new Set()): Set
   return reached;
 }
 
-/** The TypeScript files below a directory of the repository, relative to it; without tests unless they are asked for. */
+/**
+ * The TypeScript files below a directory of the repository, relative to it; without tests unless they are asked for.
+ */
 export function sourcesBelow(directory: string, with_tests = false): string[] {
   const found: string[] = [];
   const root = resolve(repositoryRoot, directory);

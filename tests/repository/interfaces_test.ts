@@ -1,6 +1,6 @@
 /**
- * Packages inside the repository, fit to be published by themselves: they import nothing from outside, others reach them
- * by their interface alone, and the interface is complete.
+ * Packages inside the repository, fit to be published by themselves: they import nothing from outside, others reach
+ * them by their interface alone, and the interface is complete.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What may import what, beyond the functions: the commands stand alone, the local platform and the emulator are packages of
- * their own, and tests are imported by tests alone.
+ * What may import what, beyond the functions: the commands stand alone, the local platform and the emulator are
+ * packages of their own, and tests are imported by tests alone.
  *
  * @module
  */

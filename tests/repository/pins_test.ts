@@ -1,6 +1,7 @@
 /**
- * One version of every dependency: the functions' import maps, the repository's and package.json agree, and each function
- * names what it reaches, for nothing but its own import map is deployed with it. One version of the Graph API too.
+ * One version of every dependency: the functions' import maps, the repository's and package.json agree, and each
+ * function names what it reaches, for nothing but its own import map is deployed with it. One version of the Graph API
+ * too.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Rules of form that a formatter does not know: files that can be read at one go, each opening with what it is for, and no
- * trace of the machine that it was written on.
+ * Rules of form that a formatter does not know: files that can be read at one go, each opening with what it is for, and
+ * no trace of the machine that it was written on.
  *
  * @module
  */

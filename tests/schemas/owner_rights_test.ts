@@ -1,6 +1,7 @@
 /**
  * The attack on what runs with its owner's rights: a login role shadows the names of types, tables and views in its
- * `pg_temp`, and calls every such function and reads every view that a reader may read. None of its code runs as another.
+ * `pg_temp`, and calls every such function and reads every view that a reader may read. None of its code runs as
+ * another.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * No statement of ours, and none that a guide or an alert tells people to run, changes a whole table by omission: pg-safeupdate,
- * which hosted projects load, refuses an update or delete without a condition.
+ * No statement of ours, and none that a guide or an alert tells people to run, changes a whole table by omission:
+ * pg-safeupdate, which hosted projects load, refuses an update or delete without a condition.
  *
  * @module
  */
@@ -8,7 +8,9 @@
 import { assertEquals } from "@std/assert";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
-/** An update or delete that has no `where` before its end: the end of the statement, of its parenthesis, or of a text. */
+/**
+ * An update or delete that has no `where` before its end: the end of the statement, of its parenthesis, or of a text.
+ */
 export function unconditional(sql: string): string[] {
   const found: string[] = [];
   for (

@@ -37,7 +37,8 @@ const DAYS: [string, string, string][] = [
   ["2027-11-07T04:00:00Z", "America/New_York", "2027-11-07"],
   ["2027-11-08T04:59:59Z", "America/New_York", "2027-11-07"],
   ["2027-11-08T05:00:00Z", "America/New_York", "2027-11-08"],
-  // Jakarta and Manila change no clock: a day is 24 hours from 17:00 and 16:00 UTC, over the ends of month and year too.
+  // Jakarta and Manila change no clock: a day is 24 hours from 17:00 and 16:00 UTC, over the ends of month and year
+  // too.
   ["2027-02-28T16:59:59Z", "Asia/Jakarta", "2027-02-28"],
   ["2027-02-28T17:00:00Z", "Asia/Jakarta", "2027-03-01"],
   ["2028-02-28T17:00:00Z", "Asia/Jakarta", "2028-02-29"],

@@ -1,6 +1,6 @@
 /**
- * Reports whose pauses are over at once. How long they are is the claim of one test (`sync_insights_pauses_test.ts`); all
- * others only have to come through them.
+ * Reports whose pauses are over at once. How long they are is the claim of one test (`sync_insights_pauses_test.ts`);
+ * all others only have to come through them.
  *
  * @module
  */

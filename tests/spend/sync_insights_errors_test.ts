@@ -1,6 +1,7 @@
 /**
  * `fb-sync-insights` against everything that Meta answers instead of figures: throttles in each disguise, broken
- * answers, fields and versions that end, tokens that die. Nothing is hammered, nothing is lost, nothing is split for it.
+ * answers, fields and versions that end, tokens that die. Nothing is hammered, nothing is lost, nothing is split for
+ * it.
  *
  * @module
  */

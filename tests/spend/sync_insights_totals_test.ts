@@ -1,6 +1,7 @@
 /**
- * `fb-sync-insights` and the account's totals where Meta does not give them at once: they are had by the same reports as
- * the ads' figures, whatever becomes of those, and when even a day's report is refused the comparison ends and says so.
+ * `fb-sync-insights` and the account's totals where Meta does not give them at once: they are had by the same reports
+ * as the ads' figures, whatever becomes of those, and when even a day's report is refused the comparison ends and says
+ * so.
  *
  * @module
  */

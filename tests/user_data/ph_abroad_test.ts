@@ -1,6 +1,6 @@
 /**
- * Foreign numbers without a plus, and what must not be taken for one. Digests were worked out with Python's hashlib from
- * the text beside them.
+ * Foreign numbers without a plus, and what must not be taken for one. Digests were worked out with Python's hashlib
+ * from the text beside them.
  *
  * @module
  */

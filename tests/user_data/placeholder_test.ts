@@ -1,6 +1,6 @@
 /**
- * Written-out nothing is nothing, however it arrives; a spreadsheet's number is the number without its decimals, or nothing,
- * and never another one.
+ * Written-out nothing is nothing, however it arrives; a spreadsheet's number is the number without its decimals, or
+ * nothing, and never another one.
  *
  * @module
  */

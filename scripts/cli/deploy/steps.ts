@@ -1,5 +1,6 @@
 /**
- * The steps of a deployment, each of which may be done again: link, migrations, function secrets, Vault secrets, functions.
+ * The steps of a deployment, each of which may be done again: link, migrations, function secrets, Vault secrets,
+ * functions.
  *
  * @module
  */
@@ -82,8 +83,8 @@ export async function setFunctionSecrets({ ref, env, dry_run, workdir }: Deploym
 }
 
 /**
- * Tells the database which project it belongs to. A copy of another project (a branch with data, a restored backup) holds
- * the other's tokens: it begins to work only when it is given tokens with it.
+ * Tells the database which project it belongs to. A copy of another project (a branch with data, a restored backup)
+ * holds the other's tokens: it begins to work only when it is given tokens with it.
  */
 async function adoptProject({ ref, env }: Deployment, database: OperatorDatabase): Promise<string> {
   const address = secretInEnvironment(env, "fb_ads_project_url") ?? `https://${ref}.supabase.co`;
@@ -100,7 +101,9 @@ async function adoptProject({ ref, env }: Deployment, database: OperatorDatabase
   return `this project is ${address}; `;
 }
 
-/** Stores Vault secrets: the project's address, and those that a person brings. The migrations made the schedule's key. */
+/**
+ * Stores Vault secrets: the project's address, and those that a person brings. The migrations made the schedule's key.
+ */
 export async function storeVaultSecrets(deployment: Deployment, database: OperatorDatabase): Promise<string> {
   const { env, dry_run } = deployment;
   if (dry_run) {

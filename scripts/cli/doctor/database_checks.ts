@@ -1,6 +1,6 @@
 /**
- * What the database alone tells: extensions, secrets, grants, schedule, host, queues. What `fb_alerts` says is said here
- * too; the rest is what is too slow, or of too little weight, to be looked at every minute.
+ * What the database alone tells: extensions, secrets, grants, schedule, host, queues. What `fb_alerts` says is said
+ * here too; the rest is what is too slow, or of too little weight, to be looked at every minute.
  *
  * @module
  */

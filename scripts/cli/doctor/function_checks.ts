@@ -1,6 +1,6 @@
 /**
- * Whether the functions are deployed, boot, take the key that the database sends, and reach the database: GET asks for no
- * work, and is answered after one round trip.
+ * Whether the functions are deployed, boot, take the key that the database sends, and reach the database: GET asks for
+ * no work, and is answered after one round trip.
  *
  * @module
  */

@@ -237,7 +237,9 @@ async function checkAccounts({ database, env }: Patient, token: Token): Promise<
   ];
 }
 
-/** Looks at the pixels. Of one whose token does not live, or could not be asked about, the token's finding says it all. */
+/**
+ * Looks at the pixels. Of one whose token does not live, or could not be asked about, the token's finding says it all.
+ */
 async function checkPixels({ database, env }: Patient, tokens: Token[], living: Token[]): Promise<Finding[]> {
   const stored = await database.query("select pixel_id from fb_ads.pixels order by pixel_id");
   const configured = (env.META_PIXEL_ID ?? "").split(/[\s,]+/).filter((id) => /^\d+$/.test(id));

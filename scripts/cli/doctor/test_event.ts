@@ -13,8 +13,8 @@ const FINAL = new Set(["sent", "dead", "blocked", "expired", "suppressed"]);
 const CHECK = "test_event";
 
 /**
- * Sends the event, with a secret key of the project, and waits for what becomes of it. Meta counts test events: it is a custom event that no campaign
- * optimises for, about nobody.
+ * Sends the event, with a secret key of the project, and waits for what becomes of it. Meta counts test events: it is a
+ * custom event that no campaign optimises for, about nobody.
  */
 export async function sendTestEvent(
   patient: Patient,

@@ -1,6 +1,6 @@
 /**
- * The functions' sections in the host's `supabase/config.toml`. The file is the host's: sections are added at its end and
- * taken away as they were written; not a character of anything else changes.
+ * The functions' sections in the host's `supabase/config.toml`. The file is the host's: sections are added at its end
+ * and taken away as they were written; not a character of anything else changes.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What the host changed in an installed file, and what this version changes in it. The manifest has digests alone, so the
- * text that was installed is looked for in the host's version control.
+ * What the host changed in an installed file, and what this version changes in it. The manifest has digests alone, so
+ * the text that was installed is looked for in the host's version control.
  *
  * @module
  */

@@ -50,8 +50,8 @@ export async function removeFiles(host: string, paths: Iterable<string>): Promis
 }
 
 /**
- * Writes what was planned. The manifest comes first, with the old digests of what is about to be replaced, and once more at
- * the end: whenever this is interrupted, another run goes on with it.
+ * Writes what was planned. The manifest comes first, with the old digests of what is about to be replaced, and once
+ * more at the end: whenever this is interrupted, another run goes on with it.
  */
 export async function carryOut(host: string, plan: InstallPlan, known: Manifest | null): Promise<void> {
   const write = async (path: string, text: string) => {

@@ -11,7 +11,9 @@ import { type Conflict, type InstallPlan, planInstallation } from "./plan.ts";
 
 /** How to install. */
 export interface InstallOptions {
-  /** Directory for the shared modules, for a host whose own `shared/` is in the way. Fixed by the first installation. */
+  /**
+   * Directory for the shared modules, for a host whose own `shared/` is in the way. Fixed by the first installation.
+   */
   sharedDirectory?: string;
   /** Only say what would be done. */
   dryRun?: boolean;

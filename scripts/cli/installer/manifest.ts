@@ -1,6 +1,6 @@
 /**
- * What the installer remembers in the host's repo, in `supabase/fb-ads.json`: which files are ours and what was in them,
- * and the name that each migration got there. With it an upgrade knows what it may replace.
+ * What the installer remembers in the host's repo, in `supabase/fb-ads.json`: which files are ours and what was in
+ * them, and the name that each migration got there. With it an upgrade knows what it may replace.
  *
  * @module
  */
@@ -33,14 +33,14 @@ const ManifestSchema = z.object({
 export type Manifest = z.infer<typeof ManifestSchema>;
 
 /**
- * What formatters and version controls change of their own accord: white space, quotes and their backslashes, semicolons,
- * commas, parentheses, and the sign before the first of several types.
+ * What formatters and version controls change of their own accord: white space, quotes and their backslashes,
+ * semicolons, commas, parentheses, and the sign before the first of several types.
  */
 const FORM = /[\s"'`;,()]|\\(?=["'`])|(?<=(?:[=:(<,?[]|=>|keyof|extends)\s*)[|&](?![|&])/g;
 
 /**
- * SHA-256 of what a text says: an installed file with other line ends, quotes or line breaks is still as it was installed.
- * A change of these signs alone goes unseen.
+ * SHA-256 of what a text says: an installed file with other line ends, quotes or line breaks is still as it was
+ * installed. A change of these signs alone goes unseen.
  */
 export function digestOf(text: string): string {
   return createHash("sha256").update(text.replace(FORM, "")).digest("hex");

@@ -1,6 +1,6 @@
 /**
- * The stamps of our migrations in the host's repo. `supabase db push` refuses a migration that is older than one already
- * pushed, so ours come right after the host's newest: then the host's next one, made later, is newer than ours.
+ * The stamps of our migrations in the host's repo. `supabase db push` refuses a migration that is older than one
+ * already pushed, so ours come right after the host's newest: then the host's next one, made later, is newer than ours.
  *
  * @module
  */

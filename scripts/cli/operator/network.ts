@@ -1,5 +1,6 @@
 /**
- * Why a connection failed, in words: Node says it by a code, sometimes in a cause; Deno's `fetch` says it in its message.
+ * Why a connection failed, in words: Node says it by a code, sometimes in a cause; Deno's `fetch` says it in its
+ * message.
  *
  * @module
  */

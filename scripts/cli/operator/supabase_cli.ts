@@ -1,6 +1,6 @@
 /**
- * The Supabase CLI on a hosted project, with the log-in of whoever runs this. Arguments never hold a secret; what the CLI
- * prints is shown only where it holds none.
+ * The Supabase CLI on a hosted project, with the log-in of whoever runs this. Arguments never hold a secret; what the
+ * CLI prints is shown only where it holds none.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The report's tables as files: one a table, with the figures as they are stored, a point before decimals and an empty cell
- * where something is not known.
+ * The report's tables as files: one a table, with the figures as they are stored, a point before decimals and an empty
+ * cell where something is not known.
  *
  * @module
  */

@@ -1,11 +1,13 @@
 /**
- * What the report shows, as plain data: the queries make it, the page is made from it, and tests make it by hand. Amounts
- * are decimal texts in major units; a null amount is one that is not known.
+ * What the report shows, as plain data: the queries make it, the page is made from it, and tests make it by hand.
+ * Amounts are decimal texts in major units; a null amount is one that is not known.
  *
  * @module
  */
 
-/** A day of one currency. Net revenue is after refunds, once by the day of the click and once by that of the payment. */
+/**
+ * A day of one currency. Net revenue is after refunds, once by the day of the click and once by that of the payment.
+ */
 export interface DayFigures {
   /** Calendar day in the ad account's time zone, `YYYY-MM-DD`. */
   date: string;

@@ -1,5 +1,6 @@
 /**
- * Figures as a reader of one locale sees them, and text for HTML. Amounts become numbers here and only here, to be shown.
+ * Figures as a reader of one locale sees them, and text for HTML. Amounts become numbers here and only here, to be
+ * shown.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The section on the data itself: what needs a person, the last reads, what waits, what Meta's limits hold up, and days that
- * differ.
+ * The section on the data itself: what needs a person, the last reads, what waits, what Meta's limits hold up, and days
+ * that differ.
  *
  * @module
  */

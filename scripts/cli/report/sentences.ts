@@ -1,5 +1,6 @@
 /**
- * What a reader should know first, in sentences made from the figures. A sentence that the figures do not carry is left out.
+ * What a reader should know first, in sentences made from the figures. A sentence that the figures do not carry is left
+ * out.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The table of ads, ad sets or campaigns: sorted by any column, searched, a few rows at a time. The first rows are there
- * without the script, which has the others as data.
+ * The table of ads, ad sets or campaigns: sorted by any column, searched, a few rows at a time. The first rows are
+ * there without the script, which has the others as data.
  *
  * @module
  */

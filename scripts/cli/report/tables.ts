@@ -1,6 +1,6 @@
 /**
- * The report's tables as data: the page shows them, `--csv` writes them. A cell is text, a figure, or null where it is not
- * known.
+ * The report's tables as data: the page shows them, `--csv` writes them. A cell is text, a figure, or null where it is
+ * not known.
  *
  * @module
  */

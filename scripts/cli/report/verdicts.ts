@@ -28,8 +28,8 @@ export interface Judgement {
 }
 
 /**
- * Lower and upper end of the number of sales to expect where `sales` came: Byar's approximation of the Poisson interval.
- * Source: Breslow & Day, Statistical Methods in Cancer Research II (1987), p. 69.
+ * Lower and upper end of the number of sales to expect where `sales` came: Byar's approximation of the Poisson
+ * interval. Source: Breslow & Day, Statistical Methods in Cancer Research II (1987), p. 69.
  */
 export function salesInterval(sales: number): [low: number, high: number] {
   const end = (count: number, direction: number) =>

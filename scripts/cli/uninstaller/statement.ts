@@ -1,6 +1,6 @@
 /**
- * The SQL that takes the suite out of a database: one transaction, which ends undone when anything of the host's depends
- * on the suite. It holds no secret, so it may be printed, kept and run by any client.
+ * The SQL that takes the suite out of a database: one transaction, which ends undone when anything of the host's
+ * depends on the suite. It holds no secret, so it may be printed, kept and run by any client.
  *
  * @module
  */

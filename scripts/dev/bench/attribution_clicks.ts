@@ -1,6 +1,6 @@
 /**
- * Attribution of 1,000 sales among 100,000 touchpoints and among 10 million: what a sale costs in pages of the database, and
- * whether a touchpoint is ever looked for other than by an index.
+ * Attribution of 1,000 sales among 100,000 touchpoints and among 10 million: what a sale costs in pages of the
+ * database, and whether a touchpoint is ever looked for other than by an index.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * The nightly upsert of 56,000 rows into a table of 100,000 rows and into one of 10 million: buffers touched and
- * write-ahead log a row, as Postgres itself counts them. A night restates a third of the days' rows and brings a new day.
+ * write-ahead log a row, as Postgres itself counts them. A night restates a third of the days' rows and brings a new
+ * day.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What of an isolate's CPU each function takes to load, and what one event takes, beside a function that does nothing. The
- * platform counts the thread that runs the function, from the moment at which it begins to load.
+ * What of an isolate's CPU each function takes to load, and what one event takes, beside a function that does nothing.
+ * The platform counts the thread that runs the function, from the moment at which it begins to load.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What it costs to store an event with an ad click among many touchpoints, of its own browser and of others: pages of the
- * database, counted while one event after the other is stored.
+ * What it costs to store an event with an ad click among many touchpoints, of its own browser and of others: pages of
+ * the database, counted while one event after the other is stored.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * The shoppers of `npm start`: invented people who click ads and buy. They speak to `capi-event` as a browser does (public
- * HTTP, Origin, publishable key); only the payment touches SQL, as the host's own role, for that is the host's business.
+ * The shoppers of `npm start`: invented people who click ads and buy. They speak to `capi-event` as a browser does
+ * (public HTTP, Origin, publishable key); only the payment touches SQL, as the host's own role, for that is the host's
+ * business.
  *
  * @module
  */
@@ -191,8 +192,8 @@ async function playOne(
   };
 
   const ad = shopper.ad === null ? null : ads[shopper.ad] ?? null;
-  // All of it within the ten minutes that a page may be late: what a browser says of longer ago counts from its receipt.
-  // The cookie that the browser client keeps of the click, on the device that clicked.
+  // All of it within the ten minutes that a page may be late: what a browser says of longer ago counts from its
+  // receipt. The cookie that the browser client keeps of the click, on the device that clicked.
   const clicked = ad === null ? {} : { fbc: `fb.1.${(now - 480) * 1000}.${clickId(index)}` };
   await send("PageView", now - 480, landing(ad, index), 0);
   await send("Lead", now - 420, `${SHOP_ORIGIN}/kelas-canva`, 0, {

@@ -116,8 +116,8 @@ export interface StageOptions {
 }
 
 /**
- * Boots the platform, with the emulator unless the settings hold a Marketing API token. The hosted project that they may
- * name besides is never called: the schedule calls the functions that run here.
+ * Boots the platform, with the emulator unless the settings hold a Marketing API token. The hosted project that they
+ * may name besides is never called: the schedule calls the functions that run here.
  */
 export async function setStage({ settings = readSettings(), port }: StageOptions = {}): Promise<Stage> {
   const { functionEnv, vault } = readProjectEnvironment(settings);

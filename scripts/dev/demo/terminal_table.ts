@@ -1,6 +1,6 @@
 /**
- * Tables for a terminal: numbers with separators, to the right; texts to the left, cut where a line would be longer than a
- * terminal is wide.
+ * Tables for a terminal: numbers with separators, to the right; texts to the left, cut where a line would be longer
+ * than a terminal is wide.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What most tests stand on: a platform of their own beside a Graph API emulator, joined by the function secrets and Vault.
+ * What most tests stand on: a platform of their own beside a Graph API emulator, joined by the function secrets and
+ * Vault.
  *
  * @module
  */
@@ -69,7 +70,9 @@ function decodeAnswer(value: unknown): SyncAnswer {
   return value as SyncAnswer;
 }
 
-/** Calls a sync until nothing is left, letting parked jobs start at once. Throws when that takes more than `most` calls. */
+/**
+ * Calls a sync until nothing is left, letting parked jobs start at once. Throws when that takes more than `most` calls.
+ */
 export async function syncToEnd(
   platform: Platform,
   slug: string,

@@ -1,7 +1,7 @@
 /**
- * How often a test tries what it draws or kills at random: a few times in `npm test`, many times where `THOROUGH=1` says
- * so, as `.ci/run` does, and as often as the security page promises where `THOROUGH=2` does, before a release. The claim
- * is the same.
+ * How often a test tries what it draws or kills at random: a few times in `npm test`, many times where `THOROUGH=1`
+ * says so, as `.ci/run` does, and as often as the security page promises where `THOROUGH=2` does, before a release. The
+ * claim is the same.
  *
  * @module
  */

@@ -136,7 +136,9 @@ export class CapiStore {
     return this.events.flatMap(({ violations }) => violations);
   }
 
-  /** Says what the emulator cannot know of an event of a pixel: how much the browser's Pixel sees, and what Meta finds. */
+  /**
+   * Says what the emulator cannot know of an event of a pixel: how much the browser's Pixel sees, and what Meta finds.
+   */
   planQuality(pixel: string, eventName: string, plan: QualityPlan): void {
     this.#quality.set(`${pixel}/${eventName}`, plan);
   }

@@ -1,7 +1,7 @@
 /**
- * `GET /dataset_quality`: what Events Manager shows of a pixel's server events, computed from the website events that the
- * emulator took in the last seven days of its clock. An event without traffic is absent. Which keys were sent, how often
- * and how late is told as it was; the score that follows is invented (Meta does not publish its own).
+ * `GET /dataset_quality`: what Events Manager shows of a pixel's server events, computed from the website events that
+ * the emulator took in the last seven days of its clock. An event without traffic is absent. Which keys were sent, how
+ * often and how late is told as it was; the score that follows is invented (Meta does not publish its own).
  * https://developers.facebook.com/docs/marketing-api/conversions-api/dataset-quality-api
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * The control surface under `/__control/`: all that a test in the same process may do, for tests and benches in
- * another one. It is never part of the Graph API and asks for no token. Bodies are JSON; a wrong one is 400 with `error`.
+ * another one. It is never part of the Graph API and asks for no token. Bodies are JSON; a wrong one is 400 with
+ * `error`.
  *
  *     GET world                      POST world {preset, seed, accounts, ads, days, plain}
  *     GET|PATCH world/accounts/{id}  GET|PATCH world/objects/{id}[?silent=true]  POST world/campaigns|adsets|ads
@@ -11,9 +12,9 @@
  *     GET|POST clock {at, advance_ms, run}       GET|PATCH settings
  *     GET|POST tokens {name, secret, accounts, pixels, dead, dead_status, expires_at, app_secret, requires_proof}
  *     GET quota?account= | POST quota {account_id, use_case, percent} | DELETE quota
- *     GET|DELETE capi[?pixel=&event_name=&event_id=]  GET capi/requests|violations|tally?pixel=|counted?pixel=&event_name=&event_id=
- *     POST capi/quality {pixel, event_name, browser_events, diagnostics}
- *     POST reset
+ *     GET|DELETE capi[?pixel=&event_name=&event_id=]  GET
+ * capi/requests|violations|tally?pixel=|counted?pixel=&event_name=&event_id=     POST capi/quality {pixel, event_name,
+ * browser_events, diagnostics}     POST reset
  * @module
  */
 

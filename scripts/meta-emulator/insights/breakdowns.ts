@@ -1,6 +1,6 @@
 /**
- * Breakdowns: which may be combined, what rows they make of one, and which give none. Spend and counts are shared out to
- * the last unit; reach is not, for one person is reached in several places.
+ * Breakdowns: which may be combined, what rows they make of one, and which give none. Spend and counts are shared out
+ * to the last unit; reach is not, for one person is reached in several places.
  * https://developers.facebook.com/docs/marketing-api/insights/breakdowns
  * @module
  */

@@ -92,7 +92,9 @@ const NODE_FILTERS: Record<string, (node: AdTreeNode) => string | number> = {
   updated_time: (node) => node.updated,
 };
 
-/** Returns a step that visits every number below `size` once in a scattered order: rows come in no order one may trust. */
+/**
+ * Returns a step that visits every number below `size` once in a scattered order: rows come in no order one may trust.
+ */
 function stride(size: number): number {
   let step = Math.max(1, Math.floor(size * 0.618));
   while (greatestCommonDivisor(step, size) !== 1) step++;

@@ -1,6 +1,6 @@
 /**
- * What Graph answers for each field of a creative. Every ad has one of its own; five kinds take turns: a picture, a video,
- * a carousel, a dynamic creative and one that Advantage+ may change.
+ * What Graph answers for each field of a creative. Every ad has one of its own; five kinds take turns: a picture, a
+ * video, a carousel, a dynamic creative and one that Advantage+ may change.
  * https://developers.facebook.com/docs/marketing-api/reference/ad-creative
  * @module
  */

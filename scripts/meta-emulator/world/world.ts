@@ -86,8 +86,8 @@ export class World {
 
   /**
    * Changes an object as a marketer (or Meta) would. `nowMs` moves its `updated_time`; `null` leaves that alone.
-   * `name`, `status`, `review`, `hidden`, `unreadable`, `first_day`, `last_day`, `daily_budget`, `lifetime_budget` are the object's own; every
-   * other key is a Meta field to answer with (`null` leaves it out).
+   * `name`, `status`, `review`, `hidden`, `unreadable`, `first_day`, `last_day`, `daily_budget`, `lifetime_budget` are
+   * the object's own; every other key is a Meta field to answer with (`null` leaves it out).
    */
   edit(id: string, changes: JsonRecord, nowMs: number | null): AdTreeNode {
     const node = this.find(id);

@@ -1,6 +1,6 @@
 /**
- * What of Auth the platform has: tokens of users, signed with a key of the JWKS or with the legacy secret, and whose they
- * are.
+ * What of Auth the platform has: tokens of users, signed with a key of the JWKS or with the legacy secret, and whose
+ * they are.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * pg_cron as the migrations meet it: the same claims hold for the real extension and for the stand-in, save where a test
- * says that it is about one of them.
+ * pg_cron as the migrations meet it: the same claims hold for the real extension and for the stand-in, save where a
+ * test says that it is about one of them.
  *
  * @module
  */

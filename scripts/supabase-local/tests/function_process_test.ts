@@ -1,6 +1,6 @@
 /**
- * The life of a worker by its wall clock, told by a child that only notes what it is told: in which order things happen,
- * however late they do.
+ * The life of a worker by its wall clock, told by a child that only notes what it is told: in which order things
+ * happen, however late they do.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * How long a function's workers live, by the wall clock and by CPU. The fixture project's function `probe` does what it is
- * asked for.
+ * How long a function's workers live, by the wall clock and by CPU. The fixture project's function `probe` does what it
+ * is asked for.
  *
  * @module
  */

@@ -133,7 +133,9 @@ function withoutPersonalData(fields: Readonly<Record<string, unknown>>, notes: N
   return kept;
 }
 
-/** Looks for e-mail addresses in texts, lists and the objects of `contents`; what is nested deeper is refused elsewhere. */
+/**
+ * Looks for e-mail addresses in texts, lists and the objects of `contents`; what is nested deeper is refused elsewhere.
+ */
 function holdsEmail(value: unknown, depth = 0): boolean {
   if (typeof value === "string") return containsEmail(value);
   if (typeof value !== "object" || value === null || depth > 3) return false;
@@ -152,8 +154,8 @@ function noteUnknownContentFields(contents: readonly unknown[], notes: Note[]): 
 }
 
 /**
- * Takes the texts, numbers, booleans and lists of them out of an object whose fields are not ours to know. What is named
- * like personal data, contains an e-mail address, or is an object is left out and noted.
+ * Takes the texts, numbers, booleans and lists of them out of an object whose fields are not ours to know. What is
+ * named like personal data, contains an e-mail address, or is an object is left out and noted.
  *
  * @param skip Fields that somebody else reads.
  */

@@ -1,6 +1,6 @@
 /**
- * Money from Postgres (`numeric` as text) to a JSON number without drift. Up to 15 significant digits a decimal survives
- * the way through a JavaScript number and back to text unchanged.
+ * Money from Postgres (`numeric` as text) to a JSON number without drift. Up to 15 significant digits a decimal
+ * survives the way through a JavaScript number and back to text unchanged.
  *
  * @module
  */
@@ -9,8 +9,8 @@ const DECIMAL = /^([+-]?)(\d+)(?:\.(\d*))?$/;
 const EXACT_DIGITS = 15;
 
 /**
- * Turns a decimal text into the number that serialises to the same value; decimals beyond the 15th significant digit are
- * rounded half up. Undefined when the text is no plain decimal.
+ * Turns a decimal text into the number that serialises to the same value; decimals beyond the 15th significant digit
+ * are rounded half up. Undefined when the text is no plain decimal.
  */
 export function exactNumber(text: string): number | undefined {
   const match = DECIMAL.exec(text.trim());

@@ -46,8 +46,8 @@ export function checkEventTime(
 }
 
 /**
- * A time as people write it, in seconds: a text of digits, ISO 8601 with its zone. Anything else is given back as it is;
- * a time without a zone may be any of 38 moments.
+ * A time as people write it, in seconds: a text of digits, ISO 8601 with its zone. Anything else is given back as it
+ * is; a time without a zone may be any of 38 moments.
  */
 export function readTime(given: unknown): unknown {
   if (typeof given !== "string") return given;

@@ -21,7 +21,9 @@ export interface ReadObject<T> {
 
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
-/** Makes the function that reads objects by a schema whose fields are all optional. Null and the empty text are absence. */
+/**
+ * Makes the function that reads objects by a schema whose fields are all optional. Null and the empty text are absence.
+ */
 export function objectReader<S extends z.ZodObject>(
   schema: S,
 ): (input: Readonly<Record<string, unknown>>, path: string) => ReadObject<z.infer<S>> {

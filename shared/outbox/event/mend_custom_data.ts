@@ -1,6 +1,7 @@
 /**
- * Mends `custom_data` as shops send it, where the meaning is certain: numbers and lists written as texts, one item where a
- * list is expected. What is not certain is left out with a note, so that a descriptive field never costs the event.
+ * Mends `custom_data` as shops send it, where the meaning is certain: numbers and lists written as texts, one item
+ * where a list is expected. What is not certain is left out with a note, so that a descriptive field never costs the
+ * event.
  *
  * @module
  */

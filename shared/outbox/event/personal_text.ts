@@ -21,7 +21,10 @@ otp sessionid ssn nik ktp contactnumber
 `.trim().split(/\s+/),
 );
 
-/** Addresses of plain host names in printable ASCII: no parser refuses one. Names with `xn--` or digits at the end are not. */
+/**
+ * Addresses of plain host names in printable ASCII: no parser refuses one. Names with `xn--` or digits at the end are
+ * not.
+ */
 const PLAIN_URL = /^https?:\/\/(?:[a-z0-9]{1,63}(?:-[a-z0-9]{1,63})*\.){1,8}[a-z]{2,63}(?:[/?#][\x21-\x7e]*)?$/;
 
 const PERSONAL_ENDINGS = /(?:email|emailaddress|phone|phonenumber|firstname|lastname|fullname|password|token)$/;
@@ -49,8 +52,8 @@ export interface CleanUrl {
 }
 
 /**
- * Takes personal data out of a page's address: user and password, and query parameters, path segments and fragments that
- * are named or look like it. What stays is untouched, byte for byte. Undefined when it is no http(s) address.
+ * Takes personal data out of a page's address: user and password, and query parameters, path segments and fragments
+ * that are named or look like it. What stays is untouched, byte for byte. Undefined when it is no http(s) address.
  */
 export function cleanUrl(text: string): CleanUrl | undefined {
   if (!PLAIN_URL.test(text) && !isHttpUrl(text)) return undefined;

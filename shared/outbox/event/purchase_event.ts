@@ -1,7 +1,7 @@
 /**
- * Builds the Purchase of a completed transaction from its row in `fb_ads.purchases` and the browser data of its checkout.
- * Its `event_id` is the transaction's reference: the Pixel on a thank-you page that sends Purchase too gives the same
- * text as `eventID`, and Meta counts one.
+ * Builds the Purchase of a completed transaction from its row in `fb_ads.purchases` and the browser data of its
+ * checkout. Its `event_id` is the transaction's reference: the Pixel on a thank-you page that sends Purchase too gives
+ * the same text as `eventID`, and Meta counts one.
  *
  * @module
  */

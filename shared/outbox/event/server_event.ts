@@ -105,8 +105,8 @@ const CONTENT_FIELDS = [
 ] as const;
 
 /**
- * Builds the event that is sent from what is stored. Postgres keeps JSON objects in an order of its own: here every field
- * gets its place, so that all attempts send the same text.
+ * Builds the event that is sent from what is stored. Postgres keeps JSON objects in an order of its own: here every
+ * field gets its place, so that all attempts send the same text.
  */
 export function buildServerEvent(payload: ServerEventPayload, browser_data?: BrowserData): ServerEvent {
   return orderEvent(payload, orderUserData({ ...payload.user_data, ...browser_data }));

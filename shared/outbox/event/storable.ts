@@ -1,6 +1,6 @@
 /**
- * Finds what Postgres cannot keep in a JSON value, before it gets there: NUL, halves of surrogate pairs, and nesting that
- * no event has. Otherwise one broken text would be a server error instead of a named field.
+ * Finds what Postgres cannot keep in a JSON value, before it gets there: NUL, halves of surrogate pairs, and nesting
+ * that no event has. Otherwise one broken text would be a server error instead of a named field.
  *
  * @module
  */

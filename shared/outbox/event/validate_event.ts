@@ -1,6 +1,6 @@
 /**
- * Takes one event from a caller: every wrong field named, the person's data normalised and hashed, and Meta's conditions
- * checked on the result, so that nothing is stored which Meta would refuse together with its whole request.
+ * Takes one event from a caller: every wrong field named, the person's data normalised and hashed, and Meta's
+ * conditions checked on the result, so that nothing is stored which Meta would refuse together with its whole request.
  *
  * @module
  */

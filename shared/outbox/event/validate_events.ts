@@ -16,8 +16,8 @@ export const MAX_EVENTS = 1_000;
 export type ValidatedEvents = { readonly events: ValidatedEvent[] } | { readonly problems: Note[] };
 
 /**
- * Validates the events of a request's body. A `test_event_code` beside the list, as Meta has it, and a `consent` there hold
- * for all of them that have none of their own.
+ * Validates the events of a request's body. A `test_event_code` beside the list, as Meta has it, and a `consent` there
+ * hold for all of them that have none of their own.
  */
 export function validateEvents(body: unknown, options: ValidateEventOptions): ValidatedEvents {
   if (!isObject(body)) return { problems: [{ path: "", message: "the body must be an event or {events: [...]}" }] };

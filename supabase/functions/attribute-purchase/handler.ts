@@ -1,6 +1,6 @@
 /**
- * `attribute-purchase`: links completed sales to the ads that brought them, in `ad_attributions`, or records why there is
- * none. Called by the tick when sales wait, and by hand with the references of sales.
+ * `attribute-purchase`: links completed sales to the ads that brought them, in `ad_attributions`, or records why there
+ * is none. Called by the tick when sales wait, and by hand with the references of sales.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `fb-sync-insights`: reads daily figures of every ad from the Insights API into `ad_spend` and compares their sums with
- * the account's own totals. Called nightly and hourly by pg_cron, by the tick while work is left, and by hand.
+ * `fb-sync-insights`: reads daily figures of every ad from the Insights API into `ad_spend` and compares their sums
+ * with the account's own totals. Called nightly and hourly by pg_cron, by the tick while work is left, and by hand.
  *
  * @module
  */

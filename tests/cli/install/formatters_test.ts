@@ -1,6 +1,6 @@
 /**
- * An upgrade in an ordinary repo, whose formatter or version control has re-written what was installed; and what it shows of
- * a file that the host has really changed.
+ * An upgrade in an ordinary repo, whose formatter or version control has re-written what was installed; and what it
+ * shows of a file that the host has really changed.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * README, docs and guides hold: every SQL block of theirs runs, every link within the repo leads somewhere, every command exists.
+ * README, docs and guides hold: every SQL block of theirs runs, every link within the repo leads somewhere, every
+ * command exists.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Descriptive fields as shops write them: mended where the meaning is certain, left out with a note otherwise, and never the
- * reason why an event is lost.
+ * Descriptive fields as shops write them: mended where the meaning is certain, left out with a note otherwise, and
+ * never the reason why an event is lost.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What each invented ad does on a day, by how many days ago it was. Meta's figures and the shop's sales are worked out from the
- * same plan, so the two agree as far as they can.
+ * What each invented ad does on a day, by how many days ago it was. Meta's figures and the shop's sales are worked out
+ * from the same plan, so the two agree as far as they can.
  *
  * @module
  */

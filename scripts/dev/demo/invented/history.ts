@@ -1,6 +1,7 @@
 /**
- * The invented shop's last weeks, which cannot be played: visits, events and sales go into the tables that the suite itself
- * writes, in sets. Which ad each sale is credited to is then worked out by `attribute-purchase`, as for any shop.
+ * The invented shop's last weeks, which cannot be played: visits, events and sales go into the tables that the suite
+ * itself writes, in sets. Which ad each sale is credited to is then worked out by `attribute-purchase`, as for any
+ * shop.
  *
  * @module
  */

@@ -161,7 +161,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     await begin();
     graph.faults.add({
       match: { route: "insights.create", account: FIRST },
-      action: { kind: "report", outcome: { polls: 0, read_error: "2601/1815107", read_errors: 99 } },
+      action: { kind: "report", outcome: { polls: 0, read_error: "2601/1815107", read_errors: Infinity } },
       times: 1,
     });
     const running = sync(platform, SLUG);

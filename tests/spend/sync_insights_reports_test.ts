@@ -104,7 +104,8 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
 
   await t.step("a worker killed between POST and the first look finds its reports again", async () => {
     await begin();
-    graph.settings.reports = { ...graph.settings.reports, duration_ms: 1_500 };
+    // None is done before the worker is dead, however slow the machine.
+    graph.settings.reports.duration_ms = 3_600_000;
     const running = answerIfAny(platform, SLUG);
     await until(
       "the reports' ids are stored",
@@ -112,6 +113,7 @@ Deno.test("fb-sync-insights reads through reports whatever state they are in", a
     );
     await platform.killFunction(SLUG);
     await running;
+    graph.settings.reports.duration_ms = 0;
     const stored = await sql`select report_run_id from fb_ads.sync_jobs where report_run_id is not null`;
     await sql`update fb_ads.sync_jobs set lease_until = now() where state = 'running'`;
     await syncToEnd(platform, SLUG, { resume: true });

@@ -16,6 +16,7 @@ import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchIsolate } from "./bench/isolate.ts";
 import { benchMetadata } from "./bench/metadata.ts";
+import { benchReversals } from "./bench/reversals.ts";
 import { benchTouchpoints } from "./bench/touchpoint_storing.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
@@ -31,6 +32,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   touchpoints: benchTouchpoints,
   attribution: benchAttribution,
   views: benchViews,
+  reversals: benchReversals,
 };
 
 const { names } = readArguments({

@@ -40,6 +40,6 @@ export const findLanding = (): Landing | undefined | false => {
   return readLanding(location.href) ?? (referrer.startsWith(location.origin) && readLanding(referrer));
 };
 
-/** The newer one; of two sightings of one landing the first. */
+/** The newer one; of two readings of one landing the first. */
 export const newerLanding = (known: Landing | undefined, seen: Landing | undefined | false): Landing | undefined =>
   !seen || (known && (stringify(known.tags) === stringify(seen.tags) || known.at > seen.at)) ? known : seen;

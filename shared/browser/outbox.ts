@@ -15,7 +15,7 @@ export const MOST_EVENTS = 50;
 /** How long to wait before what failed is tried again. */
 export const PAUSE_MS = 30_000;
 
-/** Events with what the page told of people, which is never in the browser's storage. */
+/** Events with what the page said of people, which is never in the browser's storage. */
 const complete: Record<string, object> = {};
 const sending = new Set<string>();
 let requests: Promise<unknown> = Promise.resolve();

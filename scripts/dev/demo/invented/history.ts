@@ -202,7 +202,7 @@ async function storeVisits({ sql }: Platform, ads: readonly PlacedAd[], sales: P
       cross join lateral generate_series(1, visit.visits) as number
     )
     insert into fb_ads.touchpoints (
-      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fb_adset_id, fb_campaign_id, browser_digest,
+      clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fb_adset_id, fb_campaign_id, browser_digest,
       user_digest, consent, event_name, event_id
     )
     select seen.at, seen.at, case when user_digest is null then 'browser' else 'user' end,

@@ -12,10 +12,12 @@ import { benchCapiCpu } from "./bench/capi_cpu.ts";
 import { benchCapiLoad } from "./bench/capi_load.ts";
 import type { Figure } from "./bench/figure.ts";
 import { benchInsights } from "./bench/insights.ts";
+import { benchBackfill } from "./bench/backfill.ts";
 import { benchBigInsights } from "./bench/insights_big.ts";
 import { benchInsightsScale } from "./bench/insights_scale.ts";
 import { benchIsolate } from "./bench/isolate.ts";
 import { benchMetadata } from "./bench/metadata.ts";
+import { benchReversals } from "./bench/reversals.ts";
 import { benchTouchpoints } from "./bench/touchpoint_storing.ts";
 import { benchTriggers } from "./bench/triggers.ts";
 
@@ -23,6 +25,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   metadata: benchMetadata,
   insights: benchInsights,
   "insights-big": benchBigInsights,
+  backfill: benchBackfill,
   "insights-scale": () => benchInsightsScale(),
   capi: benchCapiCpu,
   isolate: benchIsolate,
@@ -31,6 +34,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   touchpoints: benchTouchpoints,
   attribution: benchAttribution,
   views: benchViews,
+  reversals: benchReversals,
 };
 
 const { names } = readArguments({

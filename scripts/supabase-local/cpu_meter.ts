@@ -15,20 +15,23 @@ export class CpuMeter {
   readonly #pid: number;
   readonly #startMs: number | null;
   readonly #ahead: CpuThreshold[];
+  #usedMs: number | null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Starts at 0. Thresholds are called once each, in their order. */
   constructor(pid: number, thresholds: CpuThreshold[]) {
     this.#pid = pid;
     this.#startMs = threadCpuMilliseconds(pid);
+    this.#usedMs = this.#startMs === null ? null : 0;
     this.#ahead = thresholds.filter(([atMs]) => Number.isFinite(atMs)).toSorted(([one], [other]) => one - other);
     if (this.#startMs !== null) this.#arm(0);
   }
 
-  /** Milliseconds used; null where the system does not tell, or the process is gone. */
+  /** Milliseconds used; of a process that is gone, at the last look at it. Null where the system does not tell. */
   used(): number | null {
     const now = threadCpuMilliseconds(this.#pid);
-    return now === null || this.#startMs === null ? null : now - this.#startMs;
+    if (now !== null && this.#startMs !== null) this.#usedMs = now - this.#startMs;
+    return this.#usedMs;
   }
 
   /** Looks no more. */
@@ -55,14 +58,6 @@ function threadCpuMilliseconds(pid: number): number | null {
   const nanoseconds = Number(readProcessFile(`${pid}/task/${pid}/schedstat`)?.split(" ")[0] ?? NaN);
   return Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : null;
 }
-
-/** CPU time that a process has used, all threads together; 0 where the system does not tell. */
-export function cpuMilliseconds(pid: number): number {
-  const fields = readProcessFile(`${pid}/stat`)?.replace(/^.*\) /, "").split(" ") ?? [];
-  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * CLOCK_TICK_MS;
-}
-
-const CLOCK_TICK_MS = 10;
 
 /** Deno lets nobody read /proc who does not have every permission; who may start programs can ask one. */
 function readProcessFile(name: string): string | null {

@@ -86,7 +86,10 @@ export class FunctionProcess {
     return this.#retired;
   }
 
-  /** CPU milliseconds used so far; null before the function loads, and where the system does not tell. */
+  /**
+   * CPU milliseconds used so far, of an ended worker at the last look; null before the function loads, and where the
+   * system does not tell.
+   */
   get cpuMs(): number | null {
     return this.#meter?.used() ?? null;
   }
@@ -122,6 +125,7 @@ export class FunctionProcess {
   kill(reason: WorkerEnd): void {
     this.#retired = true;
     this.endedBy ??= reason;
+    this.#meter?.used();
     this.#child.kill("SIGKILL");
   }
 
@@ -142,7 +146,9 @@ export class FunctionProcess {
 
   /** Work that the function still awaits in the background keeps it; the worker itself knows of that. */
   #leaveWhenFinished(): void {
-    if (this.#retired && this.#inFlight === 0) this.#child.tell("leave");
+    if (!this.#retired || this.#inFlight > 0) return;
+    this.#meter?.used();
+    this.#child.tell("leave");
   }
 
   #warn(reason: "wall_clock" | "cpu"): void {

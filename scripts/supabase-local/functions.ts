@@ -55,6 +55,8 @@ export class FunctionHost {
   readonly #booting = new Map<string, Promise<FunctionProcess>>();
   readonly #all = new Map<FunctionProcess, string>();
   readonly #logs = new Map<string, string[]>();
+  /** What the ended workers of each function have used. */
+  readonly #endedCpuMs = new Map<string, number>();
   readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: 64 });
   #stopped = false;
 
@@ -87,6 +89,15 @@ export class FunctionHost {
   process(slug: string): { pid: number; cpuMs: number | null } | null {
     const worker = this.#workers.get(slug);
     return worker && !worker.retired ? { pid: worker.pid, cpuMs: worker.cpuMs } : null;
+  }
+
+  /**
+   * CPU milliseconds that all workers of a function have used, ended ones too: of those as they were last looked at,
+   * before they were told to leave. 0 where the system does not tell.
+   */
+  cpuMs(slug: string): number {
+    const living = [...this.#all].filter(([, owner]) => owner === slug).map(([worker]) => worker.cpuMs ?? 0);
+    return living.reduce((sum, used) => sum + used, this.#endedCpuMs.get(slug) ?? 0);
   }
 
   /** Kills every worker of a function with SIGKILL; resolves when they are gone. */
@@ -191,7 +202,10 @@ export class FunctionHost {
     });
     const worker = new FunctionProcess(child, limits, (line) => this.#log(slug, line));
     this.#all.set(worker, slug);
-    worker.ended.then(() => this.#all.delete(worker));
+    worker.ended.then(() => {
+      this.#endedCpuMs.set(slug, (this.#endedCpuMs.get(slug) ?? 0) + (worker.cpuMs ?? 0));
+      this.#all.delete(worker);
+    });
     this.#workers.set(slug, worker);
     return worker;
   }

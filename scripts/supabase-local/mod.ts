@@ -27,7 +27,6 @@ import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 export type { Sql } from "./server.ts";
 export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
-export { cpuMilliseconds } from "./cpu_meter.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 
@@ -101,6 +100,8 @@ export interface Platform extends AsyncDisposable {
   killDataApi(): Promise<void>;
   /** The worker that the next request would reach, with the CPU that its life has used, or null when there is none. */
   functionProcess(slug: string): { pid: number; cpuMs: number | null } | null;
+  /** CPU milliseconds that all workers of the function have used since the start, ended ones too. */
+  functionCpuMs(slug: string): number;
   /** Lines that the function printed so far. */
   functionLogs(slug: string): string[];
   /** Runs a job's command once, as its user, in one transaction; rejects when the command fails. */
@@ -184,6 +185,7 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
     killFunction: (slug) => functions.kill(slug),
     killDataApi: () => dataApi.kill(),
     functionProcess: (slug) => functions.process(slug),
+    functionCpuMs: (slug) => functions.cpuMs(slug),
     functionLogs: (slug) => functions.logs(slug),
     runCronJob: (jobname) => runCronJob(server, sql, jobname),
     userToken: (tokenOptions) => keys.userToken(tokenOptions),

@@ -7,6 +7,7 @@
 
 import { makeShop } from "../testing/shop_suite.ts";
 import { type Platform, startPlatform } from "../../supabase-local/mod.ts";
+import { type Cost, costOf } from "./explained.ts";
 import type { Figure } from "./figure.ts";
 
 const SALES = 1_000;
@@ -66,9 +67,7 @@ async function fillTouchpoints({ sql }: Platform, from: number, to: number): Pro
   await sql.unsafe("vacuum (analyze) fb_ads.touchpoints");
 }
 
-interface Cost {
-  buffers: number;
-  milliseconds: number;
+interface AttributionCost extends Cost {
   seq_scans: number;
   index_scans: number;
 }
@@ -81,41 +80,28 @@ async function scansOf({ sql }: Platform): Promise<{ seq: number; index: number 
 }
 
 /** Works all sales out, takes it back, and says what it cost. */
-async function attributeAll(platform: Platform): Promise<Cost> {
+async function attributeAll(platform: Platform): Promise<AttributionCost> {
   const { sql } = platform;
   const before = await scansOf(platform);
-  let buffers = 0;
-  let milliseconds = 0;
+  let cost: Cost | undefined;
   let attributed = 0;
   await sql.begin(async (transaction) => {
-    const [plan] = await transaction`
+    cost = await costOf(transaction`
       explain (analyze, buffers, format json)
-      select public.fb_attribute_purchases(jsonb_build_object('transaction_refs', (select jsonb_agg(id::text) from public.transactions)))`;
-    const [top] = decodePlan(plan?.["QUERY PLAN"]);
-    buffers = (top?.Plan["Shared Hit Blocks"] ?? 0) + (top?.Plan["Shared Read Blocks"] ?? 0);
-    milliseconds = top?.["Execution Time"] ?? 0;
+      select public.fb_attribute_purchases(jsonb_build_object('transaction_refs', (select jsonb_agg(id::text) from public.transactions)))`);
     const [row] = await transaction`select count(*)::int as attributed from public.ad_attributions`;
     attributed = Number(row?.attributed);
     throw new RolledBack();
   }).catch((error) => {
     if (!(error instanceof RolledBack)) throw error;
   });
-  if (attributed !== SALES) throw new Error(`${attributed} of ${SALES} sales were attributed`);
+  if (cost === undefined || attributed !== SALES) throw new Error(`${attributed} of ${SALES} sales were attributed`);
   const after = await scansOf(platform);
   await sql.unsafe("vacuum (analyze) fb_ads.attribution_results, public.ad_attributions, fb_ads.conversion_events");
-  return { buffers, milliseconds, seq_scans: after.seq - before.seq, index_scans: after.index - before.index };
+  return { ...cost, seq_scans: after.seq - before.seq, index_scans: after.index - before.index };
 }
 
 class RolledBack extends Error {}
-
-interface ExplainedPlan {
-  Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number };
-  "Execution Time": number;
-}
-
-function decodePlan(value: unknown): ExplainedPlan[] {
-  return value as ExplainedPlan[];
-}
 
 /** Measures both sizes in one run. */
 export async function benchAttribution(): Promise<Figure[]> {
@@ -124,7 +110,7 @@ export async function benchAttribution(): Promise<Figure[]> {
   await platform.sql`update fb_ads.attached_tables set attached_at = now() - interval '1 year'`;
   await makeBuyers(platform);
 
-  const costs: Cost[] = [];
+  const costs: AttributionCost[] = [];
   let filled = 0;
   for (const size of [FEW, MANY]) {
     await fillTouchpoints(platform, filled, size);

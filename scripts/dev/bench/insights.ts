@@ -10,7 +10,7 @@ import { INSIGHT_AD_STATUSES } from "../../../shared/meta/filtering.ts";
 import { decodeInsight } from "../../../shared/meta/insights.ts";
 import { bigAccountWorld } from "../../meta-emulator/mod.ts";
 import { startSuite, sync, type SyncAnswer } from "../testing/suite.ts";
-import { cpuMilliseconds, type Platform } from "../../supabase-local/mod.ts";
+import type { Platform } from "../../supabase-local/mod.ts";
 import { type Figure, information } from "./figure.ts";
 import { type Recording, startRecording } from "./insights_recording.ts";
 
@@ -20,11 +20,6 @@ const DAYS = 28;
 const ROWS = ADS * DAYS;
 /** Rows that are upserted one at a time. */
 const SINGLE_ROWS = 300;
-
-function workerCpu(platform: Platform): number {
-  const process = platform.functionProcess(SLUG);
-  return process === null ? 0 : cpuMilliseconds(process.pid);
-}
 
 async function walPosition(platform: Platform): Promise<number> {
   const [row] = await platform.sql`select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::float8 as bytes`;
@@ -42,7 +37,7 @@ interface Run {
 async function syncAll(platform: Platform, body: unknown): Promise<Run> {
   // Boots the worker before the clock runs.
   await platform.invoke(SLUG, { account_ids: ["0"] }).then((response) => response.body?.cancel());
-  const [cpu, wal, started] = [workerCpu(platform), await walPosition(platform), performance.now()];
+  const [cpu, wal, started] = [platform.functionCpuMs(SLUG), await walPosition(platform), performance.now()];
   let [calls, invocations] = [0, 0];
   let answer: SyncAnswer;
   do {
@@ -53,7 +48,7 @@ async function syncAll(platform: Platform, body: unknown): Promise<Run> {
   const wall_ms = performance.now() - started;
   return {
     wall_ms,
-    cpu_ms: workerCpu(platform) - cpu,
+    cpu_ms: platform.functionCpuMs(SLUG) - cpu,
     wal_bytes: await walPosition(platform) - wal,
     calls,
     invocations,

@@ -10,7 +10,7 @@ import { fetchAdsPage } from "../../../shared/meta/ads.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";
 import { bigAccountWorld, manyAccountsWorld, type World } from "../../meta-emulator/mod.ts";
 import { startSuite, sync, type SyncAnswer } from "../testing/suite.ts";
-import { cpuMilliseconds, type Platform } from "../../supabase-local/mod.ts";
+import type { Platform } from "../../supabase-local/mod.ts";
 import { type Figure, information } from "./figure.ts";
 
 const SLUG = "fb-sync-metadata";
@@ -22,15 +22,10 @@ interface Measured {
   invocations: number;
 }
 
-function workerCpu(platform: Platform): number {
-  const process = platform.functionProcess(SLUG);
-  return process === null ? 0 : cpuMilliseconds(process.pid);
-}
-
 /** Syncs until nothing is left and holds that every listed ad is there. */
 async function measureSync(platform: Platform, world: World): Promise<Measured> {
   await platform.invoke(SLUG, { account_ids: ["0"] }).then((response) => response.body?.cancel());
-  const cpu = workerCpu(platform);
+  const cpu = platform.functionCpuMs(SLUG);
   const started = performance.now();
   let calls = 0;
   let invocations = 0;
@@ -41,7 +36,7 @@ async function measureSync(platform: Platform, world: World): Promise<Measured> 
     invocations += 1;
   } while (answer.jobs.left > 0);
   const wall_ms = performance.now() - started;
-  const cpu_ms = workerCpu(platform) - cpu;
+  const cpu_ms = platform.functionCpuMs(SLUG) - cpu;
   const expected = world.accounts.reduce((sum, account) => sum + account.ads.filter((ad) => !ad.hidden).length, 0);
   const [stored] = await platform.sql`select count(*)::int as ads from public.ad_ads`;
   if (stored?.ads !== expected) throw new Error(`${stored?.ads} ads are stored, ${expected} were listed`);

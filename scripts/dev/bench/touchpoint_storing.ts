@@ -12,6 +12,7 @@ import { buildEventRow, digestBrowserId } from "../../../shared/outbox/event_row
 import type { EventRow } from "../../../shared/database/events.ts";
 import { makeShop } from "../testing/shop_suite.ts";
 import { type Platform, startPlatform } from "../../supabase-local/mod.ts";
+import { costOf } from "./explained.ts";
 import type { Figure } from "./figure.ts";
 
 const SIZES = [0, 10_000, 1_000_000];
@@ -74,16 +75,6 @@ async function fill({ sql }: Platform, browser: "one" | "many", size: number): P
   await sql.unsafe("vacuum (analyze) fb_ads.touchpoints");
 }
 
-interface Explained {
-  Plan: { "Shared Hit Blocks": number; "Shared Read Blocks": number };
-}
-
-function buffersOf([row]: readonly Record<string, unknown>[]): number {
-  const [explained] = row?.["QUERY PLAN"] as Explained[];
-  if (explained === undefined) throw new Error("PostgreSQL explains nothing");
-  return explained.Plan["Shared Hit Blocks"] + explained.Plan["Shared Read Blocks"];
-}
-
 /** Mean buffers of one event, which is charged and stored, in a session whose plans are made. */
 async function buffersOfAnEvent({ sql }: Platform, browser: "one" | "many", size: number): Promise<number> {
   let buffers = 0;
@@ -92,13 +83,14 @@ async function buffersOfAnEvent({ sql }: Platform, browser: "one" | "many", size
     const event = landing(`${browser}-${size}-${index}`, `IwAR2-${size}-${index}`, fbp);
     const request = { origin: "browser", pixel_ids: ["1"], require_consent: true, remembers_denials: true };
     const charge = { visitor: "203.0.113.7", network: "203.0.113.0/24", events: 1, denials: 0 };
-    const cost = buffersOf(
-      await sql`explain (analyze, buffers, format json) select public.fb_charge_visitor(${sql.json(charge)})`,
-    ) + buffersOf(
-      await sql`explain (analyze, buffers, format json)
+    const charged = await costOf(
+      sql`explain (analyze, buffers, format json) select public.fb_charge_visitor(${sql.json(charge)})`,
+    );
+    const stored = await costOf(
+      sql`explain (analyze, buffers, format json)
         select public.fb_store_events(${sql.json(JSON.parse(JSON.stringify({ ...request, events: [event] })))})`,
     );
-    if (index >= WARM_UP) buffers += cost;
+    if (index >= WARM_UP) buffers += charged.buffers + stored.buffers;
   }
   const [stored] = await sql`select count(*)::int as n from fb_ads.touchpoints where fbclid like 'IwAR2-%'`;
   if (stored?.n !== WARM_UP + MEASURED) throw new Error(`${stored?.n} touchpoints were stored`);

@@ -72,4 +72,5 @@ Deno.test("the limits are those of the free plan unless others are given, and lo
     return platform.functionProcess("probe")?.pid !== before?.pid;
   });
   assert((before?.cpuMs ?? 0) > 0, "loading supabase-js is not free");
+  assert(platform.functionCpuMs("probe") >= 1_000, "what the worker that left has used is counted");
 });

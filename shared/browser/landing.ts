@@ -4,7 +4,7 @@
  * @module
  */
 
-import { document, location, stringify } from "./page.ts";
+import { document, location, stringify } from "./web_page.ts";
 
 /**
  * Parameters that say where a visit came from; the first group is those of an ad's address. Macros that Meta did not

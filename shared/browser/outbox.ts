@@ -8,7 +8,7 @@
 
 import { type QueuedEvent, recall, remember } from "./memory.ts";
 import type { MetaAdsOptions } from "./options.ts";
-import { navigator, parse, stringify } from "./page.ts";
+import { navigator, parse, stringify } from "./web_page.ts";
 
 /** The most events that wait, for consent or for the network; then the oldest of the latter goes. */
 export const MOST_EVENTS = 50;

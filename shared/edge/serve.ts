@@ -17,7 +17,7 @@ import { type Answer, answerError, answerJson } from "./answer.ts";
 import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody } from "./auth.ts";
 import { waitUntil } from "./background.ts";
 import { type AccountOptions, type Budget, createIsolateAccount } from "./budget.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./system_clock.ts";
 import { type Config, type GetVariable, loadConfig, type Setting } from "./config.ts";
 import { answerPreflight, corsHeaders, requireAllowedOrigin } from "./cors.ts";
 import { readEnvironment } from "./environment.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Reshape, reshapeInsights, storeReport } from "../database/reports.ts";
+import { type Reshape, reshapeInsights, storeReport } from "../database/meta_reports.ts";
 import type { JobError, Release, SyncJob, Throttle, UsageRow } from "../database/sync_jobs.ts";
 import { GraphApiError } from "../errors.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { storeInsightsPage } from "../database/insights.ts";
+import { storeInsightsPage } from "../database/insight_pages.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_AD_STATUSES } from "../meta/filtering.ts";

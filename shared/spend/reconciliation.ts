@@ -6,7 +6,7 @@
  * @module
  */
 
-import { storeAccountDays } from "../database/insights.ts";
+import { storeAccountDays } from "../database/insight_pages.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { ACCOUNT_DAYS, type AccountDayRow } from "../meta/insights.ts";
 import type { ObjectPage } from "../meta/object_page.ts";

@@ -8,8 +8,8 @@
 
 import postgres from "postgres";
 import type { Platform } from "../../../supabase-local/mod.ts";
-import { ACCOUNTS, HISTORY_DAYS } from "./ads.ts";
-import { linkClicksOn, salesOn } from "./figures.ts";
+import { ACCOUNTS, HISTORY_DAYS } from "./invented_ads.ts";
+import { linkClicksOn, salesOn } from "./invented_figures.ts";
 import type { PlacedAd } from "./world.ts";
 
 /** Of the clicks on a link, those whose page was seen. */

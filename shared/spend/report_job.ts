@@ -7,7 +7,7 @@
  */
 
 import { z } from "zod";
-import { type ReportState, storeReport } from "../database/reports.ts";
+import { type ReportState, storeReport } from "../database/meta_reports.ts";
 import type { JobError, SyncJob } from "../database/sync_jobs.ts";
 import { GraphApiError, type UsageReading } from "../errors.ts";
 import type { DailyFigures } from "../meta/insights.ts";

@@ -1,11 +1,11 @@
 /**
  * The work of `fb-sync-insights`: one function a kind of job. A range of days is read at once, page by page, or through
- * a report that Meta makes in its own time (`report.ts`); which of the two, the plan says and remembers per account.
+ * a report that Meta makes in its own time (`report_job.ts`); which of the two, the plan says and remembers per account.
  *
  * @module
  */
 
-import { replanInsights } from "../database/insights.ts";
+import { replanInsights } from "../database/insight_pages.ts";
 import { isLeaseLost } from "../database/rpc.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { fetchAdAccount } from "../meta/ad_accounts.ts";
@@ -18,7 +18,7 @@ import { accountOf, configure, workOnMetadata } from "../catalogue/metadata.ts";
 import { readObjects } from "../catalogue/objects.ts";
 import { type LoopPage, readPages, release } from "../queue/page_loop.ts";
 import { comparedDays } from "./reconciliation.ts";
-import { readByReport } from "./report.ts";
+import { readByReport } from "./report_job.ts";
 import type { SyncRun } from "../queue/run.ts";
 
 function readDays<Row, Page extends LoopPage>(

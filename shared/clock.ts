@@ -1,6 +1,6 @@
 /**
  * Time as an argument: whatever needs the time is handed a clock, so that tests decide what time it is. The machine's
- * own clock is `edge/clock.ts`.
+ * own clock is `edge/system_clock.ts`.
  *
  * @module
  */

@@ -161,11 +161,11 @@ export type GraphAction =
   /** The cursor is dead: read the list from the start. */
   | "restart_list"
   /** No call for this ad account (and use case) for a while. */
-  | "park_account"
+  | "throttle_account"
   /** No call with this app's token for a while. */
-  | "park_app"
+  | "throttle_app"
   /** No insights call with this app's token for a while. */
-  | "park_insights_app"
+  | "throttle_insights_app"
   /** The token is dead: nothing more with it until Vault has another one. */
   | "stop_token"
   /** Nothing more for this ad account until a person acts. */
@@ -212,10 +212,10 @@ export interface GraphFailure {
   reason: string;
   /** What to do. */
   action: GraphAction;
-  /** Which quota a `park_*` action concerns. */
+  /** Which quota a `throttle_*` action concerns. */
   use_case: UseCase;
-  /** Least time to stay away, for `park_*` actions. */
-  min_park_seconds: number;
+  /** Least time to stay away, for `throttle_*` actions. */
+  min_throttle_seconds: number;
   /** The requested field that Meta refuses, when it names one of those asked for. */
   field: string | null;
   /** Position in the `data` list that was sent (Conversions API), where Meta names one. */
@@ -238,7 +238,7 @@ export class GraphApiError extends AppError implements GraphFailure {
   readonly reason: string;
   readonly action: GraphAction;
   readonly use_case: UseCase;
-  readonly min_park_seconds: number;
+  readonly min_throttle_seconds: number;
   readonly field: string | null;
   readonly data_index: number | null;
   readonly words_digest: string | null;
@@ -255,7 +255,7 @@ export class GraphApiError extends AppError implements GraphFailure {
     this.reason = failure.reason;
     this.action = failure.action;
     this.use_case = failure.use_case;
-    this.min_park_seconds = failure.min_park_seconds;
+    this.min_throttle_seconds = failure.min_throttle_seconds;
     this.field = failure.field;
     this.data_index = failure.data_index;
     this.words_digest = failure.words_digest;

@@ -11,7 +11,7 @@ import process from "node:process";
 import { requestBackfill } from "./backfill/request.ts";
 import { formatProgress, type Progress, readProgress } from "./backfill/progress.ts";
 import { type FunctionAccess, readAccess } from "./doctor/function_checks.ts";
-import { CommandError, UsageError } from "./errors.ts";
+import { CommandError, UsageError } from "./command_errors.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
 import type { OperatorDatabase } from "./operator/database.ts";
 import { findSecretKey } from "./operator/secret_key.ts";

@@ -17,13 +17,13 @@ import {
   storeVaultSecrets,
 } from "./deploy/steps.ts";
 import { examine } from "./doctor/examine.ts";
-import { hasErrors, printFindings } from "./doctor/report.ts";
-import { UsageError } from "./errors.ts";
+import { hasErrors, printFindings } from "./doctor/findings_text.ts";
+import { UsageError } from "./command_errors.ts";
 import { findHost } from "./installer/host_repo.ts";
 import { readManifest } from "./installer/manifest.ts";
 import { readPayload } from "./installer/payload.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF, readTarget } from "./operator/connection.ts";
-import { suiteRoot } from "./suite.ts";
+import { suiteRoot } from "./suite_root.ts";
 import { pathFromUser } from "./terminal.ts";
 import { verb } from "./verb.ts";
 

@@ -8,7 +8,7 @@
 import process from "node:process";
 import { examine } from "./doctor/examine.ts";
 import { attempt, type Patient } from "./doctor/finding.ts";
-import { hasErrors, printFindings } from "./doctor/report.ts";
+import { hasErrors, printFindings } from "./doctor/findings_text.ts";
 import { sendTestEvent } from "./doctor/test_event.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
 import { findSecretKey } from "./operator/secret_key.ts";

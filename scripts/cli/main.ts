@@ -12,9 +12,9 @@ import { backfill } from "./backfill.ts";
 import { browserClient } from "./browser_client.ts";
 import { deploy } from "./deploy.ts";
 import { doctor } from "./doctor.ts";
-import { CommandError, InterruptedError, UsageError } from "./errors.ts";
+import { CommandError, InterruptedError, UsageError } from "./command_errors.ts";
 import { report } from "./report.ts";
-import { readSuiteVersion } from "./suite.ts";
+import { readSuiteVersion } from "./suite_root.ts";
 import { uninstall } from "./uninstall.ts";
 
 const program = new Command("meta-ads")

@@ -7,7 +7,7 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./command_errors.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";
 import { makeCsvFiles } from "./report/csv.ts";
 import { buildReportPage, DEFAULT_LOCALE } from "./report/page.ts";

@@ -8,8 +8,8 @@ import { isCancel, password, text } from "@clack/prompts";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { styleText } from "node:util";
-import { InterruptedError } from "./errors.ts";
-import { suiteRoot } from "./suite.ts";
+import { InterruptedError } from "./command_errors.ts";
+import { suiteRoot } from "./suite_root.ts";
 
 /** A colour or weight. */
 export type Style = "red" | "yellow" | "green" | "dim" | "bold";

@@ -7,7 +7,7 @@
  */
 
 import { FUNCTION_SECRETS } from "./deploy/names.ts";
-import { CommandError, UsageError } from "./errors.ts";
+import { CommandError, UsageError } from "./command_errors.ts";
 import { findHost } from "./installer/host_repo.ts";
 import { readPayload } from "./installer/payload.ts";
 import { connect, CONNECTION_HELP, DB_URL, PROJECT_REF } from "./operator/connection.ts";

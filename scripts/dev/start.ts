@@ -6,8 +6,8 @@
  */
 
 import { readArguments } from "./arguments.ts";
-import { showAdTree, showDisabledAccounts } from "./demo/ad_tree.ts";
-import { runNightly, step } from "./demo/progress.ts";
+import { showAdTree, showDisabledAccounts } from "./demo/tree_table.ts";
+import { runNightly, step } from "./demo/demo_progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
 import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
 import { playShoppers } from "./demo/shoppers.ts";

@@ -1,6 +1,6 @@
 /**
- * What an event says of an ad click: a landing (the page's address names an ad, or a click id is new), or just whose
- * browser it is, which links earlier landings to later sales. Pure; `fb_ads.store_touchpoints` keeps it in the
+ * What an event says of an ad click: a touchpoint (the page's address names an ad, or a click id is new), or just whose
+ * browser it is, which links earlier touchpoints to later sales. Pure; `fb_ads.store_touchpoints` keeps it in the
  * transaction that stores the event.
  *
  * @module
@@ -17,9 +17,9 @@ import { isPaymentHost } from "./payment_providers.ts";
  * A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it.
  */
 export interface Touchpoint extends ObjectIds {
-  /** `landing`: a touchpoint; `sighting`: none, but it tells which person or checkout belongs to a browser or click. */
-  readonly kind: "landing" | "sighting";
-  /** Meta's name of the event that told of it. */
+  /** `touchpoint`: it is one; `link`: none, but it says which person or checkout belongs to a browser or click. */
+  readonly kind: "touchpoint" | "link";
+  /** Meta's name of the event that describes it. */
   readonly event_name: string;
   /** Meta's id of that event. */
   readonly event_id: string;
@@ -27,9 +27,9 @@ export interface Touchpoint extends ObjectIds {
   readonly clicked_at: string;
   /** When the event happened, ISO 8601. */
   readonly seen_at: string;
-  /** When it was told, ISO 8601. */
+  /** When it was received, ISO 8601. */
   readonly received_at: string;
-  /** Who told: the secret key, a browser with a verified user, or an anonymous browser. */
+  /** Who reported it: the secret key, a browser with a verified user, or an anonymous browser. */
   readonly reported_by: Reporter;
   /** The click id of the address, else the one inside `fbc`. */
   readonly fbclid: string | null;
@@ -49,14 +49,14 @@ export interface Touchpoint extends ObjectIds {
   readonly referrer_host: string | null;
 }
 
-/** Who tells of an event: what an anonymous browser says of a person is a claim. */
+/** Who reports an event: what an anonymous browser says of a person is a claim. */
 export type Reporter = "server" | "user" | "browser";
 
 /** What is known beside the event. */
 export interface TouchpointContext {
   /** The server's time in milliseconds. */
   readonly now_ms: number;
-  /** Who tells of the event. */
+  /** Who reports the event. */
   readonly reported_by: Reporter;
   /** The page's address as it came, where the event's own was cleaned. */
   readonly page_url?: string | undefined;
@@ -96,14 +96,14 @@ export function buildTouchpoint(event: TouchpointEvent, context: TouchpointConte
   const { fbc_digest, browser_digest, user_digest } = digests;
   const knowsBrowser = fbc_digest !== null || browser_digest !== null;
   const knowsPerson = user_digest !== null || digests.email_digests.length + digests.phone_digests.length > 0;
-  // A return from the payment page may repeat the landing's parameters, and is not a click.
-  const isLanding = (hasObjectId(ids) || click !== undefined) && (knowsBrowser || knowsPerson) &&
+  // A return from the payment page may repeat the touchpoint's parameters, and is not a click.
+  const isTouchpoint = (hasObjectId(ids) || click !== undefined) && (knowsBrowser || knowsPerson) &&
     !(referrer_host !== null && isPaymentHost(referrer_host));
   const linksPerson = knowsBrowser && knowsPerson;
   const linksCheckout = event.event_name === "InitiateCheckout" && fbc_digest !== null;
-  if (!isLanding && !linksPerson && !linksCheckout) return null;
+  if (!isTouchpoint && !linksPerson && !linksCheckout) return null;
   return {
-    kind: isLanding ? "landing" : "sighting",
+    kind: isTouchpoint ? "touchpoint" : "link",
     event_name: event.event_name,
     event_id: event.event_id,
     clicked_at: new Date(clicked_ms).toISOString(),
@@ -113,7 +113,7 @@ export function buildTouchpoint(event: TouchpointEvent, context: TouchpointConte
     ...ids,
     fbclid: click?.fbclid ?? null,
     ...digests,
-    page_url: url === undefined || !isLanding ? null : plainPageUrl(url, parseUrl(event.event_source_url) ?? url),
+    page_url: url === undefined || !isTouchpoint ? null : plainPageUrl(url, parseUrl(event.event_source_url) ?? url),
     referrer_host,
   };
 }
@@ -128,8 +128,8 @@ const NO_IDS: ObjectIds = {
 };
 
 /**
- * The click of this very visit. A cookie is older than a landing whose address names an ad but no click id (Safari took
- * it off): then the cookie says nothing about this click.
+ * The click of this very visit. A cookie is older than a touchpoint whose address names an ad but no click id (Safari
+ * took it off): then the cookie says nothing about this click.
  */
 function findTouchpointClick(
   event: TouchpointEvent,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { attempt, document, location, randomDigits } from "./page.ts";
+import { attempt, document, location, randomDigits } from "./web_page.ts";
 
 /** How long Meta's cookies and the landing are kept. */
 export const LIFE_SECONDS = 7_776_000;

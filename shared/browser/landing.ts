@@ -4,7 +4,7 @@
  * @module
  */
 
-import { document, location, stringify } from "./page.ts";
+import { document, location, stringify } from "./web_page.ts";
 
 /**
  * Parameters that say where a visit came from; the first group is those of an ad's address. Macros that Meta did not
@@ -40,6 +40,6 @@ export const findLanding = (): Landing | undefined | false => {
   return readLanding(location.href) ?? (referrer.startsWith(location.origin) && readLanding(referrer));
 };
 
-/** The newer one; of two sightings of one landing the first. */
+/** The newer one; of two readings of one landing the first. */
 export const newerLanding = (known: Landing | undefined, seen: Landing | undefined | false): Landing | undefined =>
   !seen || (known && (stringify(known.tags) === stringify(seen.tags) || known.at > seen.at)) ? known : seen;

@@ -6,7 +6,7 @@
  */
 
 import type { Landing } from "./landing.ts";
-import { attempt, parse, stringify } from "./page.ts";
+import { attempt, parse, stringify } from "./web_page.ts";
 
 const KEY = "meta_ads";
 

@@ -10,7 +10,7 @@ import { findLanding, type Landing, newerLanding } from "./landing.ts";
 import { forget, recall, remember } from "./memory.ts";
 import type { ConsentState, MetaAds, MetaAdsOptions } from "./options.ts";
 import { enqueue, flush, MOST_EVENTS, PAUSE_MS, withdraw } from "./outbox.ts";
-import { attempt, document, location, randomDigits } from "./page.ts";
+import { attempt, document, location, randomDigits } from "./web_page.ts";
 
 /** Creates the client of a page; one a page. On a server it does nothing. */
 export const createMetaAds = (options: MetaAdsOptions): MetaAds => {

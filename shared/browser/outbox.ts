@@ -8,14 +8,14 @@
 
 import { type QueuedEvent, recall, remember } from "./memory.ts";
 import type { MetaAdsOptions } from "./options.ts";
-import { navigator, parse, stringify } from "./page.ts";
+import { navigator, parse, stringify } from "./web_page.ts";
 
 /** The most events that wait, for consent or for the network; then the oldest of the latter goes. */
 export const MOST_EVENTS = 50;
 /** How long to wait before what failed is tried again. */
 export const PAUSE_MS = 30_000;
 
-/** Events with what the page told of people, which is never in the browser's storage. */
+/** Events with what the page said of people, which is never in the browser's storage. */
 const complete: Record<string, object> = {};
 const sending = new Set<string>();
 let requests: Promise<unknown> = Promise.resolve();

@@ -17,7 +17,7 @@ import type { ObjectAnswer, ObjectPage, SkippedObject } from "../meta/object_pag
 import type { PageState } from "../queue/failure.ts";
 import { readObjects } from "./objects.ts";
 import { readPages } from "../queue/page_loop.ts";
-import type { SyncSession } from "../queue/session.ts";
+import type { SyncRun } from "../queue/run.ts";
 
 /** Size of the first page where the plan gives none. */
 const DEFAULT_PAGE_SIZE = 100;
@@ -27,7 +27,7 @@ interface ListDefinition {
   fields: FieldList;
   /** Column with Meta's id. */
   idOf: (row: object) => string;
-  fetch: (session: SyncSession, job: SyncJob, state: PageState) => Promise<ObjectPage<object>>;
+  fetch: (run: SyncRun, job: SyncJob, state: PageState) => Promise<ObjectPage<object>>;
 }
 
 /** The account of a job that has one. */
@@ -49,22 +49,22 @@ function readText(row: object, column: string): string {
 }
 
 /** Adds whether the configuration names the account. */
-export function configure(session: SyncSession, row: AdAccountRow): AdAccountRow & { configured: boolean } {
-  const { mode, ids } = session.configured;
+export function configure(run: SyncRun, row: AdAccountRow): AdAccountRow & { configured: boolean } {
+  const { mode, ids } = run.configured;
   return { ...row, configured: mode === "all" || (mode === "list" && ids.includes(row.fb_account_id)) };
 }
 
-async function fetchAccounts(session: SyncSession, state: PageState): Promise<ObjectPage<object>> {
-  const page = await fetchAdAccountsPage(session.graph, { after: state.cursor, limit: state.page_size });
-  return { ...page, rows: page.rows.map((row) => configure(session, row)) };
+async function fetchAccounts(run: SyncRun, state: PageState): Promise<ObjectPage<object>> {
+  const page = await fetchAdAccountsPage(run.graph, { after: state.cursor, limit: state.page_size });
+  return { ...page, rows: page.rows.map((row) => configure(run, row)) };
 }
 
 /** One account by its id, as a list of one page. */
-async function fetchOneAccount(session: SyncSession, job: SyncJob): Promise<ObjectPage<object>> {
-  const answer: ObjectAnswer<AdAccountRow> = await fetchAdAccount(session.graph, accountOf(job));
+async function fetchOneAccount(run: SyncRun, job: SyncJob): Promise<ObjectPage<object>> {
+  const answer: ObjectAnswer<AdAccountRow> = await fetchAdAccount(run.graph, accountOf(job));
   return {
     ...answer,
-    rows: answer.row === null ? [] : [configure(session, answer.row)],
+    rows: answer.row === null ? [] : [configure(run, answer.row)],
     skipped: answer.skipped === null ? [] : [answer.skipped],
     after: null,
   };
@@ -83,48 +83,47 @@ const LISTS: Readonly<Record<"accounts" | "account" | "campaigns" | "adsets" | "
   accounts: {
     fields: NO_FIELDS,
     idOf: (row) => readText(row, "fb_account_id"),
-    fetch: (session, _job, state) => fetchAccounts(session, state),
+    fetch: (run, _job, state) => fetchAccounts(run, state),
   },
   account: {
     fields: NO_FIELDS,
     idOf: (row) => readText(row, "fb_account_id"),
-    fetch: (session, job) => fetchOneAccount(session, job),
+    fetch: (run, job) => fetchOneAccount(run, job),
   },
   campaigns: {
     fields: CAMPAIGN_FIELDS,
     idOf: (row) => readText(row, "fb_campaign_id"),
-    fetch: (session, job, state) => fetchCampaignsPage(session.graph, pageOf(job, state)),
+    fetch: (run, job, state) => fetchCampaignsPage(run.graph, pageOf(job, state)),
   },
   adsets: {
     fields: ADSET_FIELDS,
     idOf: (row) => readText(row, "fb_adset_id"),
-    fetch: (session, job, state) =>
-      fetchAdsetsPage(session.graph, { ...pageOf(job, state), currency: currencyOf(job) }),
+    fetch: (run, job, state) => fetchAdsetsPage(run.graph, { ...pageOf(job, state), currency: currencyOf(job) }),
   },
   ads: {
     fields: AD_FIELDS,
     idOf: (row) => readText(row, "fb_ad_id"),
-    fetch: (session, job, state) => fetchAdsPage(session.graph, pageOf(job, state)),
+    fetch: (run, job, state) => fetchAdsPage(run.graph, pageOf(job, state)),
   },
 };
 
 /** Tells of objects that could not be read, and of a version that Meta is about to end. */
 export function warnOfPage(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   page: { skipped: readonly SkippedObject[]; api_version_warning?: string },
 ): void {
   const fb_account_id = job.fb_account_id;
   if (page.skipped.length > 0) {
     const objects = page.skipped.slice(0, 20).map(({ id, reason }) => ({ id, reason }));
-    session.warn({
+    run.warn({
       code: "objects_undecodable",
       message: "Some objects could not be read and keep their old values.",
       fb_account_id,
       facts: { kind: job.kind, count: page.skipped.length, objects },
     });
   }
-  if (page.api_version_warning !== undefined) session.warnOfVersion(page.api_version_warning);
+  if (page.api_version_warning !== undefined) run.warnOfVersion(page.api_version_warning);
 }
 
 /** A page, and the fields that it was asked for without. */
@@ -135,41 +134,41 @@ type ListPage = ObjectPage<object> & { dropped_fields: string[] };
  * missed.
  */
 async function fetchListPage(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   list: ListDefinition,
   state: PageState,
 ): Promise<ListPage> {
   try {
-    return { ...await list.fetch(session, job, state), dropped_fields: state.dropped_fields };
+    return { ...await list.fetch(run, job, state), dropped_fields: state.dropped_fields };
   } catch (error) {
     const dropped_fields = optionalFields(list.fields);
     const is_broken = error instanceof GraphApiError && error.reason === "creative_incomplete";
     if (!is_broken || dropped_fields.every((field) => state.dropped_fields.includes(field))) throw error;
-    session.warn({
+    run.warn({
       code: "creative_incomplete",
       message: "Meta refuses a page for a broken creative; it is read without creatives.",
       fb_account_id: job.fb_account_id,
       facts: { kind: job.kind },
     });
-    return { ...await list.fetch(session, job, { ...state, dropped_fields }), dropped_fields };
+    return { ...await list.fetch(run, job, { ...state, dropped_fields }), dropped_fields };
   }
 }
 
-function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Promise<SyncJob | null> {
-  return readPages(session, job, {
+function readList(run: SyncRun, job: SyncJob, list: ListDefinition): Promise<SyncJob | null> {
+  return readPages(run, job, {
     use_case: "ads_management",
     page_size: DEFAULT_PAGE_SIZE,
-    page_size_max: session.settings.metadata_page_size_max,
+    page_size_max: run.settings.metadata_page_size_max,
     plans_jobs: job.kind === "accounts",
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(list.fields, dropped_fields, field),
     async fetch(state) {
-      const page = await fetchListPage(session, job, list, state);
+      const page = await fetchListPage(run, job, list, state);
       return { ...page, row_count: page.rows.length + page.skipped.length };
     },
     store(page, checkpoint) {
-      warnOfPage(session, job, page);
-      return storeAdTreePage(session.database, job, {
+      warnOfPage(run, job, page);
+      return storeAdTreePage(run.database, job, {
         ...checkpoint,
         rows: page.rows,
         // An object that could not be decoded was there all the same: it is not deleted.
@@ -184,16 +183,16 @@ function readList(session: SyncSession, job: SyncJob, list: ListDefinition): Pro
 }
 
 /** Works on one job of the metadata sync. */
-export function workOnMetadata(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+export function workOnMetadata(run: SyncRun, job: SyncJob): Promise<SyncJob | null> {
   switch (job.kind) {
     case "accounts":
     case "account":
     case "campaigns":
     case "adsets":
     case "ads":
-      return readList(session, job, LISTS[job.kind]);
+      return readList(run, job, LISTS[job.kind]);
     case "objects":
-      return readObjects(session, job);
+      return readObjects(run, job);
     default:
       throw new TypeError(`not a job of the metadata sync: ${job.kind}`);
   }

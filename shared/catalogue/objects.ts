@@ -17,8 +17,8 @@ import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "../queue/failure.ts";
 import { accountOf, currencyOf, warnOfPage } from "./metadata.ts";
 import { type LoopPage, readPages } from "../queue/page_loop.ts";
-import type { SyncSession } from "../queue/session.ts";
-import { decidePark } from "../queue/usage.ts";
+import type { SyncRun } from "../queue/run.ts";
+import { decideThrottle } from "../queue/usage.ts";
 
 /** Ids a slice: what is read again at most when the worker is killed. */
 const IDS_PER_SLICE = 20;
@@ -40,7 +40,7 @@ const levelOf = (job: SyncJob) => job.object_level ?? "ad";
 const fieldsOf = (job: SyncJob): FieldList => FIELDS[levelOf(job)];
 
 async function fetchObject(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   id: string,
   state: PageState,
@@ -48,11 +48,11 @@ async function fetchObject(
   const options = { fb_account_id: accountOf(job), dropped_fields: state.dropped_fields };
   switch (levelOf(job)) {
     case "campaign":
-      return await fetchCampaign(session.graph, id, options);
+      return await fetchCampaign(run.graph, id, options);
     case "adset":
-      return await fetchAdset(session.graph, id, { ...options, currency: currencyOf(job) });
+      return await fetchAdset(run.graph, id, { ...options, currency: currencyOf(job) });
     default:
-      return await fetchAd(session.graph, id, options);
+      return await fetchAd(run.graph, id, options);
   }
 }
 
@@ -82,14 +82,14 @@ function isOfObject(error: GraphApiError, job: SyncJob, state: PageState): boole
  * Reads a slice. An error in its middle is put off: what was read before it is kept, and the next slice begins with it.
  */
 async function fetchSlice(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   ids: string[],
   state: PageState,
   putOff: (error: unknown) => void,
 ): Promise<ObjectSlice> {
   const begin = state.cursor === null ? 0 : Number(state.cursor);
-  const started_ms = session.clock.now().getTime();
+  const started_ms = run.clock.now().getTime();
   const rows: object[] = [];
   const skipped: SkippedObject[] = [];
   const missing_ids: string[] = [];
@@ -99,8 +99,8 @@ async function fetchSlice(
   let end = begin;
   for (const id of ids.slice(begin, begin + state.page_size)) {
     try {
-      if (job.params.find_owner === true) owner.fb_account_id = await fetchOwner(session.graph, id, accountOf(job));
-      const answer = await fetchObject(session, job, id, state);
+      if (job.params.find_owner === true) owner.fb_account_id = await fetchOwner(run.graph, id, accountOf(job));
+      const answer = await fetchObject(run, job, id, state);
       if (answer.row !== null) rows.push(answer.row);
       if (answer.skipped !== null) skipped.push(answer.skipped);
       usage = answer.usage;
@@ -114,14 +114,19 @@ async function fetchSlice(
         putOff(error);
         break;
       }
-      // A whole slice of them is the account's trouble after all.
+      // A whole slice of them is the account's own error after all.
       if (job.kind === "objects" && error.action === "stop_account" && skipped.length === IDS_PER_SLICE) throw error;
       usage = error.usage;
     }
     end += 1;
-    const now = session.clock.now();
-    const threshold = session.settings.usage_brake_percent;
-    const brake = decidePark(usage, { fb_account_id: job.fb_account_id, use_case: "ads_management", now, threshold });
+    const now = run.clock.now();
+    const threshold = run.settings.usage_brake_percent;
+    const brake = decideThrottle(usage, {
+      fb_account_id: job.fb_account_id,
+      use_case: "ads_management",
+      now,
+      threshold,
+    });
     if (brake !== null || now.getTime() - started_ms >= LONGEST_SLICE_MS) break;
   }
   return {
@@ -137,22 +142,22 @@ async function fetchSlice(
 }
 
 /** Works on a job that names objects by id. Ids that Meta does not know become `DELETED`; their rows stay. */
-export function readObjects(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+export function readObjects(run: SyncRun, job: SyncJob): Promise<SyncJob | null> {
   const ids = job.object_ids ?? [];
   const level = levelOf(job);
   const put_off: unknown[] = [];
-  return readPages(session, job, {
+  return readPages(run, job, {
     use_case: "ads_management",
     page_size: IDS_PER_SLICE,
     page_size_max: IDS_PER_SLICE,
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(fieldsOf(job), dropped_fields, field),
     fetch: (state) => {
       if (put_off.length > 0) return Promise.reject(put_off.pop());
-      return fetchSlice(session, job, ids, state, (error) => put_off.push(error));
+      return fetchSlice(run, job, ids, state, (error) => put_off.push(error));
     },
     store(page, checkpoint, state) {
-      warnOfPage(session, job, page);
-      return storeAdTreeObjects(session.database, job, {
+      warnOfPage(run, job, page);
+      return storeAdTreeObjects(run.database, job, {
         ...checkpoint,
         ...(page.fb_account_id === undefined ? {} : { fb_account_id: page.fb_account_id }),
         campaigns: level === "campaign" ? page.rows : [],

@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import type { Database } from "./rpc.ts";
-import { NextJobSchema, type Park, type SyncJob, type UsageRow } from "./sync_jobs.ts";
+import { NextJobSchema, type SyncJob, type Throttle, type UsageRow } from "./sync_jobs.ts";
 
 /** What is stored with every page, whatever it holds. */
 export interface PageCheckpoint {
@@ -25,8 +25,8 @@ export interface PageCheckpoint {
   params?: Record<string, unknown>;
   /** Usage headers of the answer. */
   usage: UsageRow[];
-  /** Set when a quota is nearly spent: the job is given back with the page. */
-  park: Park | null;
+  /** Set when a quota is nearly spent: the job is released with the page. */
+  throttle: Throttle | null;
 }
 
 /** One page of a list. */
@@ -56,7 +56,7 @@ export interface AdTreeObjects extends PageCheckpoint {
 }
 
 const StoredSchema = z.object({
-  state: z.enum(["running", "done", "parked", "restarted"]),
+  state: z.enum(["running", "done", "throttled", "restarted"]),
   next_job: NextJobSchema,
 });
 

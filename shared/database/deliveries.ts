@@ -65,15 +65,15 @@ export interface RecordedOutcome {
   /** Our word for a refusal. */
   reason: string | null;
   /** An earlier request of the same attempt may have brought them to Meta, whatever came of the last. */
-  is_in_doubt: boolean;
+  may_be_sent: boolean;
 }
 
 /** What an answer says of a whole pixel. */
 export interface PixelChange {
   /** Meta's id. */
   pixel_id: string;
-  /** `open`: it takes events; `block`: token or permission are dead; `park`: throttled. */
-  change: "open" | "block" | "park";
+  /** `open`: it takes events; `block`: token or permission are dead; `throttle`: throttled. */
+  change: "open" | "block" | "throttle";
   /** Name of the token that Meta refused. */
   token_fingerprint?: string;
   /** How long Meta asks to stay away. */

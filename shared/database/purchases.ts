@@ -1,5 +1,5 @@
 /**
- * From the bare key of a completed transaction to the content that is sent: claim, then freeze.
+ * From the bare key of a completed transaction to the content that is sent: claim, then snapshot.
  *
  * @module
  */
@@ -38,8 +38,8 @@ const ClaimedSchema = z.object({
 /** Leased purchases; `claimed` counts also those that were settled in the database. */
 export type ClaimedPurchases = z.infer<typeof ClaimedSchema>;
 
-/** A purchase to freeze, or, with `refused`, one that Meta would not take as it is. */
-export interface FrozenPurchase extends
+/** What is stored of a purchase, or, with `refused`, one that Meta would not take as it is. */
+export interface PurchaseSnapshot extends
   Pick<
     EventRow,
     | "content"
@@ -71,7 +71,7 @@ export interface PurchaseTargets {
   require_consent: boolean;
 }
 
-/** Leases purchases whose content is not frozen yet, for 90 s. */
+/** Leases purchases that have no snapshot yet, for 90 s. */
 export async function claimPurchases(
   database: Database,
   request: PurchaseTargets & { limit: number },
@@ -80,10 +80,10 @@ export async function claimPurchases(
 }
 
 /** Writes what is sent, once and for all; returns how many leases still held. */
-export async function freezePurchases(
+export async function snapshotPurchases(
   database: Database,
-  request: { lease_id: string; pixel_ids: string[]; purchases: FrozenPurchase[] },
+  request: { lease_id: string; pixel_ids: string[]; purchases: PurchaseSnapshot[] },
 ): Promise<number> {
-  const answer = await database.call("fb_freeze_purchases", request);
-  return z.object({ frozen: z.number().int() }).parse(answer).frozen;
+  const answer = await database.call("fb_snapshot_purchases", request);
+  return z.object({ stored: z.number().int() }).parse(answer).stored;
 }

@@ -19,7 +19,7 @@ export const OPERATIONS = [
   "fb_claim_purchases",
   "fb_claim_sync_job",
   "fb_finish_sync_run",
-  "fb_freeze_purchases",
+  "fb_snapshot_purchases",
   "fb_identify_project",
   "fb_list_sales_to_attribute",
   "fb_read_secret",

@@ -1,5 +1,5 @@
 /**
- * The work queue of both syncs, as `fb_ads.sync_jobs` keeps it: claim, give back. Storing a page is the business of the
+ * The work queue of both syncs, as `fb_ads.sync_jobs` keeps it: claim, release. Storing a page is the business of the
  * kind of job (`ad_tree.ts`), because rows and checkpoint are one transaction. Every write carries the job's lease.
  *
  * @module
@@ -84,8 +84,8 @@ export interface UsageRow {
   access_tier: string | null;
 }
 
-/** Parks a job together with all that spend the same quota. */
-export interface Park {
+/** Throttles a job together with all that spend the same quota. */
+export interface Throttle {
   /** The job's account, or every account of the app. */
   scope: "app" | "account";
   /** `ads_management`, `ads_insights`, or empty for every use case. */
@@ -114,10 +114,10 @@ export interface JobError {
   fbtrace_id: string | null;
 }
 
-/** How a job is given back without a page. */
+/** How a job is released without a page. */
 export interface Release {
   /** What becomes of the job. */
-  outcome: "yield" | "retry" | "restart" | "park" | "stop_token" | "stop_account" | "fail";
+  outcome: "release" | "retry" | "restart" | "throttle" | "stop_token" | "stop_account" | "fail";
   /** What went wrong; absent when nothing did. */
   error?: JobError;
   /** Usage headers of the last answer. */
@@ -126,8 +126,8 @@ export interface Release {
   page_size?: number;
   /** What the next page must know of this job; absent: as it was. */
   params?: Record<string, unknown>;
-  /** How long to stay away, with the outcome `park`. */
-  park?: Park;
+  /** How long to stay away, with the outcome `throttle`. */
+  throttle?: Throttle;
   /** Null: the report of the job is over. Absent: it stays. */
   report_run_id?: null;
 }
@@ -148,7 +148,7 @@ export async function claimSyncJob(database: Database, scope: ClaimScope): Promi
   return { job: claim.job, reason: claim.reason ?? null, poll_in_seconds: claim.poll_in_seconds ?? null };
 }
 
-/** Gives a job back. @throws {DatabaseError} with `PT409` when another worker holds it by now */
+/** Releases a job. @throws {DatabaseError} with `PT409` when another worker holds it by now */
 export async function releaseSyncJob(
   database: Database,
   job: SyncJob,

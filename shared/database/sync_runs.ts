@@ -99,7 +99,7 @@ export async function takeSyncSlot(
   return SlotSchema.parse(await database.call("fb_take_sync_slot", { ...request }));
 }
 
-/** Ends an invocation and gives its slot back. */
+/** Ends an invocation and frees its slot. */
 export async function finishSyncRun(database: Database, summary: RunSummary): Promise<JobCounts> {
   return JobCountsSchema.parse(await database.call("fb_finish_sync_run", { ...summary }));
 }

@@ -74,7 +74,7 @@ export function createKnownIdentity(read: () => Promise<ProjectIdentity>, clock:
       try {
         return await fresh();
       } catch (error) {
-        // What was true a while ago serves on: the work itself meets the database's trouble.
+        // What was true a while ago serves on: the work itself meets the database's error.
         if (known !== null) return known;
         throw error;
       }

@@ -17,7 +17,7 @@ import { type Answer, answerError, answerJson } from "./answer.ts";
 import { type Caller, createCallerFinder, type FindCaller, requireScheduleBody } from "./auth.ts";
 import { waitUntil } from "./background.ts";
 import { type AccountOptions, type Budget, createIsolateAccount } from "./budget.ts";
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./system_clock.ts";
 import { type Config, type GetVariable, loadConfig, type Setting } from "./config.ts";
 import { answerPreflight, corsHeaders, requireAllowedOrigin } from "./cors.ts";
 import { readEnvironment } from "./environment.ts";
@@ -111,8 +111,8 @@ export function prefersAsync(headers: Headers): boolean {
  * caller can. Elsewhere the first of `x-forwarded-for`, which is the caller's to choose.
  */
 export function clientAddress(headers: Headers): string | null {
-  const told = headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for")?.split(",")[0] ?? "";
-  const address = told.trim().replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^(\d+(?:\.\d+){3}):\d+$/, "$1");
+  const reported = headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for")?.split(",")[0] ?? "";
+  const address = reported.trim().replace(/^\[(.*)\](?::\d+)?$/, "$1").replace(/^(\d+(?:\.\d+){3}):\d+$/, "$1");
   return address === "" ? null : address;
 }
 

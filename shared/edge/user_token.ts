@@ -97,7 +97,7 @@ export function createUserFinder(options: UserFinderOptions): FindUser {
   const project_url = url.replace(/\/+$/, "");
   let keySet: JWTVerifyGetKey | null = null;
   let paused_until_ms = Number.NEGATIVE_INFINITY;
-  let told = false;
+  let warned = false;
   const now_ms = () => clock.now().getTime();
 
   async function verify(token: string): Promise<string | null> {
@@ -140,8 +140,8 @@ export function createUserFinder(options: UserFinderOptions): FindUser {
     const held = known.get(digest);
     if (held !== undefined && held.until_ms > now_ms()) return held.user_id;
     if (paused_until_ms > now_ms()) return Promise.resolve(null);
-    if (!told) log.warn("users are looked up at Auth: no key of SUPABASE_JWKS verifies their tokens");
-    told = true;
+    if (!warned) log.warn("users are looked up at Auth: no key of SUPABASE_JWKS verifies their tokens");
+    warned = true;
     const entry = { user_id: ask(token), until_ms: Math.min(expires_at_ms, now_ms() + KEPT_MS) };
     entry.user_id.then((user_id) => {
       if (user_id === null) entry.until_ms = now_ms() + REFUSAL_KEPT_MS;

@@ -63,7 +63,7 @@ export type RefusalKind =
   | "unclear";
 
 /** Kinds that say neither that an event is to blame nor that none is: only other events of the pixel can tell. */
-export const DOUBTFUL: ReadonlySet<RefusalKind> = new Set<RefusalKind>(["parameter", "unclear"]);
+export const UNCLEAR: ReadonlySet<RefusalKind> = new Set<RefusalKind>(["parameter", "unclear"]);
 
 /** What a refusal means. */
 export interface Refusal {
@@ -100,7 +100,7 @@ const POLICY_BLOCK = 368;
 function secondsOf(error: GraphApiError): number {
   // An ad account's reset time is always there: the length of its window, not a block.
   const blocks = error.usage.filter((reading) => reading.scope === "business_use_case");
-  return Math.max(error.min_park_seconds, ...blocks.map((reading) => reading.regain_seconds), 0);
+  return Math.max(error.min_throttle_seconds, ...blocks.map((reading) => reading.regain_seconds), 0);
 }
 
 /**

@@ -57,7 +57,7 @@ export function transportError(
     reason,
     action: row.action,
     use_case: row.use_case,
-    min_park_seconds: 0,
+    min_throttle_seconds: 0,
     field: null,
     data_index: null,
     words_digest: null,
@@ -106,13 +106,13 @@ export function buildGraphError(error: Record<string, unknown>, facts: AnswerFac
     reason: row.name,
     action: row.action,
     use_case: row.use_case,
-    min_park_seconds: row.min_park_seconds,
+    min_throttle_seconds: row.min_throttle_seconds,
     field: row.action === "drop_field" || row.action === "stop_account" ? findNamedField(message, facts.fields) : null,
     data_index: findNamedIndex(message),
     words_digest: digestWords(message),
     usage: facts.usage,
   };
-  const regain = Math.max(row.min_park_seconds, 0);
+  const regain = Math.max(row.min_throttle_seconds, 0);
   const codes = `${code ?? "no code"}${subcode === null ? "" : `/${subcode}`}`;
   return new GraphApiError(row.code, `Meta answered ${codes} (${row.name}): ${row.meaning}`, failure, {
     retryable: row.retryable,

@@ -24,10 +24,10 @@ export interface GraphErrorRow {
   code: GraphErrorCode;
   /** The same call may succeed later without anyone changing it. */
   retryable: boolean;
-  /** Which quota a `park_*` action concerns. */
+  /** Which quota a `throttle_*` action concerns. */
   use_case: UseCase;
-  /** Least seconds to stay away, for `park_*`. */
-  min_park_seconds: number;
+  /** Least seconds to stay away, for `throttle_*`. */
+  min_throttle_seconds: number;
 }
 
 /** The parts of Meta's error that the table looks at. */
@@ -52,9 +52,9 @@ const RETRYABLE: ReadonlySet<GraphAction> = new Set<GraphAction>([
   "resubmit",
   "poll",
   "restart_list",
-  "park_account",
-  "park_app",
-  "park_insights_app",
+  "throttle_account",
+  "throttle_app",
+  "throttle_insights_app",
 ]);
 
 function row(
@@ -62,28 +62,20 @@ function row(
   meaning: string,
   action: GraphAction,
   code: GraphErrorCode,
-  more: { use_case?: UseCase; min_park_seconds?: number } = {},
+  more: { use_case?: UseCase; min_throttle_seconds?: number } = {},
 ): GraphErrorRow {
-  return {
-    name,
-    meaning,
-    action,
-    code,
-    retryable: RETRYABLE.has(action),
-    use_case: "any",
-    min_park_seconds: 0,
-    ...more,
-  };
+  const retryable = RETRYABLE.has(action);
+  return { name, meaning, action, code, retryable, use_case: "any", min_throttle_seconds: 0, ...more };
 }
 
 function limit(
   name: string,
   meaning: string,
-  action: GraphAction = "park_account",
+  action: GraphAction = "throttle_account",
   use_case: UseCase = "any",
-  min_park_seconds = 60,
+  min_throttle_seconds = 60,
 ): GraphErrorRow {
-  return row(name, meaning, action, "meta_rate_limited", { use_case, min_park_seconds });
+  return row(name, meaning, action, "meta_rate_limited", { use_case, min_throttle_seconds });
 }
 
 const token = (name: string, meaning: string) => row(name, meaning, "stop_token", "meta_token_invalid");
@@ -98,15 +90,20 @@ const PERMISSION = row(
   "stop_account",
   "meta_permission",
 );
-const INSIGHTS_LIMIT = limit("insights_limit", "insights calls of this ad account", "park_account", "insights");
-const MANAGEMENT_LIMIT = limit("management_limit", "management calls of this ad account", "park_account", "management");
+const INSIGHTS_LIMIT = limit("insights_limit", "insights calls of this ad account", "throttle_account", "insights");
+const MANAGEMENT_LIMIT = limit(
+  "management_limit",
+  "management calls of this ad account",
+  "throttle_account",
+  "management",
+);
 const ACCOUNT_LIMIT = limit("account_limit", "calls of this user or ad account");
 const UNKNOWN_AT_META = temporary("unknown_error", "an unknown error at Meta", "retry_then_shrink");
 const REPORT_NOT_READY = temporary("report_not_ready", "the report is not ready yet", "poll");
 const INSIGHTS_OVERLOADED = limit(
   "insights_overloaded",
   "insights are overloaded for this app",
-  "park_insights_app",
+  "throttle_insights_app",
   "insights",
 );
 
@@ -134,13 +131,13 @@ export const GRAPH_ERRORS: Readonly<Record<string, GraphErrorRow>> = {
   "17": ACCOUNT_LIMIT,
   "17/2446079": ACCOUNT_LIMIT,
   "613/1487742": limit("account_calls_limit", "too many calls from this ad account"),
-  "613": limit("custom_limit", "a custom limit of this ad account", "park_account", "any", 300),
-  "613/1996": limit("inconsistent_volume", "call volume that Meta takes for abuse", "park_account", "any", 900),
-  "4": limit("app_limit", "calls of this app", "park_app"),
+  "613": limit("custom_limit", "a custom limit of this ad account", "throttle_account", "any", 300),
+  "613/1996": limit("inconsistent_volume", "call volume that Meta takes for abuse", "throttle_account", "any", 900),
+  "4": limit("app_limit", "calls of this app", "throttle_app"),
   "4/1504022": INSIGHTS_OVERLOADED,
   "4/1504039": INSIGHTS_OVERLOADED,
   "32": limit("page_limit", "calls of this page"),
-  "341": limit("app_temporarily_limited", "this app, for the time being", "park_app", "any", 300),
+  "341": limit("app_temporarily_limited", "this app, for the time being", "throttle_app", "any", 300),
   "368": row(
     "policy_block",
     "temporarily blocked for policy reasons; a person must look",

@@ -65,9 +65,9 @@ const FINAL_ACTIONS: ReadonlySet<GraphAction> = new Set<GraphAction>([
   "clamp",
   "stop_account",
   "stop_token",
-  "park_account",
-  "park_app",
-  "park_insights_app",
+  "throttle_account",
+  "throttle_app",
+  "throttle_insights_app",
 ]);
 
 function explainFailure(body: Record<string, unknown>, usage: UsageReading[]) {

@@ -1,6 +1,6 @@
 /**
  * Short retries in place, for faults that pass within seconds. Never for throttles: a call made while blocked prolongs
- * the block, and a blocked account is parked in the database instead of sleeping here.
+ * the block, and a blocked account is throttled in the database instead of sleeping here.
  *
  * @module
  */

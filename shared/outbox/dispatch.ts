@@ -1,6 +1,6 @@
 /**
- * One dispatch: freezes the purchases that wait, leases what is due, sends it, writes the outcomes, until nothing is
- * due or the time is up. Any number may run at once; the leases keep them apart.
+ * One dispatch: takes snapshots of the purchases that wait, leases what is due, sends it, writes the outcomes, until
+ * nothing is due or the time is up. Any number may run at once; the leases keep them apart.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
 import type { GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
-import { freezeWaitingPurchases, PURCHASES_PER_CLAIM, rebuildEvent } from "./freeze_purchases.ts";
+import { PURCHASES_PER_CLAIM, rebuildEvent, snapshotWaitingPurchases } from "./snapshot_purchases.ts";
 import { type BatchResult, sendBatch } from "./send_batch.ts";
 import type { ServerEvent } from "./event/server_event.ts";
 
@@ -115,15 +115,15 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
   let is_released = false;
   while (!ports.exhausted()) {
     is_released = false;
-    let frozen = await freezeSafely();
+    let taken = await snapshotSafely();
     // A bulk of sales is gathered to full requests.
     for (
-      let gathered = frozen;
-      frozen >= PURCHASES_PER_CLAIM && gathered < MAX_EVENTS_PER_REQUEST;
-      gathered += frozen
+      let gathered = taken;
+      taken >= PURCHASES_PER_CLAIM && gathered < MAX_EVENTS_PER_REQUEST;
+      gathered += taken
     ) {
       if (ports.exhausted()) break;
-      frozen = await freezeSafely();
+      taken = await snapshotSafely();
     }
     const open = pixel_ids.filter((pixel_id) => !halted.has(pixel_id));
     if (open.length === 0) break;
@@ -137,17 +137,17 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     halted = new Set([...halted, ...await sendClaim(claim.lease_id, claim.deliveries, credentials)]);
     // What came in meanwhile brings a dispatch of its own, which gathers: claiming it piece by piece here would not.
     const due = claim.deliveries.length + claim.settled;
-    const isFull = due >= MAX_EVENTS_PER_REQUEST || claim.is_cut || frozen >= PURCHASES_PER_CLAIM;
+    const isFull = due >= MAX_EVENTS_PER_REQUEST || claim.is_cut || taken >= PURCHASES_PER_CLAIM;
     if (!isFull && !claim.deliveries.some((delivery) => delivery.is_probe) && !is_released) break;
   }
   return summary;
 
   /** A host's view that cannot be read must not keep the other events back. */
-  async function freezeSafely(): Promise<number> {
+  async function snapshotSafely(): Promise<number> {
     try {
       const now_ms = clock.now().getTime();
       const { measure } = ports;
-      const frozen = await freezeWaitingPurchases({
+      const taken = await snapshotWaitingPurchases({
         database,
         now_ms,
         pixel_ids,
@@ -155,8 +155,8 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
         default_country,
         measure,
       });
-      summary.purchases += frozen;
-      return frozen;
+      summary.purchases += taken;
+      return taken;
     } catch (error) {
       ports.warn("purchases could not be read", { error });
       return 0;

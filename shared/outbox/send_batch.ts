@@ -8,7 +8,7 @@
 
 import type { Delivery, Outcome, PixelChange, RecordedOutcome } from "../database/deliveries.ts";
 import { GraphApiError } from "../errors.ts";
-import { classifyRefusal, DOUBTFUL, type EventsAnswer, FBC_MALFORMED, type Refusal } from "../meta/conversions_api.ts";
+import { classifyRefusal, type EventsAnswer, FBC_MALFORMED, type Refusal, UNCLEAR } from "../meta/conversions_api.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** One request to Meta. @throws {GraphApiError} */
@@ -55,13 +55,13 @@ const AFTER_REFUSAL: Readonly<Record<Refusal["kind"], Outcome>> = {
   parameter: "dead",
   unclear: "later",
 };
-const ABOUT_EVENTS: ReadonlySet<Refusal["kind"]> = new Set<Refusal["kind"]>(["event", "too_old", ...DOUBTFUL]);
+const ABOUT_EVENTS: ReadonlySet<Refusal["kind"]> = new Set<Refusal["kind"]>(["event", "too_old", ...UNCLEAR]);
 
 /** A piece of the batch that is still to be sent. */
 interface Piece {
   events: Delivery[];
   /** A request before took some of them, and did not say which. */
-  is_in_doubt: boolean;
+  may_be_sent: boolean;
 }
 
 /** What is kept of a refusal. */
@@ -98,7 +98,7 @@ class Batch {
 
   constructor(batch: readonly Delivery[], is_open: boolean) {
     this.#pixel_id = batch[0]?.pixel_id ?? "";
-    this.#waiting = batch.length === 0 ? [] : [{ events: [...batch], is_in_doubt: false }];
+    this.#waiting = batch.length === 0 ? [] : [{ events: [...batch], may_be_sent: false }];
     this.#is_open = is_open;
   }
 
@@ -113,14 +113,14 @@ class Batch {
       pixel_id: this.#pixel_id,
       event_row_ids: piece.events.map((delivery) => delivery.event_row_id),
       outcome,
-      is_in_doubt: piece.is_in_doubt,
+      may_be_sent: piece.may_be_sent,
       ...nothing,
       ...more,
     });
   }
 
-  #send(parts: Delivery[][], is_in_doubt: boolean): void {
-    this.#waiting.push(...parts.reverse().map((events) => ({ events, is_in_doubt })));
+  #send(parts: Delivery[][], may_be_sent: boolean): void {
+    this.#waiting.push(...parts.reverse().map((events) => ({ events, may_be_sent })));
   }
 
   take(piece: Piece, answer: EventsAnswer): void {
@@ -147,18 +147,18 @@ class Batch {
   }
 
   refuse(piece: Piece, error: GraphApiError): void {
-    const { events, is_in_doubt } = piece;
+    const { events, may_be_sent } = piece;
     const { kind, reason, seconds } = classifyRefusal(error);
     const { meta_code: code, error_subcode: subcode, fbtrace_id } = error;
     const said: Said = { code, subcode, fbtrace_id, reason };
-    const isDoubtful = DOUBTFUL.has(kind) && !this.#is_open;
+    const isUnclear = UNCLEAR.has(kind) && !this.#is_open;
     if (ABOUT_EVENTS.has(kind) && events.length > 1) {
-      return this.#send(isDoubtful ? singleOutTwo(events) : splitPart(events, error.data_index), is_in_doubt);
+      return this.#send(isUnclear ? singleOutTwo(events) : splitPart(events, error.data_index), may_be_sent);
     }
     const [event] = events;
     const mended = event !== undefined && subcode === FBC_MALFORMED ? withoutFbc(event) : null;
-    if (mended !== null) return this.#send([[mended]], is_in_doubt);
-    if (isDoubtful) {
+    if (mended !== null) return this.#send([[mended]], may_be_sent);
+    if (isUnclear) {
       const alike = this.#suspicion.add({ ...piece, said, kind }, `${code}/${subcode}/${error.words_digest}`);
       if (alike || event?.is_probe === true) this.#blockBySuspicion(said);
       return;
@@ -167,7 +167,7 @@ class Batch {
     if (ABOUT_EVENTS.has(kind)) return;
     this.result.is_halted = true;
     const pixel_id = this.#pixel_id;
-    if (kind === "throttled") this.result.pixel = { pixel_id, change: "park", seconds, ...said };
+    if (kind === "throttled") this.result.pixel = { pixel_id, change: "throttle", seconds, ...said };
     if (kind === "blocked") this.result.pixel = { pixel_id, change: "block", ...said };
   }
 

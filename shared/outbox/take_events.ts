@@ -84,7 +84,7 @@ function validate(body: Record<string, unknown>, options: TakeOptions): Batch {
 }
 
 /**
- * Events of one browser that carry the same click id tell of one click; what other requests told of it the database
+ * Events of one browser that carry the same click id describe one click; what other requests said of it the database
  * knows.
  */
 function withFirstSights(events: ValidatedEvent[]): ValidatedEvent[] {

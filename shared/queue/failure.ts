@@ -1,14 +1,14 @@
 /**
- * What becomes of a job when Meta refuses a page: go on with less on the same cursor, or give the job back. The table
+ * What becomes of a job when Meta refuses a page: go on with less on the same cursor, or release the job. The table
  * of errors says what an error means (`meta/graph_errors.ts`); here stands what that means for a job of the queue.
  *
  * @module
  */
 
-import type { JobError, Park, Release, SyncJob } from "../database/sync_jobs.ts";
+import type { JobError, Release, SyncJob, Throttle } from "../database/sync_jobs.ts";
 import { AppError, DatabaseError, type GraphAction, GraphApiError } from "../errors.ts";
-import { parkUntil } from "../meta/park.ts";
-import { buildUsageRows, decidePark } from "./usage.ts";
+import { throttledUntil } from "../meta/throttle.ts";
+import { buildUsageRows, decideThrottle } from "./usage.ts";
 
 /** Where a job stands between two pages. */
 export interface PageState {
@@ -24,7 +24,7 @@ export interface PageState {
   good_pages: number;
 }
 
-/** Go on at once from another state, or give the job back. */
+/** Go on at once from another state, or release the job. */
 export type FailureDecision =
   | { again: PageState; warning: string | null }
   | { release: Release };
@@ -73,18 +73,22 @@ function businessUseCaseOf(job: SyncJob): "insights" | "management" {
   return job.kind === "insights" || job.kind === "reconciliation" ? "insights" : "management";
 }
 
-function buildPark(error: GraphApiError, job: SyncJob, context: FailureContext): Release {
-  const until = parkUntil(error, context.now, { attempts: job.attempts, random: context.random });
+function buildThrottle(error: GraphApiError, job: SyncJob, context: FailureContext): Release {
+  const until = throttledUntil(error, context.now, { attempts: job.attempts, random: context.random });
   const seconds = until === null ? 60 : Math.ceil((until.getTime() - context.now.getTime()) / 1000);
   const stored = buildJobError(error);
-  const is_account = error.action === "park_account" && job.fb_account_id !== null;
+  const is_account = error.action === "throttle_account" && job.fb_account_id !== null;
   // A call that is refused for another use case's quota is refused all the same: then every use case waits.
   const own = businessUseCaseOf(job);
-  const use_case = error.action === "park_insights_app" ? "ads_insights" : error.use_case === own ? `ads_${own}` : "";
+  const use_case = error.action === "throttle_insights_app"
+    ? "ads_insights"
+    : error.use_case === own
+    ? `ads_${own}`
+    : "";
   return {
-    outcome: "park",
+    outcome: "throttle",
     error: stored,
-    park: { scope: is_account ? "account" : "app", use_case, seconds, error: stored },
+    throttle: { scope: is_account ? "account" : "app", use_case, seconds, error: stored },
   };
 }
 
@@ -107,10 +111,10 @@ function decideByAction(
     if (dropped_fields !== null) return { again: { ...state, dropped_fields }, warning: "field_refused" };
   }
   switch (failure.action) {
-    case "park_account":
-    case "park_app":
-    case "park_insights_app":
-      return { release: { ...buildPark(failure, job, context), usage: kept.usage, page_size: state.page_size } };
+    case "throttle_account":
+    case "throttle_app":
+    case "throttle_insights_app":
+      return { release: { ...buildThrottle(failure, job, context), usage: kept.usage, page_size: state.page_size } };
     case "stop_token":
       return { release: { outcome: "stop_token", ...kept } };
     case "drop_field":
@@ -127,8 +131,8 @@ function decideByAction(
 }
 
 /** Whatever a refusal was for, its headers may say that a quota is spent: then another try only prolongs the block. */
-export function parkOfRefusal(failure: GraphApiError, job: SyncJob, now: Date): Park | null {
-  const spent = decidePark(failure.usage, {
+export function throttleOfRefusal(failure: GraphApiError, job: SyncJob, now: Date): Throttle | null {
+  const spent = decideThrottle(failure.usage, {
     fb_account_id: job.fb_account_id,
     use_case: `ads_${businessUseCaseOf(job)}`,
     now,
@@ -147,17 +151,17 @@ export function decideFailure(
   const decision = decideByAction(failure, job, state, context);
   if (!(failure instanceof GraphApiError)) return decision;
   if ("release" in decision && decision.release.outcome !== "retry") return decision;
-  const park = parkOfRefusal(failure, job, context.now);
-  if (park === null) return decision;
+  const throttle = throttleOfRefusal(failure, job, context.now);
+  if (throttle === null) return decision;
   const { page_size, dropped_fields } = "again" in decision ? decision.again : state;
   return {
     release: {
-      outcome: "park",
+      outcome: "throttle",
       error: buildJobError(failure),
       usage: buildUsageRows(failure.usage),
       page_size,
       params: { ...job.params, dropped_fields },
-      park,
+      throttle,
     },
   };
 }

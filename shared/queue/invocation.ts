@@ -1,5 +1,5 @@
 /**
- * One invocation of a sync from the request to the answer: token, plan, slot, lanes, summary. Both syncs go through
+ * One invocation of a sync from the request to the answer: token, plan, slot, workers, summary. Both syncs go through
  * here; what differs is which jobs they plan (in SQL) and how they work on one.
  *
  * @module
@@ -13,8 +13,8 @@ import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
 import { createGraphClient, type GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { buildJobError } from "./failure.ts";
-import { runLanes, type WorkOnJob } from "./lanes.ts";
-import { SyncSession } from "./session.ts";
+import { runWorkers, type WorkOnJob } from "./workers.ts";
+import { SyncRun } from "./run.ts";
 
 /** Body of a sync request. */
 export interface SyncBody {
@@ -150,7 +150,7 @@ export async function answerSync(call: SyncCall, definition: SyncDefinition): Pr
       }
     },
   });
-  const session = new SyncSession({
+  const run = new SyncRun({
     scope: { run_id, function_slug, token_fingerprint, ...scope },
     settings: started.settings,
     configured: call.config.account_ids,
@@ -166,19 +166,19 @@ export async function answerSync(call: SyncCall, definition: SyncDefinition): Pr
   async function workAndFinish(): Promise<{ jobs: JobCounts; rows: Record<string, number> }> {
     let failure: unknown = null;
     try {
-      await runLanes(session, definition.work);
+      await runWorkers(run, definition.work);
     } catch (error) {
       failure = error;
     }
-    const stopped = session.stopped();
+    const stopped = run.stopped();
     const error = failure !== null ? buildJobError(failure) : refusal !== null ? buildJobError(refusal) : null;
-    const rows = definition.countRows(session.rows);
+    const rows = definition.countRows(run.rows);
     const jobs = await finishSyncRun(database, {
       run_id,
       ...scope,
       rows,
       graph_calls,
-      warnings: session.warnings,
+      warnings: run.warnings,
       error,
     });
     const { wall_ms, cpu_ms } = call.budget.used();

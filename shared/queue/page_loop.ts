@@ -7,12 +7,12 @@
  */
 
 import { isLeaseLost } from "../database/rpc.ts";
-import { type Park, type Release, releaseSyncJob, type SyncJob, type UsageRow } from "../database/sync_jobs.ts";
+import { type Release, releaseSyncJob, type SyncJob, type Throttle, type UsageRow } from "../database/sync_jobs.ts";
 import type { UsageReading } from "../errors.ts";
 import { retryInPlace } from "../meta/retry.ts";
 import { buildJobError, decideFailure, growPageSize, type PageState } from "./failure.ts";
-import type { SyncSession } from "./session.ts";
-import { buildUsageRows, decidePark } from "./usage.ts";
+import type { SyncRun } from "./run.ts";
+import { buildUsageRows, decideThrottle } from "./usage.ts";
 
 /** Meta's own default. Where even that is too much it is one page that is heavy, and the pages after it grow again. */
 const LEAST_PAGE_MAX = 25;
@@ -45,14 +45,14 @@ export interface LoopCheckpoint {
   params: Record<string, unknown>;
   /** Usage headers of the answer. */
   usage: UsageRow[];
-  /** Set when a quota is nearly spent: the job is given back with the page. */
-  park: Park | null;
+  /** Set when a quota is nearly spent: the job is released with the page. */
+  throttle: Throttle | null;
 }
 
 /** What storing a page came to. */
 export interface LoopStored {
   /** Whether this worker still holds the job, and if not, why. */
-  state: "running" | "done" | "parked" | "restarted";
+  state: "running" | "done" | "throttled" | "restarted";
   /** The next job of the account, already held. */
   next_job: SyncJob | null;
 }
@@ -77,7 +77,7 @@ export interface PagedWork<Page extends LoopPage> {
   plans_jobs?: boolean;
 }
 
-/** What a kind of work makes of an error: the job is given back so, or it is not held any more. */
+/** What a kind of work makes of an error: the job is released so, or it is not held any more. */
 export type OwnDecision = { release: Release } | { ended: true };
 
 type Settled<Value> = { ok: true; value: Value } | { ok: false; error: unknown };
@@ -97,12 +97,12 @@ export function notedFields({ params: { dropped_fields, ads_without } }: SyncJob
     .filter((field) => typeof field === "string");
 }
 
-/** Gives a job back; a job that is another's by now needs no giving back. */
-export async function release(session: SyncSession, job: SyncJob, how: Release): Promise<void> {
+/** Releases a job; a job that another worker holds by now needs none. */
+export async function release(run: SyncRun, job: SyncJob, how: Release): Promise<void> {
   try {
-    const state = await releaseSyncJob(session.database, job, how);
+    const state = await releaseSyncJob(run.database, job, how);
     if (how.error !== undefined) {
-      session.log.warn("job given back", {
+      run.log.warn("job released", {
         job_id: job.id,
         kind: job.kind,
         fb_account_id: job.fb_account_id,
@@ -117,11 +117,11 @@ export async function release(session: SyncSession, job: SyncJob, how: Release):
 }
 
 /**
- * Works on a job until it is done, parked, given back, or the budget is spent. Returns the account's next job when
+ * Works on a job until it is done, throttled, released, or the budget is spent. Returns the account's next job when
  * storing the last page already claimed it.
  */
 export async function readPages<Page extends LoopPage>(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   work: PagedWork<Page>,
 ): Promise<SyncJob | null> {
@@ -134,9 +134,9 @@ export async function readPages<Page extends LoopPage>(
   });
   const ask = (from: PageState) =>
     settle(retryInPlace(() => work.fetch(from), {
-      random: session.random,
-      sleep: session.sleep,
-      give_up: () => session.stopped() !== false,
+      random: run.random,
+      sleep: run.sleep,
+      give_up: () => run.stopped() !== false,
     }));
 
   let state = first();
@@ -144,8 +144,8 @@ export async function readPages<Page extends LoopPage>(
   let has_stored = false;
   for (;;) {
     // A page that is under way already is stored too, or it would have to be read again.
-    if (ahead === null && session.stopped() !== false) {
-      await release(session, job, { outcome: "yield", page_size: state.page_size });
+    if (ahead === null && run.stopped() !== false) {
+      await release(run, job, { outcome: "release", page_size: state.page_size });
       return null;
     }
     const answer: Settled<Page> = await (ahead ?? ask(state));
@@ -155,13 +155,13 @@ export async function readPages<Page extends LoopPage>(
       const own = await work.onFailure?.(answer.error, state) ?? null;
       if (own !== null && "ended" in own) return null;
       const decision = own ?? decideFailure(answer.error, job, state, {
-        now: session.clock.now(),
-        random: session.random,
+        now: run.clock.now(),
+        random: run.random,
         nextDroppedFields: work.nextDroppedFields,
       });
       if ("again" in decision) {
         if (decision.warning !== null) {
-          session.warn({
+          run.warn({
             code: decision.warning,
             message: "Meta refused a field; it is read without.",
             fb_account_id: job.fb_account_id,
@@ -172,26 +172,26 @@ export async function readPages<Page extends LoopPage>(
         continue;
       }
       if (buildJobError(answer.error).code === "internal") {
-        session.log.error("unexpected failure", { error: answer.error, job_id: job.id });
+        run.log.error("unexpected failure", { error: answer.error, job_id: job.id });
       }
-      if (decision.release.outcome === "stop_token") session.stop("token_stopped");
-      await release(session, job, decision.release);
+      if (decision.release.outcome === "stop_token") run.stop("token_stopped");
+      await release(run, job, decision.release);
       return null;
     }
 
     const page = answer.value;
-    session.rises.note(job.fb_account_id, page.usage);
-    const park = decidePark(page.usage, {
-      rises: session.rises,
+    run.rises.note(job.fb_account_id, page.usage);
+    const throttle = decideThrottle(page.usage, {
+      rises: run.rises,
       fb_account_id: job.fb_account_id,
       use_case: work.use_case,
-      now: session.clock.now(),
-      threshold: session.settings.usage_brake_percent,
+      now: run.clock.now(),
+      threshold: run.settings.usage_brake_percent,
     });
     const largest = Math.min(work.page_size_max, Math.max(state.page_max ?? Infinity, LEAST_PAGE_MAX));
     const next = { ...growPageSize(state, largest), cursor: page.after };
-    session.countRows(job, page);
-    if (page.after !== null && park === null && session.stopped() === false) ahead = ask(next);
+    run.countRows(job, page);
+    if (page.after !== null && throttle === null && run.stopped() === false) ahead = ask(next);
 
     const stored = await settle(work.store(page, {
       next_cursor: page.after,
@@ -201,20 +201,20 @@ export async function readPages<Page extends LoopPage>(
       row_count: page.row_count,
       params: { ...job.params, dropped_fields: state.dropped_fields },
       usage: buildUsageRows(page.usage),
-      park,
+      throttle,
     }, state));
-    // Each call makes every idle lane ask the database, so a page that cannot have planned anything is kept quiet. A
+    // Each call makes every idle worker ask the database, so a page that cannot have planned anything is kept quiet. A
     // job's first one may be the probe that all others wait for.
-    if (work.plans_jobs === true || !has_stored) session.progressed();
+    if (work.plans_jobs === true || !has_stored) run.progressed();
     has_stored = true;
-    if (!stored.ok || stored.value.state === "parked") await ahead;
+    if (!stored.ok || stored.value.state === "throttled") await ahead;
     if (!stored.ok) {
       if (isLeaseLost(stored.error)) return null;
-      await release(session, job, { outcome: "retry", error: buildJobError(stored.error) });
+      await release(run, job, { outcome: "retry", error: buildJobError(stored.error) });
       return null;
     }
     if (stored.value.state === "done") return stored.value.next_job;
-    if (stored.value.state === "parked") return null;
+    if (stored.value.state === "throttled") return null;
     state = stored.value.state === "restarted" ? { ...next, cursor: null } : next;
   }
 }

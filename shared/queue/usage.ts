@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Park, UsageRow } from "../database/sync_jobs.ts";
+import type { Throttle, UsageRow } from "../database/sync_jobs.ts";
 import type { UsageReading } from "../errors.ts";
 import { decideBrakes } from "../meta/usage_headers.ts";
 
@@ -34,7 +34,7 @@ function businessUseCaseOf(reading: UsageReading): string {
   return reading.scope === "insights_app" || reading.scope === "insights_account" ? "ads_insights" : "";
 }
 
-/** Options of `decidePark`. */
+/** Options of `decideThrottle`. */
 export interface BrakeScope {
   /** The account that was asked about; null for the discovery of accounts. */
   fb_account_id: string | null;
@@ -77,10 +77,11 @@ function keyOf(fb_account_id: string | null, { scope, key, type }: UsageReading)
 }
 
 /**
- * Whether to park after a good answer, and how long. Headers speak of other use cases, and sometimes of other accounts,
- * too: only what this very call spends counts. A key that is no account of ours may be the business that owns it.
+ * Whether to throttle after a good answer, and how long. Headers speak of other use cases, and sometimes of other
+ * accounts, too: only what this very call spends counts. A key that is no account of ours may be the business that owns
+ * it.
  */
-export function decidePark(readings: readonly UsageReading[], scope: BrakeScope): Park | null {
+export function decideThrottle(readings: readonly UsageReading[], scope: BrakeScope): Throttle | null {
   const names_account = readings.some((reading) => reading.key !== null && reading.key === scope.fb_account_id);
   const relevant = readings.filter((reading) => {
     const use_case = businessUseCaseOf(reading);
@@ -90,7 +91,9 @@ export function decidePark(readings: readonly UsageReading[], scope: BrakeScope)
     return !names_account || reading.key === null || reading.key === scope.fb_account_id;
   });
   const riseOf = (reading: UsageReading) => scope.rises?.of(scope.fb_account_id, reading) ?? 0;
-  const parks = decideBrakes(relevant, scope.now, { threshold: scope.threshold, riseOf }).map((brake): Park => ({
+  const throttles = decideBrakes(relevant, scope.now, { threshold: scope.threshold, riseOf }).map((
+    brake,
+  ): Throttle => ({
     scope: brake.reading.scope === "app" || brake.reading.scope === "insights_app" ? "app" : "account",
     use_case: businessUseCaseOf(brake.reading),
     seconds: Math.ceil((brake.until.getTime() - scope.now.getTime()) / 1000),
@@ -98,6 +101,6 @@ export function decidePark(readings: readonly UsageReading[], scope: BrakeScope)
     error: null,
   }));
   // An app-wide limit outweighs an account's; among equals the longest counts.
-  parks.sort((a, b) => Number(b.scope === "app") - Number(a.scope === "app") || b.seconds - a.seconds);
-  return parks[0] ?? null;
+  throttles.sort((a, b) => Number(b.scope === "app") - Number(a.scope === "app") || b.seconds - a.seconds);
+  return throttles[0] ?? null;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { storeInsightsPage } from "../database/insights.ts";
+import { storeInsightsPage } from "../database/insight_pages.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { nextDroppedFields } from "../meta/field_list.ts";
 import { INSIGHT_AD_STATUSES } from "../meta/filtering.ts";
@@ -14,7 +14,7 @@ import type { PageState } from "../queue/failure.ts";
 import { daysOf } from "./insights_range.ts";
 import { warnOfPage } from "../catalogue/metadata.ts";
 import type { LoopPage, PagedWork } from "../queue/page_loop.ts";
-import type { SyncSession } from "../queue/session.ts";
+import type { SyncRun } from "../queue/run.ts";
 
 /** What a range of days is read for: which figures, and what becomes of their pages. */
 export interface DailyWork<Row, Page extends LoopPage> {
@@ -39,22 +39,22 @@ function checkDays(job: SyncJob, page: ObjectPage<InsightRow>): InsightsLoopPage
 }
 
 function pagedInsights(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   fetchPage: (state: PageState) => Promise<ObjectPage<InsightRow>>,
 ): PagedWork<InsightsLoopPage> {
   let keep_rows = job.params.keep_rows === true;
   return {
     use_case: "ads_insights",
-    page_size: session.settings.insights_page_size,
-    page_size_max: session.settings.insights_page_size_max,
+    page_size: run.settings.insights_page_size,
+    page_size_max: run.settings.insights_page_size_max,
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(INSIGHT_FIELDS, dropped_fields, field),
     fetch: async (state) => checkDays(job, await fetchPage(state)),
     store(page, checkpoint, state) {
-      warnOfPage(session, job, page);
+      warnOfPage(run, job, page);
       // A row that could not be read was there all the same: nothing of this range may be taken for vanished.
       keep_rows ||= page.skipped.length > 0;
-      return storeInsightsPage(session.database, job, {
+      return storeInsightsPage(run.database, job, {
         ...checkpoint,
         params: keep_rows ? { ...checkpoint.params, keep_rows } : checkpoint.params,
         rows: page.rows,
@@ -66,6 +66,6 @@ function pagedInsights(
 }
 
 /** What every ad spent on the days of a job. */
-export function adDays(session: SyncSession, job: SyncJob): DailyWork<InsightRow, InsightsLoopPage> {
-  return { figures: AD_DAYS, pages: (fetchPage) => pagedInsights(session, job, fetchPage) };
+export function adDays(run: SyncRun, job: SyncJob): DailyWork<InsightRow, InsightsLoopPage> {
+  return { figures: AD_DAYS, pages: (fetchPage) => pagedInsights(run, job, fetchPage) };
 }

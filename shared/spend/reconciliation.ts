@@ -1,12 +1,12 @@
 /**
  * Comparing what is stored with what Meta says of the whole account: one read covers the days of a plan, at once or by
  * a report. A day that is off is read once more, and where ads are missing once without naming their statuses; what is
- * off after that, the run and a view tell.
+ * off after that, the run and a view say so.
  *
  * @module
  */
 
-import { storeAccountDays } from "../database/insights.ts";
+import { storeAccountDays } from "../database/insight_pages.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { ACCOUNT_DAYS, type AccountDayRow } from "../meta/insights.ts";
 import type { ObjectPage } from "../meta/object_page.ts";
@@ -14,14 +14,14 @@ import type { DailyWork } from "./insights_page.ts";
 import { daysOf } from "./insights_range.ts";
 import { accountOf, warnOfPage } from "../catalogue/metadata.ts";
 import type { LoopPage } from "../queue/page_loop.ts";
-import type { SyncSession } from "../queue/session.ts";
+import type { SyncRun } from "../queue/run.ts";
 
 /** Days named in one warning. */
 const MAX_DAYS_TOLD = 31;
 
 /** What the account spent on the days of a job, to be compared with what is stored. */
 export function comparedDays(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
 ): DailyWork<AccountDayRow, ObjectPage<AccountDayRow> & LoopPage> {
   const fb_account_id = accountOf(job);
@@ -30,8 +30,8 @@ export function comparedDays(
     figures: ACCOUNT_DAYS,
     pages: (fetchPage) => ({
       use_case: "ads_insights",
-      page_size: session.settings.insights_page_size,
-      page_size_max: session.settings.insights_page_size_max,
+      page_size: run.settings.insights_page_size,
+      page_size_max: run.settings.insights_page_size_max,
       nextDroppedFields: () => null,
       async fetch(state) {
         const page = await fetchPage(state);
@@ -39,13 +39,13 @@ export function comparedDays(
         return { ...page, rows, row_count: rows.length };
       },
       async store(page, checkpoint) {
-        warnOfPage(session, job, page);
-        const stored = await storeAccountDays(session.database, job, {
+        warnOfPage(run, job, page);
+        const stored = await storeAccountDays(run.database, job, {
           ...checkpoint,
           rows: page.rows.map(({ date, spend }) => ({ date, spend })),
         });
         if (stored.differences.length > 0) {
-          session.warn({
+          run.warn({
             code: "reconciliation_off",
             message: "The spend of some days is not what Meta says of the account, though they were read again.",
             fb_account_id,

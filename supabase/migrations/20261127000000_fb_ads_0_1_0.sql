@@ -9,12 +9,11 @@ declare
   ];
   functions text[] := array[
     'fb_attribute_purchases', 'fb_charge_visitor', 'fb_check_alerts', 'fb_claim_deliveries', 'fb_claim_purchases',
-    'fb_claim_sync_job', 'fb_erase_person', 'fb_finish_sync_run', 'fb_freeze_purchases', 'fb_identify_project',
-    'fb_list_sales_to_attribute', 'fb_read_secret', 'fb_record_deliveries', 'fb_refresh_reversals',
-    'fb_release_sync_job', 'fb_renew_deliveries', 'fb_replan_insights', 'fb_replay_deliveries', 'fb_reshape_insights',
-    'fb_start_sync_run', 'fb_store_account_days', 'fb_store_ad_tree_objects', 'fb_store_ad_tree_page',
-    'fb_store_consent', 'fb_store_events', 'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot',
-    'fb_validate'
+    'fb_claim_sync_job', 'fb_erase_person', 'fb_finish_sync_run', 'fb_identify_project', 'fb_list_sales_to_attribute',
+    'fb_read_secret', 'fb_record_deliveries', 'fb_refresh_reversals', 'fb_release_sync_job', 'fb_renew_deliveries',
+    'fb_replan_insights', 'fb_replay_deliveries', 'fb_reshape_insights', 'fb_snapshot_purchases', 'fb_start_sync_run',
+    'fb_store_account_days', 'fb_store_ad_tree_objects', 'fb_store_ad_tree_page', 'fb_store_consent', 'fb_store_events',
+    'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot', 'fb_validate'
   ];
   taken text;
 begin
@@ -324,7 +323,7 @@ comment on column fb_ads.settings.touchpoint_reload_window is
   'A touchpoint without click id that comes again from the same browser with the '
   'same ids within this time is a reload, not a second one.';
 comment on column fb_ads.settings.page_delay is
-  'How late an anonymous browser may tell of a landing: what lies further back counts from its receipt less this, '
+  'How late an anonymous browser may report a touchpoint: what lies further back counts from its receipt less this, '
   'unless the browser or click id was received then.';
 comment on column fb_ads.settings.browser_touchpoints_per_hour is
   'How many touchpoints of an anonymous browser are stored an hour; its further events are stored without.';
@@ -1321,7 +1320,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.renew_run_lease(uuid) is
-  'Keeps a run live that holds no job: it has just given one back, or waits for a report.';
+  'Keeps a run live that holds no job: it has just released one, or waits for a report.';
 
 -- schemas/queue/jobs.sql
 
@@ -2179,7 +2178,7 @@ end;
 $$;
 
 comment on function public.fb_finish_sync_run(jsonb) is
-  'Ends a run and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
+  'Ends a run and frees its slot: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
   'left, failed} jobs. Called twice it returns the same.';
 
 -- schemas/queue/claims.sql
@@ -2235,7 +2234,7 @@ comment on function fb_ads.rescue_sync_jobs() is
 
 -- schemas/queue/leases.sql
 
--- Holding a claimed job, moving it past a page, and giving it back after one. Every write goes through the fence in
+-- Holding a claimed job, moving it past a page, and releasing it after one. Every write goes through the fence in
 -- fb_ads.hold_sync_job.
 
 create function fb_ads.hold_sync_job(request jsonb)
@@ -2345,7 +2344,7 @@ end;
 $$;
 
 comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and throttles it with all jobs that spend the same '
+  'Releases a held job and throttles it with all jobs that spend the same '
   'quota: {scope: account | app, use_case, seconds, is_window?, error}.';
 
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
@@ -2365,7 +2364,7 @@ end;
 $$;
 
 comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when Meta has refused another call '
+  'After a stored page: releases the held job when Meta has refused another call '
   'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
@@ -2380,7 +2379,7 @@ begin
   end if;
   return case
     when complete and advanced.state = 'done' then 'done'
-    when is_throttled then 'parked'
+    when is_throttled then 'throttled'
     when complete then 'running'
     else 'restarted'
   end;
@@ -2388,8 +2387,8 @@ end;
 $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
-  'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
-  'what became of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+  'After a stored page: releases the job where its quota is spent (throttle, or a refusal of another call), and says '
+  'what became of it: done, throttled, running, or restarted where the record of its pages was lost (not complete).';
 
 -- schemas/catalogue/list_plans.sql
 
@@ -3166,7 +3165,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.reset_range(fb_ads.sync_jobs, date, date, text[], jsonb) is
-  'Gives a held job back as one of another range, to be read from its beginning.';
+  'Releases a held job as one of another range, to be read from its beginning.';
 
 -- schemas/spend/backfills.sql
 
@@ -3696,16 +3695,16 @@ begin
     );
   end if;
   return jsonb_build_object(
-    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'throttle', 'null'), complete), 'next_job', null
   );
 end;
 $$;
 
 comment on function public.fb_store_insights_page(jsonb) is
   'Stores a page of daily insights and moves its job: {job_id, lease_id, rows, next_cursor, done, page_size, '
-  'row_count, dropped_fields, effective_statuses, params, usage, park}; effective_statuses are those that were asked '
-  'for. Returns {state: running | done | parked | restarted}. Raises lease_lost (409); then nothing of the page is '
-  'kept.';
+  'row_count, dropped_fields, effective_statuses, params, usage, throttle}; effective_statuses are those that were '
+  'asked for. Returns {state: running | done | throttled | restarted}. Raises lease_lost (409); then nothing of the '
+  'page is kept.';
 
 -- schemas/spend/meta_reports.sql
 
@@ -3718,7 +3717,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   restarts boolean := coalesce((request ->> 'restart')::boolean, false);
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
 begin
   update fb_ads.sync_jobs as j
   set
@@ -3756,9 +3755,9 @@ end;
 $$;
 
 comment on function public.fb_store_report(jsonb) is
-  'Keeps the state of a report and gives its job back until the next poll: {job_id, lease_id, report_run_id, params, '
-  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report is '
-  'to be made; restart: pages read so far do not count. Raises lease_lost (409).';
+  'Keeps the state of a report and releases its job until the next poll: {job_id, lease_id, report_run_id, params, '
+  'wait_seconds, restart?, error?, usage?, throttle?}. params are added to the job''s; report_run_id null: a new '
+  'report is to be made; restart: pages read so far do not count. Raises lease_lost (409).';
 
 -- schemas/spend/reshaping.sql
 
@@ -3930,13 +3929,13 @@ end;
 $$;
 
 comment on function fb_ads.begin_anew(fb_ads.sync_jobs) is
-  'Gives a held range back as it stands: what Meta takes of the account has been learned since it was asked for.';
+  'Releases a held range as it stands: what Meta takes of the account has been learned since it was asked for.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   result text;
 begin
   if jsonb_typeof(request -> 'usage') = 'array' then
@@ -3981,8 +3980,8 @@ end;
 $$;
 
 comment on function public.fb_reshape_insights(jsonb) is
-  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
-  'usage?, park?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
+  'Releases a job in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
+  'usage?, throttle?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
   'known | none | clamped | nothing_left}; with none the job is still held. '
   'Raises lease_lost (409).';
 
@@ -4217,7 +4216,7 @@ begin
     differences := fb_ads.end_comparison(advanced);
   end if;
   return jsonb_build_object(
-    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null')),
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'throttle', 'null')),
     'next_job', null,
     'differences', differences
   );
@@ -4226,7 +4225,7 @@ $$;
 
 comment on function public.fb_store_account_days(jsonb) is
   'Stores a page of an account''s daily totals and compares them: {job_id, lease_id, rows: [{date, spend}], '
-  'next_cursor, done, page_size, row_count, params, usage, park}. Returns {state, differences}. Raises lease_lost '
+  'next_cursor, done, page_size, row_count, params, usage, throttle}. Returns {state, differences}. Raises lease_lost '
   '(409).';
 
 create view public.ad_spend_reconciliation with (security_invoker = true) as
@@ -4428,7 +4427,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   complete boolean := true;
   page_state text;
 begin
@@ -4465,15 +4464,15 @@ $$;
 
 comment on function public.fb_store_ad_tree_page(jsonb) is
   'Stores a page of a list and moves its job: {job_id, lease_id, rows, fb_ids, next_cursor, done, page_size, '
-  'row_count, dropped_fields, params, usage, park}. Returns {state: running | done | parked | restarted, next_job}. '
-  'Raises lease_lost (409); then nothing of the page is kept.';
+  'row_count, dropped_fields, params, usage, throttle}. Returns {state: running | done | throttled | restarted, '
+  'next_job}. Raises lease_lost (409); then nothing of the page is kept.';
 
 create function public.fb_store_ad_tree_objects(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   page_state text;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
@@ -4512,7 +4511,7 @@ $$;
 
 comment on function public.fb_store_ad_tree_objects(jsonb) is
   'Stores objects that were read by id: {job_id, lease_id, fb_account_id?, campaigns, adsets, ads, missing_ids, '
-  'dropped_fields, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become '
+  'dropped_fields, next_cursor, done, row_count, usage, throttle}. missing_ids, which Meta does not know by id, become '
   'DELETED. Returns {state, next_job}. Raises lease_lost (409).';
 
 -- schemas/queue/next_job.sql
@@ -4702,7 +4701,7 @@ comment on function public.fb_start_sync_run(jsonb) is
 
 -- schemas/queue/releases.sql
 
--- Giving a job back without a page: the run's budget is spent, Meta refused, or the job cannot be done.
+-- Releasing a job without a page: the run's budget is spent, Meta refused, or the job cannot be done.
 
 create function fb_ads.retry_delay_seconds(attempts integer)
 returns double precision language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -4752,7 +4751,7 @@ declare
   )::integer;
   given_up boolean;
 begin
-  if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
+  if outcome not in ('release', 'retry', 'restart', 'throttle', 'stop_token', 'stop_account', 'fail') then
     raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
   end if;
   -- Twelve failures in a row take over an hour. A job that still fails then waits for a person or the next night.
@@ -4772,7 +4771,7 @@ begin
     attempts = case outcome
       when 'retry' then j.attempts + 1
       when 'restart' then j.attempts + 1
-      when 'park' then least(j.attempts + 1, 6)
+      when 'throttle' then least(j.attempts + 1, 6)
       else j.attempts
     end,
     not_before = greatest(
@@ -4800,8 +4799,8 @@ begin
   end if;
   if outcome = 'restart' then
     delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
-  elsif outcome = 'park' then
-    perform fb_ads.throttle_held_job(job, request -> 'park');
+  elsif outcome = 'throttle' then
+    perform fb_ads.throttle_held_job(job, request -> 'throttle');
   elsif outcome = 'stop_token' then
     perform fb_ads.stop_token(
       (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error
@@ -4846,8 +4845,8 @@ end;
 $$;
 
 comment on function public.fb_release_sync_job(jsonb) is
-  'Gives a job back: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, park?, report_run_id?}. '
-  'outcome: yield (budget spent), retry (later, growing pause), restart (from the first page), park, stop_token, '
+  'Releases a job: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, throttle?, report_run_id?}. '
+  'outcome: release (budget spent), retry (later, growing pause), restart (from the first page), throttle, stop_token, '
   'stop_account, fail. Returns {state}. Raises lease_lost (409) when another holds it.';
 
 -- schemas/queue/sync_work.sql
@@ -5036,7 +5035,7 @@ comment on column fb_ads.conversion_events.not_before is
   'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while its '
   'snapshot is being made, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
-  'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
+  'Of a waiting purchase: who takes its snapshot; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is
   'Of a purchase: whether fb_ads.attribution_results has it. Otherwise without meaning.';
 comment on column fb_ads.conversion_events.attribution_not_before is
@@ -5334,7 +5333,7 @@ begin
         probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
       perform fb_ads.block_deliveries(array[given.pixel_id]);
-    elsif given.change = 'park' then
+    elsif given.change = 'throttle' then
       insert into fb_ads.pixels as pixel (pixel_id, throttled_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
@@ -5355,7 +5354,7 @@ $$;
 
 comment on function fb_ads.record_pixels(jsonb) is
   'Keeps what an answer of Meta''s said of whole pixels: open (it took events), block (token or permission dead), '
-  'park (throttled: 1 min, 2, 4, ... to 1 h, or longer where Meta asks for it, to a day).';
+  'throttle (throttled: 1 min, 2, 4, ... to 1 h, or longer where Meta asks for it, to a day).';
 
 -- schemas/consent/consents.sql
 
@@ -6947,7 +6946,7 @@ comment on function public.fb_claim_purchases(jsonb) is
   'returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without consent are '
   'suppressed here and not returned.';
 
-create function public.fb_freeze_purchases(request jsonb)
+create function public.fb_snapshot_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   snapshots bigint;
@@ -6988,14 +6987,14 @@ begin
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
   select count(*) into snapshots from written;
-  return jsonb_build_object('frozen', snapshots);
+  return jsonb_build_object('stored', snapshots);
 end;
 $$;
 
-comment on function public.fb_freeze_purchases(jsonb) is
+comment on function public.fb_snapshot_purchases(jsonb) is
   'Called by capi-event with {lease_id, pixel_ids, purchases}: writes the snapshots of claimed purchases, which never '
   'change again, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the '
-  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {frozen}.';
+  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {stored}.';
 
 -- schemas/outbox/delivery_claims.sql
 
@@ -7225,10 +7224,10 @@ declare
   settled bigint[];
 begin
   with given as (
-    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
+    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.may_be_sent,
       event_row.id as event_row_id
     from jsonb_to_recordset(request -> 'outcomes') as said (
-      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean,
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, may_be_sent boolean,
       event_row_ids bigint[]
     )
     cross join unnest(said.event_row_ids) as event_row (id)
@@ -7252,7 +7251,7 @@ begin
       sent_at = case given.outcome when 'sent' then now() end,
       attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
       first_unknown_at = case
-        when given.outcome = 'unknown' or given.is_in_doubt
+        when given.outcome = 'unknown' or given.may_be_sent
           then coalesce(delivery.first_unknown_at, delivery.attempted_at)
         else delivery.first_unknown_at
       end,
@@ -7284,8 +7283,8 @@ $$;
 
 comment on function public.fb_record_deliveries(jsonb) is
   'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, '
-  'reason?, is_in_doubt?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
-  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries that another lease '
+  'reason?, may_be_sent?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
+  'blocked, dead or expired; with may_be_sent Meta may have it whatever the outcome. Deliveries that another lease '
   'holds by now are left alone. Returns {recorded}.';
 
 -- schemas/outbox/undelivered_events.sql
@@ -7678,7 +7677,7 @@ comment on column public.ad_attributions.confidence is 'How sure the link is: hi
 comment on column public.ad_attributions.attribution_model is
   'The rule that chose among the clicks, such as last_ad_click.';
 comment on column public.ad_attributions.attribution_window is 'How long before the sale a click could lie.';
-comment on column public.ad_attributions.clicked_at is 'When the credited click landed.';
+comment on column public.ad_attributions.clicked_at is 'When the credited touchpoint was clicked.';
 comment on column public.ad_attributions.checkout_at is
   'When the checkout began; the window ends here when payment came later.';
 comment on column public.ad_attributions.clicked_on is
@@ -7809,7 +7808,7 @@ comment on column fb_ads.attribution_results.confidence is
   'address that an anonymous browser claimed.';
 comment on column fb_ads.attribution_results.click_id is
   'The touchpoint that is credited (fb_ads.touchpoints.id); no foreign key, for touchpoints go with their retention.';
-comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
+comment on column fb_ads.attribution_results.clicked_at is 'When that touchpoint was clicked.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
 comment on column fb_ads.attribution_results.assist_click_ids is
@@ -8066,7 +8065,7 @@ create table fb_ads.browser_people (
 
 comment on table fb_ads.browser_people is
   'Who a browser is known to belong to: links an anonymous touchpoint to the person who logs in or leaves an address '
-  'there, and tells that a browser is shared.';
+  'there, and shows that a browser is shared.';
 comment on column fb_ads.browser_people.browser_digest is
   'SHA-256 of fbp; of the click id in fbc where the event had no fbp.';
 comment on column fb_ads.browser_people.person_kind is
@@ -8077,7 +8076,7 @@ comment on column fb_ads.browser_people.first_seen_at is 'When the person was fi
 comment on column fb_ads.browser_people.last_seen_at is 'When the person was last seen there, to the day.';
 comment on column fb_ads.browser_people.is_verified is
   'Whether a server or a verified user said so. What an anonymous browser says is a claim.';
-comment on column fb_ads.browser_people.received_at is 'When this was first told.';
+comment on column fb_ads.browser_people.received_at is 'When this was first received.';
 comment on column fb_ads.browser_people.created_at is 'When the row was written.';
 
 create index browser_people_person_digest_idx on fb_ads.browser_people (person_digest, browser_digest);
@@ -8183,15 +8182,15 @@ comment on function fb_ads.store_browser_people(jsonb) is
 -- Touchpoints: visits that an ad may have caused.
 -- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
 -- is in clear, because the sale that is credited names it.
--- Why rows are only appended: many events tell of one landing, in any order, and whoever stores them need not look for
--- the others. A sale collapses the few rows that are its own (fb_ads.collapse_touchpoints).
+-- Why rows are only appended: many events describe one touchpoint, in any order, and whoever stores them need not look
+-- for the others. A sale collapses the few rows that are its own (fb_ads.collapse_touchpoints).
 
 create table fb_ads.touchpoints (
   id bigint generated always as identity primary key,
   clicked_at timestamptz not null,
   received_at timestamptz not null,
   reported_by text not null,
-  landing_key bytea not null unique,
+  touchpoint_key bytea not null unique,
   fb_ad_id text,
   fb_adset_id text,
   fb_campaign_id text,
@@ -8224,15 +8223,15 @@ comment on table fb_ads.touchpoints is
   'for settings.touchpoint_retention.';
 comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.touchpoints.clicked_at is
-  'When the click landed: of a click id, when it was first seen; else when the event happened. What an anonymous '
+  'When it was clicked: of a click id, when it was first seen; else when the event happened. What an anonymous '
   'browser says of the past counts from its receipt, less settings.page_delay, unless it was seen then.';
-comment on column fb_ads.touchpoints.received_at is 'When it was first told.';
+comment on column fb_ads.touchpoints.received_at is 'When it was first received.';
 comment on column fb_ads.touchpoints.reported_by is
-  'Who told: server (the secret key), user (a browser with a verified user), browser (an anonymous one: what it says '
-  'of a person is a claim).';
-comment on column fb_ads.touchpoints.landing_key is
-  'First 16 bytes of a SHA-256 over who told, the visitor, the click, the ids and the minute: what a repetition has in '
-  'common.';
+  'Who reported it: server (the secret key), user (a browser with a verified user), browser (an anonymous one: what it '
+  'says of a person is a claim).';
+comment on column fb_ads.touchpoints.touchpoint_key is
+  'First 16 bytes of a SHA-256 over who reported it, the visitor, the click, the ids and the minute: what a repetition '
+  'has in common.';
 comment on column fb_ads.touchpoints.fb_ad_id is
   'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
 comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
@@ -8310,12 +8309,12 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from (
       -- The first few: a link may be passed on to any number of browsers.
-      select told.clicked_at, told.browser_digest
-      from fb_ads.touchpoints as told
-      where told.fbc_digest = encode(
+      select known.clicked_at, known.browser_digest
+      from fb_ads.touchpoints as known
+      where known.fbc_digest = encode(
         sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
       )
-      order by told.clicked_at
+      order by known.clicked_at
       limit 50
     ) as click
     -- As for touchpoints: a link that is passed on is new in the next browser.
@@ -8330,7 +8329,7 @@ comment on function fb_ads.with_first_click_time(jsonb, text) is
 -- schemas/attribution/touchpoint_storing.sql
 
 -- Storing touchpoints: one insert a batch, which asks for one end of an index with each question about the visitor.
--- Why so: anybody may fill a browser with landings, and an event must cost the same however many there are. Where a
+-- Why so: anybody may fill a browser with touchpoints, and an event must cost the same however many there are. Where a
 -- condition names a range, PostgreSQL guesses how many rows it finds, and reads them all where it guesses wrong.
 
 create function fb_ads.was_visitor_seen(touchpoint fb_ads.touchpoints, clicked_at timestamptz, page_delay interval)
@@ -8355,25 +8354,26 @@ comment on function fb_ads.was_visitor_seen(fb_ads.touchpoints, timestamptz, int
 create function fb_ads.date_touchpoint(touchpoint fb_ads.touchpoints, seen_at timestamptz)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
-    when touchpoint.reported_by = 'browser' and told.clicked_at < touchpoint.received_at - settings.page_delay
-      and not fb_ads.was_visitor_seen(touchpoint, told.clicked_at, settings.page_delay)
+    when touchpoint.reported_by = 'browser' and reported.clicked_at < touchpoint.received_at - settings.page_delay
+      and not fb_ads.was_visitor_seen(touchpoint, reported.clicked_at, settings.page_delay)
       then touchpoint.received_at - settings.page_delay
-    else least(told.clicked_at, touchpoint.received_at)
+    else least(reported.clicked_at, touchpoint.received_at)
   end
   from fb_ads.settings as settings
   cross join lateral (
-    -- Some hosts send one fbc for ever: the cookie of a landing that names its ad dates it back as far as the window.
+    -- Some hosts send one fbc for ever: the cookie of a touchpoint that names its ad dates it back as far as the
+    -- window.
     select case
       when touchpoint.clicked_at < seen_at - settings.attribution_window
         and num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0
         then seen_at
       else touchpoint.clicked_at
     end
-  ) as told (clicked_at);
+  ) as reported (clicked_at);
 $$;
 
 comment on function fb_ads.date_touchpoint(fb_ads.touchpoints, timestamptz) is
-  'When a touchpoint landed, as far as whoever tells of it may say; seen_at is when its event happened.';
+  'When a touchpoint was clicked, as far as its reporter may say; seen_at is when its event happened.';
 
 create function fb_ads.key_touchpoint(touchpoint fb_ads.touchpoints)
 returns bytea language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8390,7 +8390,7 @@ returns bytea language sql immutable security invoker set search_path = pg_catal
   );
 $$;
 
-comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'landing_key of a touchpoint that is dated.';
+comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'touchpoint_key of a touchpoint that is dated.';
 
 create function fb_ads.has_room_for_touchpoint(touchpoint fb_ads.touchpoints, place bigint)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8418,14 +8418,14 @@ returns setof fb_ads.touchpoints language plpgsql volatile security invoker set 
 begin
   return query
   with given as (
-    select told as touchpoint, (row.value ->> 'seen_at')::timestamptz as seen_at
+    select received as touchpoint, (row.value ->> 'seen_at')::timestamptz as seen_at
     from jsonb_array_elements(rows) as row
     cross join lateral jsonb_populate_record(null::fb_ads.touchpoints, row.value || jsonb_build_object(
       'received_at', least(now(), (row.value ->> 'received_at')::timestamptz),
       'email_digests', nullif(row.value -> 'email_digests', '[]'),
       'phone_digests', nullif(row.value -> 'phone_digests', '[]')
-    )) as told
-    where row.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(row.value ->> 'referrer_host')
+    )) as received
+    where row.value ->> 'kind' = 'touchpoint' and not fb_ads.is_payment_host(row.value ->> 'referrer_host')
   ),
   dated as (
     select moved as touchpoint
@@ -8435,32 +8435,32 @@ begin
     )) as moved
   ),
   keyed as (
-    select distinct on (key.value) dated.touchpoint, key.value as landing_key
+    select distinct on (key.value) dated.touchpoint, key.value as touchpoint_key
     from dated
     cross join lateral fb_ads.key_touchpoint(dated.touchpoint) as key (value)
     order by key.value, (dated.touchpoint).clicked_at
   ),
   placed as (
     select keyed.*, row_number() over (
-      partition by (keyed.touchpoint).browser_digest order by (keyed.touchpoint).clicked_at, keyed.landing_key
+      partition by (keyed.touchpoint).browser_digest order by (keyed.touchpoint).clicked_at, keyed.touchpoint_key
     ) as place
     from keyed
   )
   insert into fb_ads.touchpoints as known (
-    clicked_at, received_at, reported_by, landing_key, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id,
+    clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id,
     utm_term_id, utm_campaign_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests, phone_digests,
     page_url, consent, event_name, event_id
   )
   select
-    fresh.clicked_at, fresh.received_at, fresh.reported_by, placed.landing_key, fresh.fb_ad_id, fresh.fb_adset_id,
+    fresh.clicked_at, fresh.received_at, fresh.reported_by, placed.touchpoint_key, fresh.fb_ad_id, fresh.fb_adset_id,
     fresh.fb_campaign_id, fresh.utm_content_id, fresh.utm_term_id, fresh.utm_campaign_id, fresh.fbclid,
     fresh.fbc_digest, fresh.browser_digest, fresh.user_digest, fresh.email_digests, fresh.phone_digests,
     fresh.page_url, fresh.consent, fresh.event_name, fresh.event_id
   from placed
   cross join lateral (select (placed.touchpoint).*) as fresh
   where fb_ads.has_room_for_touchpoint(placed.touchpoint, placed.place)
-  order by placed.landing_key
-  on conflict (landing_key) do update
+  order by placed.touchpoint_key
+  on conflict (touchpoint_key) do update
   set clicked_at = least(known.clicked_at, excluded.clicked_at),
     received_at = least(known.received_at, excluded.received_at)
   where excluded.clicked_at < known.clicked_at or excluded.received_at < known.received_at
@@ -8469,7 +8469,7 @@ end;
 $$;
 
 comment on function fb_ads.insert_touchpoints(jsonb) is
-  'Stores the landings among touchpoints as the function builds them; returns those that are new or told earlier.';
+  'Stores the touchpoints among what the function builds; returns those that are new, or older than was known.';
 
 -- schemas/attribution/event_touchpoints.sql
 
@@ -8520,7 +8520,8 @@ $$;
 
 comment on function fb_ads.sale_keys_of_touchpoint(fb_ads.touchpoints) is
   'The digests of sales that this touchpoint re-opens: its browser''s and those of the verified persons who were seen '
-  'there; its own person''s where a server or a verified user told. Never a person whom an anonymous browser claims.';
+  'there; its own person''s where a server or a verified user reported it. Never a person whom an anonymous browser '
+  'claims.';
 
 create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -8567,7 +8568,7 @@ $$;
 comment on function fb_ads.store_touchpoints(jsonb) is
   'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores '
   'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
-  'Returns how many touchpoints are new or told earlier.';
+  'Returns how many touchpoints are new, or older than was known.';
 
 create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -9084,7 +9085,7 @@ comment on function fb_ads.settle_lookups() is
 
 -- schemas/attribution/sale_worth.sql
 
--- What a sale is worth now, as one reading of the host tells it.
+-- What a sale is worth now, as one reading of the host says.
 -- Why a sale is taken as paid under any status that is not listed: hosts go on from paid to shipped, delivered or
 -- partially refunded, and the noted completion proves the payment.
 
@@ -9108,7 +9109,7 @@ returns fb_ads.sale_worth language sql stable security invoker set search_path =
       coalesce((sale ->> 'is_completed')::boolean, false) as is_completed,
       lower(btrim(sale ->> 'status')) as status
   ),
-  told as (
+  read as (
     select
       reading.value,
       reading.refunded,
@@ -9124,13 +9125,13 @@ returns fb_ads.sale_worth language sql stable security invoker set search_path =
   ),
   taken_back as (
     select
-      told.value,
-      told.reason,
+      read.value,
+      read.reason,
       case
-        when told.reason is not null then greatest(coalesce(told.value, 0), 0)
-        else least(told.refunded, coalesce(told.value, 0))
+        when read.reason is not null then greatest(coalesce(read.value, 0), 0)
+        else least(read.refunded, coalesce(read.value, 0))
       end as reversed
-    from told
+    from read
   )
   select taken_back.value, taken_back.reversed,
     case when taken_back.reason is null then taken_back.value - taken_back.reversed else 0 end, taken_back.reason
@@ -9310,12 +9311,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case when browser.is_verified then 4 + person.rank else 8 + person.rank end, person.matched_by,
     greatest(person.completed_at, browser.first_seen_at), browser.received_at
   from person
-  cross join (values (true), (false)) as told (is_verified)
+  cross join (values (true), (false)) as wanted (is_verified)
   cross join lateral (
     select known.browser_digest, known.first_seen_at, known.received_at, known.is_verified
     from fb_ads.browser_people as known
     where known.person_digest = person.digest and known.person_kind = person.kind
-      and known.is_verified = told.is_verified
+      and known.is_verified = wanted.is_verified
     order by known.received_at
     limit 50
   ) as browser
@@ -9443,37 +9444,37 @@ comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
 
 create function fb_ads.collapse_touchpoints(touchpoints fb_ads.touchpoints[])
-returns table (id bigint, landing_id bigint, landed_at timestamptz)
+returns table (id bigint, touchpoint_id bigint, clicked_at timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with given as (
     select
-      told.*, fb_ads.ids_of_touchpoint(told) as ids,
-      num_nonnulls(variadic fb_ads.ids_of_touchpoint(told)) > 0 as has_ids,
+      touchpoint.*, fb_ads.ids_of_touchpoint(touchpoint) as ids,
+      num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0 as has_ids,
       -- What came without a browser is that of the only browser with this click id.
       coalesce(
-        told.browser_digest,
+        touchpoint.browser_digest,
         case
-          when told.fbclid is not null
-            and min(told.browser_digest) over click_id = max(told.browser_digest) over click_id
-            then min(told.browser_digest) over click_id
+          when touchpoint.fbclid is not null
+            and min(touchpoint.browser_digest) over click_id = max(touchpoint.browser_digest) over click_id
+            then min(touchpoint.browser_digest) over click_id
         end,
-        told.user_digest, told.email_digests[1], told.phone_digests[1], told.fbc_digest
+        touchpoint.user_digest, touchpoint.email_digests[1], touchpoint.phone_digests[1], touchpoint.fbc_digest
       ) as visitor
-    from unnest(collapse_touchpoints.touchpoints) as told
-    window click_id as (partition by told.fbclid)
+    from unnest(collapse_touchpoints.touchpoints) as touchpoint
+    window click_id as (partition by touchpoint.fbclid)
   ),
   clicked as (
     select given.*,
-      case when given.fbclid is null then given.id else first_value(given.id) over landing end as click_id,
-      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over landing end
+      case when given.fbclid is null then given.id else first_value(given.id) over same_click end as click_id,
+      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over same_click end
         as named_at
     from given
-    window landing as (
+    window same_click as (
       partition by given.visitor, given.fbclid order by given.has_ids desc, given.clicked_at, given.id
     )
   ),
-  -- One click id in one browser is one landing. A cookie dates it back as far as the window goes.
-  landing as (
+  -- One click id in one browser is one dated. A cookie dates it back as far as the window goes.
+  dated as (
     select clicked.*, first.clicked_at as first_at
     from clicked
     cross join fb_ads.settings as settings
@@ -9486,18 +9487,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   ),
   -- Without one, the next pages of a visit repeat its ids.
   page as (
-    select landing.*,
+    select dated.*,
       (
-        landing.fbclid is null and lag(landing.ids) over visit = landing.ids
-        and date_trunc('second', landing.first_at) - date_trunc('second', lag(landing.first_at) over visit)
+        dated.fbclid is null and lag(dated.ids) over visit = dated.ids
+        and date_trunc('second', dated.first_at) - date_trunc('second', lag(dated.first_at) over visit)
           <= settings.touchpoint_reload_window
-        and coalesce(lag(landing.fbc_digest) over visit = landing.fbc_digest, true)
+        and coalesce(lag(dated.fbc_digest) over visit = dated.fbc_digest, true)
       ) is not true as is_new
-    from landing
+    from dated
     cross join fb_ads.settings as settings
     window visit as (
-      partition by landing.visitor
-      order by date_trunc('second', landing.first_at), landing.fbclid nulls last, landing.id
+      partition by dated.visitor
+      order by date_trunc('second', dated.first_at), dated.fbclid nulls last, dated.id
     )
   ),
   visited as (
@@ -9508,7 +9509,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   ),
   named as (
     select visited.click_id,
-      first_value(visited.id) over visit as landing_id, min(visited.first_at) over visit as landed_at
+      first_value(visited.id) over visit as touchpoint_id, min(visited.first_at) over visit as clicked_at
     from visited
     window visit as (
       partition by visited.visitor, visited.visit
@@ -9516,12 +9517,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       rows between unbounded preceding and unbounded following
     )
   )
-  select clicked.id, named.landing_id, named.landed_at from clicked join named on named.click_id = clicked.click_id;
+  select clicked.id, named.touchpoint_id, named.clicked_at from clicked join named on named.click_id = clicked.click_id;
 $$;
 
 comment on function fb_ads.collapse_touchpoints(fb_ads.touchpoints[]) is
-  'Of the touchpoints of one sale: which landing each tells of (the one that names it, by its ids or click id) and '
-  'when that landed. The same whatever the order in which they were told.';
+  'Of the touchpoints of one sale: which one each repeats (the one that names it, by its ids or click id) and when '
+  'that was clicked. The same whatever the order in which they were received.';
 
 -- schemas/attribution/matches.sql
 
@@ -9573,19 +9574,19 @@ set search_path = pg_catalog, pg_temp as $$
       )
   ),
   collapsed as (
-    select told.transaction_ref, landing.*
+    select candidate.transaction_ref, touchpoint.*
     from (
       select linked.transaction_ref, array_agg(distinct linked.click) as clicks
       from linked
       group by linked.transaction_ref
-    ) as told
-    cross join lateral fb_ads.collapse_touchpoints(told.clicks) as landing
+    ) as candidate
+    cross join lateral fb_ads.collapse_touchpoints(candidate.clicks) as touchpoint
   ),
   matched as (
-    -- Each landing once, by its strongest link.
-    select distinct on (linked.transaction_ref, collapsed.landing_id)
+    -- Each touchpoint once, by its strongest link.
+    select distinct on (linked.transaction_ref, collapsed.touchpoint_id)
       sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
-      sale.attribution_lookup_patience, named as click, collapsed.landed_at, linked.rank, linked.matched_by,
+      sale.attribution_lookup_patience, named as click, collapsed.clicked_at, linked.rank, linked.matched_by,
       linked.is_own,
       case
         when linked.rank > 8 or (linked.rank = 4 and sale.user_digest is null) then 'low'
@@ -9595,11 +9596,11 @@ set search_path = pg_catalog, pg_temp as $$
     from linked
     join sale on sale.transaction_ref = linked.transaction_ref
     join collapsed on collapsed.transaction_ref = linked.transaction_ref and collapsed.id = (linked.click).id
-    join fb_ads.touchpoints as named on named.id = collapsed.landing_id
-    order by linked.transaction_ref, collapsed.landing_id, linked.rank > 8, linked.is_own desc, linked.rank
+    join fb_ads.touchpoints as named on named.id = collapsed.touchpoint_id
+    order by linked.transaction_ref, collapsed.touchpoint_id, linked.rank > 8, linked.is_own desc, linked.rank
   )
   select
-    matched.transaction_ref, (matched.click).id, second.of_click, matched.landed_at,
+    matched.transaction_ref, (matched.click).id, second.of_click, matched.clicked_at,
     case
       when second.of_click > date_trunc('second', matched.checkout_at) then 'after'
       when second.of_click < date_trunc('second', matched.checkout_at) - matched.attribution_window then 'before'
@@ -9613,7 +9614,7 @@ set search_path = pg_catalog, pg_temp as $$
       exists (select from public.ad_accounts as account where account.enabled)
     )
   from matched
-  cross join lateral (select date_trunc('second', matched.landed_at)) as second (of_click)
+  cross join lateral (select date_trunc('second', matched.clicked_at)) as second (of_click)
   cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
   -- A number in a UTM parameter that is no id of ours makes no touchpoint.
@@ -9910,8 +9911,8 @@ begin
     from reading
     join fb_ads.attribution_results as result on result.transaction_ref = reading.transaction_ref
     cross join lateral (
-      select told.current_value, told.reversed_value, told.net_value, told.reversal_reason
-      from fb_ads.worth_of_sale(reading.sale) as told
+      select worth.current_value, worth.reversed_value, worth.net_value, worth.reversal_reason
+      from fb_ads.worth_of_sale(reading.sale) as worth
       where reading.sale is not null
       union all
       select result.current_value, greatest(coalesce(result.current_value, 0), 0), 0, 'deleted'
@@ -10372,7 +10373,7 @@ begin
     from fb_ads.touchpoints as click
     where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
       or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)))
-    order by click.landing_key
+    order by click.touchpoint_key
     for update
   )
   delete from fb_ads.touchpoints as click using gone where click.id = gone.id;
@@ -10608,7 +10609,7 @@ comment on column fb_ads.claimed_spend.unknown_purchase_value is
 
 -- What each ad and each campaign cost and sold, by day: by the day of the click, as Meta counts, and by the day of the
 -- payment.
--- What Meta did not tell of a day is null, and never 0.
+-- What Meta did not say of a day is null, and never 0.
 -- Why figures are added up here and never stored: a sale may be refunded, and a rate become known, long after the day.
 
 create view public.fb_ad_performance with (security_invoker = true) as
@@ -10742,9 +10743,9 @@ comment on column public.fb_ad_performance.roas_by_payment_day is
 comment on column public.fb_ad_performance.effective_status is
   'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
 comment on column public.fb_ad_performance.reach is
-  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+  'People who saw it on that day, ads added up; null where Meta gave none. Not additive over days.';
 comment on column public.fb_ad_performance.link_clicks is
-  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta gave none.';
 comment on column public.fb_ad_performance.link_ctr is
   'link_clicks / impressions, from 0 to 1; null without impressions.';
 comment on column public.fb_ad_performance.cost_per_link_click is
@@ -10873,9 +10874,9 @@ comment on column public.fb_campaign_performance.roas_by_payment_day is
 comment on column public.fb_campaign_performance.effective_status is
   'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
 comment on column public.fb_campaign_performance.reach is
-  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+  'People who saw it on that day, ads added up; null where Meta gave none. Not additive over days.';
 comment on column public.fb_campaign_performance.link_clicks is
-  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta gave none.';
 comment on column public.fb_campaign_performance.link_ctr is
   'link_clicks / impressions, from 0 to 1; null without impressions.';
 comment on column public.fb_campaign_performance.cost_per_link_click is
@@ -11378,7 +11379,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
-    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
+    'Nobody is notified when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from stored
   where stored.name = 'fb_ads_alert_webhook' and stored.value is not null and not fb_ads.is_webhook_url(stored.value);
@@ -11698,7 +11699,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case wanted.jobname
       when 'fb-ads-tick'
         then 'What was interrupted is not gone on with, waiting events are not sent again, '
-          'and nobody is told of problems.'
+          'and nobody is notified of problems.'
       when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
       when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
       when 'fb-sync-insights' then 'Spend is not read.'
@@ -11989,7 +11990,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'webhook_failing', 'warning',
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
-    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
+    'Nobody is notified when a problem begins or ends; it is only in the view fb_alerts.',
     'Store another address in Vault as fb_ads_alert_webhook. '
     'The messages are kept and go out as soon as it answers 2xx.',
     min(post.created_at)
@@ -12152,7 +12153,7 @@ comment on function fb_ads.write_alert_posts() is
 
 create function fb_ads.settle_alert_posts()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  with landed as (
+  with answered as (
     delete from fb_ads.alert_flights as flight
     using (
       select f.post_id, response.id is not null as answered, response.status_code
@@ -12165,13 +12166,13 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   )
   update fb_ads.alert_posts as post
   set
-    last_status = landed.status_code,
-    confirmed_at = case when landed.status_code between 200 and 299 then now() end,
+    last_status = answered.status_code,
+    confirmed_at = case when answered.status_code between 200 and 299 then now() end,
     next_attempt_at = now() + least(
       interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)
     ) - interval '10 seconds'
-  from landed
-  where post.id = landed.post_id;
+  from answered
+  where post.id = answered.post_id;
 $$;
 
 comment on function fb_ads.settle_alert_posts() is
@@ -12341,7 +12342,7 @@ revoke execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
+  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
@@ -12354,7 +12355,7 @@ grant execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_freeze_purchases,
+  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,

@@ -202,7 +202,7 @@ comment on column fb_ads.settings.touchpoint_reload_window is
   'A touchpoint without click id that comes again from the same browser with the '
   'same ids within this time is a reload, not a second one.';
 comment on column fb_ads.settings.page_delay is
-  'How late an anonymous browser may tell of a landing: what lies further back counts from its receipt less this, '
+  'How late an anonymous browser may report a touchpoint: what lies further back counts from its receipt less this, '
   'unless the browser or click id was received then.';
 comment on column fb_ads.settings.browser_touchpoints_per_hour is
   'How many touchpoints of an anonymous browser are stored an hour; its further events are stored without.';

@@ -213,7 +213,7 @@ Deno.test("attribute-purchase", async (t) => {
   });
 
   await t.step(
-    "one landing told of by many events at once is one touchpoint; a return from the payment page is none",
+    "one touchpoint reported by many events at once is one touchpoint; a return from the payment page is none",
     async () => {
       const [before] = await platform.sql`select count(*)::int as touchpoints from fb_ads.touchpoints`;
       const event_time = nowSeconds();

@@ -74,11 +74,11 @@ Deno.test("attributeInBatches() halves a batch that takes too long, and tells of
   assertEquals(calls, [["sale-0", "sale-1", "sale-2", "sale-3"], ["sale-4"], ["sale-6", "sale-7"]]);
 });
 
-Deno.test("attributeInBatches() ends with any other trouble at once", async () => {
+Deno.test("attributeInBatches() ends with any other error at once", async () => {
   const { ports } = queueOf(refs(8));
-  const trouble = new DatabaseError("database_unavailable", "fb_attribute_purchases", "57P01");
-  ports.attribute = () => Promise.reject(trouble);
-  assertEquals(await assertRejects(() => attributeInBatches(ports, OPTIONS)), trouble);
+  const failure = new DatabaseError("database_unavailable", "fb_attribute_purchases", "57P01");
+  ports.attribute = () => Promise.reject(failure);
+  assertEquals(await assertRejects(() => attributeInBatches(ports, OPTIONS)), failure);
 });
 
 Deno.test("attributeInBatches() stops when the time is up", async () => {

@@ -51,7 +51,7 @@ Deno.test("attribution by browser", async (t) => {
   await makeHostShop(platform);
   const now = Math.floor(Date.now() / 1_000) - 60;
 
-  async function judged(sale: Parameters<typeof pay>[1], order?: { fbp?: string | null; event_id?: string }): Promise<
+  async function resultOf(sale: Parameters<typeof pay>[1], order?: { fbp?: string | null; event_id?: string }): Promise<
     Outcome
   > {
     const ref = await pay(platform, sale);
@@ -70,29 +70,29 @@ Deno.test("attribution by browser", async (t) => {
 
   await step("a guest's touchpoint is found by fbp of the checkout", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
-    assertEquals(await judged({ at: now }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await resultOf({ at: now }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
     const [row] = await platform.sql`select confidence from public.ad_attributions`;
     assertEquals(row?.confidence, "low");
-    assertEquals(await judged({ at: now }), uncredited("no_touch"));
+    assertEquals(await resultOf({ at: now }), uncredited("no_touch"));
   });
 
   await step("a touchpoint is found by fbc of the checkout, whatever time is in the cookie", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}&fbclid=IwAR0abc`) });
     const fbc = `fb.1.${(now - 590) * 1_000}.IwAR0abc`;
     await visit(platform, { at: now - 1, event_name: "InitiateCheckout", event_id: "c-1", fbc });
-    assertEquals(await judged({ at: now }, { event_id: "c-1" }), credited(AD, "fbc"));
+    assertEquals(await resultOf({ at: now }, { event_id: "c-1" }), credited(AD, "fbc"));
   });
 
   await step("who logged in on the browser before the sale is linked on another device", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 500, fbp: fbp(1), user: SITI_DIGEST });
-    assertEquals(await judged({ at: now, user: SITI }), credited(AD, "user_id"));
+    assertEquals(await resultOf({ at: now, user: SITI }), credited(AD, "user_id"));
   });
 
   await step("an address left in the browser links it to a guest's sale on another device", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 590, url: page(`ad_id=${AD}`), fbp: fbp(1), em: SITI_EM, event_name: "Lead" });
-    assertEquals(await judged({ at: now, user: SITI }), credited(AD, "em"));
+    assertEquals(await resultOf({ at: now, user: SITI }), credited(AD, "em"));
     const [row] = await platform
       .sql`select confidence, extract(epoch from clicked_at)::bigint::text as clicked_at from public.ad_attributions`;
     assertEquals({ ...row }, { confidence: "low", clicked_at: String(now - 600) });
@@ -133,18 +133,18 @@ Deno.test("attribution by browser", async (t) => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 500, fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 400, fbp: fbp(1), user: BUDI_DIGEST });
-    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
-    assertEquals(await judged({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
-    assertEquals(await judged({ at: now }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
+    assertEquals(await resultOf({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
+    assertEquals(await resultOf({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
+    assertEquals(await resultOf({ at: now }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     const rows = await platform
-      .sql`select cardinality(conflicting_click_ids) as rivals from fb_ads.attribution_results`;
-    assertEquals(rows.map((row) => row.rivals), [1, 1, 1]);
+      .sql`select cardinality(conflicting_click_ids) as conflicts from fb_ads.attribution_results`;
+    assertEquals(rows.map((row) => row.conflicts), [1, 1, 1]);
   });
 
   await step("two who pay in one browser are its two users, though nobody logged in", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) });
-    assertEquals(await judged({ at: now - 300, user: BUDI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
-    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
+    assertEquals(await resultOf({ at: now - 300, user: BUDI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await resultOf({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), uncredited("ambiguous"));
     const refs = (await platform.sql`select id::text from public.transactions`).map((row) => String(row.id));
     assertEquals(await attribute(platform, ...refs), { attributed: 1, unattributed: 1, waiting: 0 });
   });
@@ -152,8 +152,8 @@ Deno.test("attribution by browser", async (t) => {
   await step("on a shared browser each user's own touchpoint still counts", async () => {
     await visit(platform, { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1), user: SITI_DIGEST });
     await visit(platform, { at: now - 400, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1), user: BUDI_DIGEST });
-    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "user_id"));
-    assertEquals(await judged({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), credited(OTHER_AD, "user_id"));
+    assertEquals(await resultOf({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "user_id"));
+    assertEquals(await resultOf({ at: now, user: BUDI }, { fbp: FBP_DIGEST[1] }), credited(OTHER_AD, "user_id"));
   });
 
   await step("who comes to a browser after the sale does not take its credit away", async () => {
@@ -202,8 +202,8 @@ Deno.test("attribution by browser", async (t) => {
   await step("a claim never beats the buyer's own browser or user, however late it is", async () => {
     await visit(platform, { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 300, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(9), em: SITI_EM });
-    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
-    assertEquals(await judged({ at: now, user: SITI }), credited(AD, "user_id"));
+    assertEquals(await resultOf({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await resultOf({ at: now, user: SITI }), credited(AD, "user_id"));
   });
 
   await step("a link that is passed on makes no sale ambiguous", async () => {
@@ -211,6 +211,6 @@ Deno.test("attribution by browser", async (t) => {
     for (const browser of [1, 2, 3]) await visit(platform, { at: now - 900 + browser, url, fbp: fbp(browser) });
     await visit(platform, { at: now - 600, fbp: fbp(2), fbc: "fb.1.1795300000000.IwAR0passed", user: BUDI_DIGEST });
     await visit(platform, { at: now - 500, fbp: fbp(3), user: "c".repeat(64) });
-    assertEquals(await judged({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
+    assertEquals(await resultOf({ at: now, user: SITI }, { fbp: FBP_DIGEST[1] }), credited(AD, "fbp"));
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Keeping touchpoints: one landing is one row, a cookie seen first is filled in later, and old ones go.
+ * Keeping touchpoints: one touchpoint is one row, a cookie seen first is filled in later, and old ones go.
  *
  * @module
  */
@@ -33,13 +33,13 @@ Deno.test("touchpoints are kept once", async (t) => {
     });
   const touchpoints = async () =>
     (await sql`
-      select extract(epoch from landing.landed_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
+      select extract(epoch from touchpoint.clicked_at)::bigint::text as at, fb_ad_id, fbclid, browser_digest is not null as has_browser
       from (
-        select distinct landing_id, landed_at
-        from fb_ads.collapse_touchpoints(array(select told from fb_ads.touchpoints as told))
-      ) as landing
-      join fb_ads.touchpoints as told on told.id = landing.landing_id
-      order by landing.landed_at, told.id`).map((row) => ({ ...row }));
+        select distinct touchpoint_id, clicked_at
+        from fb_ads.collapse_touchpoints(array(select known from fb_ads.touchpoints as known))
+      ) as touchpoint
+      join fb_ads.touchpoints as known on known.id = touchpoint.touchpoint_id
+      order by touchpoint.clicked_at, known.id`).map((row) => ({ ...row }));
 
   await step("a click id in one browser is one touchpoint for ever, at its earliest time", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
@@ -58,20 +58,28 @@ Deno.test("touchpoints are kept once", async (t) => {
     assertEquals((await touchpoints()).length, 2);
   });
 
-  await step("a cookie seen before its landing gets the landing's ids, and a browser once there is one", async () => {
-    const fbc = `fb.1.${(now - 900) * 1_000}.IwAR0abc`;
-    await visit(platform, { at: now - 600, fbc });
-    assertEquals(await touchpoints(), [{
-      at: String(now - 900),
-      fb_ad_id: null,
-      fbclid: "IwAR0abc",
-      has_browser: false,
-    }]);
-    assertEquals(await visit(platform, { at: now - 500, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1) }), 1);
-    assertEquals(await touchpoints(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: "IwAR0abc", has_browser: true }]);
-    await visit(platform, { at: now, fbc, fbp: fbp(1) });
-    assertEquals((await touchpoints()).length, 1);
-  });
+  await step(
+    "a cookie seen before its touchpoint gets the touchpoint's ids, and a browser once there is one",
+    async () => {
+      const fbc = `fb.1.${(now - 900) * 1_000}.IwAR0abc`;
+      await visit(platform, { at: now - 600, fbc });
+      assertEquals(await touchpoints(), [{
+        at: String(now - 900),
+        fb_ad_id: null,
+        fbclid: "IwAR0abc",
+        has_browser: false,
+      }]);
+      assertEquals(await visit(platform, { at: now - 500, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1) }), 1);
+      assertEquals(await touchpoints(), [{
+        at: String(now - 900),
+        fb_ad_id: AD,
+        fbclid: "IwAR0abc",
+        has_browser: true,
+      }]);
+      await visit(platform, { at: now, fbc, fbp: fbp(1) });
+      assertEquals((await touchpoints()).length, 1);
+    },
+  );
 
   await step("without a click id a reload is the same ids from the same browser within 30 minutes", async () => {
     const url = page(`ad_id=${AD}`);
@@ -92,13 +100,13 @@ Deno.test("touchpoints are kept once", async (t) => {
     assertEquals((await touchpoints()).map((touchpoint) => touchpoint.fb_ad_id), [AD, OTHER_AD, AD]);
   });
 
-  await step("twenty landings at once are one touchpoint", async () => {
+  await step("twenty reports at once are one touchpoint", async () => {
     const url = page(`ad_id=${AD}`);
     await Promise.all(Array.from({ length: 20 }, () => visit(platform, { at: now, url, fbp: fbp(1) })));
     assertEquals((await touchpoints()).length, 1);
   });
 
-  await step("a landing is one touchpoint whichever of its pages is told first", async () => {
+  await step("a touchpoint is one whichever of its pages is received first", async () => {
     const fbc = `fb.1.${(now - 60) * 1_000 + 700}.IwAR0abc`;
     const landing = { at: now - 60, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
     const lead = { at: now - 60, url: page(`ad_id=${AD}`), fbp: fbp(1), fbc };
@@ -115,7 +123,7 @@ Deno.test("touchpoints are kept once", async (t) => {
     }
   });
 
-  await step("a page told before a click is not that click's when it was another visit", async () => {
+  await step("a page received before a click is not that click's when it was another visit", async () => {
     const url = page(`ad_id=${AD}&fbclid=IwAR0abc`);
     await visit(platform, { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) });
     await visit(platform, { at: now - 300, url: page(`ad_id=${OTHER_AD}`), fbp: fbp(1) });
@@ -130,7 +138,7 @@ Deno.test("touchpoints are kept once", async (t) => {
   });
 
   await step(
-    "a page, its checkout and its landing are one touchpoint in every order, as long as the window goes",
+    "a page, its checkout and its landing page are one touchpoint in every order, as long as the window goes",
     async () => {
       const at = now - 900;
       const fbc = `fb.1.${at * 1_000}.IwAR0abc`;
@@ -150,7 +158,7 @@ Deno.test("touchpoints are kept once", async (t) => {
     },
   );
 
-  await step("one fbc for ever, as some hosts send it, does not date a landing back", async () => {
+  await step("one fbc for ever, as some hosts send it, does not date a touchpoint back", async () => {
     const fbc = "fb.1.1700000000000.IwAR0abc";
     const landing = { at: now - 900, url: page(`ad_id=${AD}&fbclid=IwAR0abc`), fbp: fbp(1), fbc };
     const checkout = { at: now - 200, fbp: fbp(1), fbc };
@@ -166,17 +174,20 @@ Deno.test("touchpoints are kept once", async (t) => {
     }
   });
 
-  await step("of two pages without a click id the earlier dates the landing, whichever is told first", async () => {
-    const first = { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) };
-    const second = { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) };
-    for (const order of [[first, second], [second, first]]) {
-      await forget(platform);
-      for (const one of order) await visit(platform, one);
-      assertEquals(await touchpoints(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
-    }
-  });
+  await step(
+    "of two pages without a click id the earlier dates the touchpoint, whichever is received first",
+    async () => {
+      const first = { at: now - 900, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+      const second = { at: now - 600, url: page(`ad_id=${AD}`), fbp: fbp(1) };
+      for (const order of [[first, second], [second, first]]) {
+        await forget(platform);
+        for (const one of order) await visit(platform, one);
+        assertEquals(await touchpoints(), [{ at: String(now - 900), fb_ad_id: AD, fbclid: null, has_browser: true }]);
+      }
+    },
+  );
 
-  await step("an anonymous browser's landing counts from its receipt, unless it was seen then", async () => {
+  await step("an anonymous browser's touchpoint counts from its receipt, unless it was seen then", async () => {
     const url = page(`ad_id=${AD}`);
     const late = { at: now - 5 * DAY, url, received_at: now };
     await visit(platform, { ...late, fbp: fbp(1) });

@@ -19,8 +19,8 @@ async function buffersOfStoring({ sql }: Platform, fbclid: string): Promise<numb
     const now = Math.floor(Date.now() / 1_000);
     // Told late, so that it is asked whether the visitor is known from then.
     const url = page(`ad_id=${ad_id}&fbclid=${fbclid}`);
-    const told = touchpointOf({ at: now - 3_600, received_at: now, fbp: fbp(1), url });
-    const rows = session.client.json(JSON.parse(JSON.stringify([told])));
+    const late = touchpointOf({ at: now - 3_600, received_at: now, fbp: fbp(1), url });
+    const rows = session.client.json(JSON.parse(JSON.stringify([late])));
     const [row] = await session
       .client`explain (analyze, buffers, format json) select fb_ads.store_touchpoints(${rows})`;
     const [explained] = row?.["QUERY PLAN"] ?? [];
@@ -47,7 +47,7 @@ Deno.test("storing a touchpoint reads no more beside 20,000 of the same browser 
   const click = touchpointOf({ at: 1_795_000_000, fbp: fbp(1), url: page("fbclid=IwAR-shared") });
   for (const same of ["browser", "click"]) {
     await sql`
-      insert into fb_ads.touchpoints (clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest)
+      insert into fb_ads.touchpoints (clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fbclid, fbc_digest, browser_digest)
       select moment.at, moment.at, 'browser', sha256((${same} || n)::bytea), '1', 'x',
         case when ${same} = 'click' then ${click?.fbc_digest ?? null} else encode(sha256(n::text::bytea), 'hex') end,
         case when ${same} = 'browser' then ${

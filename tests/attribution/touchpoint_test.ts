@@ -1,5 +1,5 @@
 /**
- * Recognising a landing in an event.
+ * Recognising a touchpoint in an event.
  *
  * @module
  */
@@ -40,7 +40,7 @@ Deno.test("buildTouchpoint() takes explicit ids as text and keeps the click id a
       user_data: { fbp: FBP, em: EM },
     }),
     {
-      kind: "landing",
+      kind: "touchpoint",
       event_name: "PageView",
       event_id: "e-1",
       clicked_at: "2026-11-22T11:59:00.000Z",
@@ -96,7 +96,7 @@ for (
     "gclid=abc",
   ]
 ) {
-  Deno.test(`buildTouchpoint() sees no landing in ?${query}`, () => assertEquals(landing(query), null));
+  Deno.test(`buildTouchpoint() sees no touchpoint in ?${query}`, () => assertEquals(landing(query), null));
 }
 
 Deno.test("buildTouchpoint() passes a macro over when the real value follows", () => {
@@ -124,14 +124,14 @@ Deno.test("buildTouchpoint() keeps only campaign parameters of the address, and 
 Deno.test("buildTouchpoint() takes a new fbc as a touchpoint of the time in it", () => {
   const touchpoint = touchpointOf({ user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` } });
   assertEquals([touchpoint?.kind, touchpoint?.fbclid, touchpoint?.fbc_digest, touchpoint?.clicked_at], [
-    "landing",
+    "touchpoint",
     "IwAR0abc",
     FBCLID_DIGEST,
     "2026-11-22T11:00:00.000Z",
   ]);
 });
 
-Deno.test("buildTouchpoint() does not date a landing by an older click's cookie", () => {
+Deno.test("buildTouchpoint() does not date a touchpoint by an older click's cookie", () => {
   const touchpoint = touchpointOf({
     event_source_url: "https://shop.example/?ad_id=7",
     user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
@@ -156,7 +156,7 @@ Deno.test("buildTouchpoint() dates a click by when its id was first seen, never 
   assertEquals(ahead?.clicked_at, "2026-11-22T12:00:00.000Z");
 });
 
-Deno.test("buildTouchpoint() sees no landing in a return from the payment page", () => {
+Deno.test("buildTouchpoint() sees no touchpoint in a return from the payment page", () => {
   for (const host of ["checkout.xendit.co", "app.midtrans.com", "pay.maya.ph", "www.paypal.com"]) {
     const touchpoint = touchpointOf({
       event_source_url: "https://shop.example/thanks?ad_id=120210000000000301",
@@ -168,22 +168,22 @@ Deno.test("buildTouchpoint() sees no landing in a return from the payment page",
     event_source_url: "https://shop.example/?ad_id=7",
     referrer_url: "https://notxendit.co/",
   });
-  assertEquals(lookalike?.kind, "landing");
+  assertEquals(lookalike?.kind, "touchpoint");
 });
 
-Deno.test("buildTouchpoint() drops a landing that nothing could ever match", () => {
+Deno.test("buildTouchpoint() drops a touchpoint that nothing could ever match", () => {
   assertEquals(touchpointOf({ event_source_url: "https://shop.example/?ad_id=7", user_data: {} }), null);
 });
 
-Deno.test("buildTouchpoint() tells of a person in a browser and of a checkout's click without a landing", () => {
-  assertEquals(touchpointOf({ user_data: { fbp: FBP, external_id: EM } })?.kind, "sighting");
+Deno.test("buildTouchpoint() links a person to a browser, and a checkout to its click, without a touchpoint", () => {
+  assertEquals(touchpointOf({ user_data: { fbp: FBP, external_id: EM } })?.kind, "link");
   assertEquals(touchpointOf({ user_data: { fbp: FBP } }), null);
   const returned = touchpointOf({
     event_name: "InitiateCheckout",
     referrer_url: "https://checkout.xendit.co/",
     user_data: { fbc: `fb.1.${NOW_MS - 3_600_000}.IwAR0abc` },
   });
-  assertEquals([returned?.kind, returned?.fbc_digest], ["sighting", FBCLID_DIGEST]);
+  assertEquals([returned?.kind, returned?.fbc_digest], ["link", FBCLID_DIGEST]);
 });
 
 Deno.test("buildTouchpoint() takes plain digests of people, without the builder's suffix and once each", () => {

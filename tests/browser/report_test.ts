@@ -188,7 +188,7 @@ browserTest("the report's tables are there without its script", async () => {
 Deno.test("the report speaks a marketer's words", () => {
   const html = buildReportPage(fullReport(28, 40)).replace(/<(script|style)[\s\S]*?<\/\1>/g, "");
   const text = html.replace(/<[^>]*>/g, " ");
-  for (const word of [/\bjobs?\b/i, /deliver(y|ies)/i, /\bclicks?\s*\|/i, /fb-sync/, /pipeline/i, /parked/i]) {
+  for (const word of [/\bjobs?\b/i, /deliver(y|ies)/i, /\bclicks?\s*\|/i, /fb-sync/, /pipeline/i, /throttled/i]) {
     assertEquals(word.exec(text), null);
   }
 });

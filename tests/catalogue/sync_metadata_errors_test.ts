@@ -16,7 +16,7 @@ const SLUG = "fb-sync-metadata";
 const FIRST = "102938475000001";
 const SECOND = "102938475000002";
 
-/** What passes within seconds: another try in place, nothing parked. */
+/** What passes within seconds: another try in place, nothing throttled. */
 const PASSING: [string, FaultAction][] = [
   ["1/99", { kind: "error", error: "1/99" }],
   ["1 without subcode", { kind: "error", error: "1/unknown" }],
@@ -34,7 +34,7 @@ const PASSING: [string, FaultAction][] = [
   ["a connection cut inside the answer", { kind: "cut" }],
 ];
 
-/** Throttles, and what of the database they park. */
+/** Throttles, and what of the database they throttle. */
 const THROTTLES: [string, "account" | "app"][] = [
   ["80004", "account"],
   ["80004/2446079", "account"],
@@ -68,7 +68,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
   }
 
   for (const [error, scope] of THROTTLES) {
-    await t.step(`${error} parks the ${scope} at once, and the rest goes on`, async () => {
+    await t.step(`${error} throttles the ${scope} at once, and the rest goes on`, async () => {
       await startOver(suite, smallWorld(NOW));
       graph.faults.add({
         match: { route: "ads", page: 2, account: FIRST },
@@ -78,21 +78,21 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
       const begun = await databaseNow(sql);
       const answer = await sync(platform, SLUG);
       assertEquals(answer.jobs.failed, 0);
-      const parked = await sql`
+      const throttled = await sql`
         select a.fb_account_id, extract(epoch from j.not_before - ${begun}::timestamptz)::int as seconds
         from fb_ads.sync_jobs j join public.ad_accounts a on a.id = j.account_id
         where j.state = 'pending' and j.not_before > ${begun}::timestamptz + interval '40 seconds' order by 1`;
-      assertEquals(parked[0]?.fb_account_id, FIRST);
-      assert(parked.every((job) => job.seconds >= 55), JSON.stringify(parked));
+      assertEquals(throttled[0]?.fb_account_id, FIRST);
+      assert(throttled.every((job) => job.seconds >= 55), JSON.stringify(throttled));
       if (scope === "account") {
-        assertEquals(parked.length, 1);
+        assertEquals(throttled.length, 1);
         await sync(platform, SLUG, { resume: true });
         const calls = graph.ledger.calls.filter((call) => call.account === FIRST);
         assertEquals(calls.at(-1)?.fault !== null, true, "no call after the refusal");
       }
       const [quota] =
-        await sql`select throttled_until > now() as parked from fb_ads.quotas where scope = ${scope} and throttled_until is not null`;
-      assertEquals(quota?.parked, true);
+        await sql`select throttled_until > now() as throttled from fb_ads.quotas where scope = ${scope} and throttled_until is not null`;
+      assertEquals(quota?.throttled, true);
       await syncToEnd(platform, SLUG, { resume: true });
       await assertTree(platform, graph.world.accounts);
     });
@@ -126,7 +126,7 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
     assertEquals((await sync(platform, SLUG, { resume: true })).jobs.failed, 1);
   });
 
-  await t.step("usage headers near the limit park before Meta blocks; minutes are minutes", async () => {
+  await t.step("usage headers near the limit throttle before Meta blocks; minutes are minutes", async () => {
     await startOver(suite, smallWorld(NOW));
     const usage = JSON.stringify({
       [FIRST]: [
@@ -151,9 +151,9 @@ Deno.test("fb-sync-metadata meets Meta's errors", async (t) => {
       await sql`select count(*)::int as n from public.ad_campaigns c join public.ad_accounts a on a.id = c.account_id where a.fb_account_id = ${FIRST}`;
     assert(campaigns?.n > 0, "the page that brought the header is kept");
     const [job] = await sql`select kind, not_before between ${begun}::timestamptz + interval '12 minutes'
-        and clock_timestamp() + interval '12 minutes' as is_parked
+        and clock_timestamp() + interval '12 minutes' as is_throttled
         from fb_ads.sync_jobs where state = 'pending'`;
-    assertEquals({ ...job }, { kind: "adsets", is_parked: true });
+    assertEquals({ ...job }, { kind: "adsets", is_throttled: true });
     const [quota] =
       await sql`select usage_percent::text from fb_ads.quotas where key = ${FIRST} and use_case = 'ads_management'`;
     assertEquals(quota?.usage_percent, "97");

@@ -182,7 +182,7 @@ Deno.test("fb-sync-metadata stores the ad tree", async (t) => {
     });
   }
 
-  await t.step("a look-up of twenty ids that are all forbidden is the account's trouble", async () => {
+  await t.step("a look-up of twenty ids that are all forbidden is the account's own error", async () => {
     const world = smallWorld(NOW);
     await startOver(suite, world);
     await sync(platform, SLUG);

@@ -5,7 +5,7 @@
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../scripts/cli/errors.ts";
+import { UsageError } from "../../scripts/cli/command_errors.ts";
 import { readTarget } from "../../scripts/cli/operator/connection.ts";
 
 const REF = "abcdefghijklmnopqrst";

@@ -34,11 +34,11 @@ Deno.test("createLog() writes one JSON object a line, with its base fields", () 
 
 Deno.test("createLog() lets no field stand for what the line says", () => {
   const { log, last } = capture();
-  log.warn("job given back", { message: "Meta answered 17", level: 3, code: "x" });
+  log.warn("job released", { message: "Meta answered 17", level: 3, code: "x" });
   assertEquals(last(), {
     time: "2026-11-22T10:00:00.000Z",
     level: "warn",
-    message: "job given back",
+    message: "job released",
     run_id: "r1",
     message_detail: "Meta answered 17",
     level_detail: 3,

@@ -189,7 +189,7 @@ Deno.test("createFunction() refuses a body past the limit, by its declared lengt
 });
 
 Deno.test("createFunction() turns thrown errors into the project's form, with Retry-After when known", async () => {
-  const failure = { ...emptyFailure(), action: "park_account" } as const;
+  const failure = { ...emptyFailure(), action: "throttle_account" } as const;
   const thrown: [unknown, number, string, string | null][] = [
     [new RequestError("conflict", "Twice."), 409, "conflict", null],
     [new RequestError("too_many_requests", "Slower.", { retry_after_seconds: 1.2 }), 429, "too_many_requests", "2"],
@@ -220,7 +220,7 @@ function emptyFailure() {
     ...nothing,
     reason: "x",
     use_case: "any" as const,
-    min_park_seconds: 0,
+    min_throttle_seconds: 0,
     data_index: null,
     words_digest: null,
     usage: [],

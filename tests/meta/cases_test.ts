@@ -33,14 +33,14 @@ const caseFile = z.object({
 
 /** What the class that a case names means to the client. */
 const ACTIONS: Record<string, GraphAction> = {
-  "park account (insights)": "park_account",
-  "park account (management)": "park_account",
-  "park": "park_account",
-  "park account": "park_account",
-  "park, lengthen": "park_account",
-  "park all accounts of the app": "park_app",
-  "park all": "park_app",
-  "park all insights, at least 60 s": "park_insights_app",
+  "throttle account (insights)": "throttle_account",
+  "throttle account (management)": "throttle_account",
+  "throttle": "throttle_account",
+  "throttle account": "throttle_account",
+  "throttle, lengthen": "throttle_account",
+  "throttle all accounts of the app": "throttle_app",
+  "throttle all": "throttle_app",
+  "throttle all insights, at least 60 s": "throttle_insights_app",
   "stop account, tell a person; no automatic hammering": "stop_account",
   "shrink, then split": "shrink",
   "retry; after 2–3, shrink": "retry_then_shrink",

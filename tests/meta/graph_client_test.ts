@@ -93,7 +93,7 @@ Deno.test("get() reads the usage headers of an error too, and knows the account 
   const error = await failure(server.client.get("act_1001/insights"));
   assertEquals([error.code, error.action, error.use_case, error.fbtrace_id, error.http_status], [
     "meta_rate_limited",
-    "park_account",
+    "throttle_account",
     "insights",
     "A1b2C3",
     400,

@@ -26,31 +26,31 @@ const LATER = ["meta_unavailable", 503, true] as const;
 const REFUSED = ["meta_rejected", 502, false] as const;
 
 const CASES: Case[] = [
-  { code: 80000, expect: ["insights_limit", "park_account", ...THROTTLED, "insights"] },
-  { code: 80000, subcode: 2446079, expect: ["insights_limit", "park_account", ...THROTTLED, "insights"] },
-  { code: 80004, expect: ["management_limit", "park_account", ...THROTTLED, "management"] },
-  { code: 80004, subcode: 2446079, expect: ["management_limit", "park_account", ...THROTTLED, "management"] },
-  { code: 80001, expect: ["pages_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80002, expect: ["instagram_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80003, expect: ["audience_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80003, subcode: 2446079, expect: ["audience_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80005, expect: ["leads_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80006, expect: ["messenger_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80007, expect: ["use_case_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80008, expect: ["whatsapp_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80009, expect: ["catalog_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 80014, expect: ["catalog_batch_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 17, expect: ["account_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 17, subcode: 2446079, expect: ["account_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 17, subcode: 9999999, expect: ["account_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 613, subcode: 1487742, expect: ["account_calls_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 613, expect: ["custom_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 613, subcode: 1996, expect: ["inconsistent_volume", "park_account", ...THROTTLED, "any"] },
-  { code: 4, expect: ["app_limit", "park_app", ...THROTTLED, "any"] },
-  { code: 4, subcode: 1504022, expect: ["insights_overloaded", "park_insights_app", ...THROTTLED, "insights"] },
-  { code: 4, subcode: 1504039, expect: ["insights_overloaded", "park_insights_app", ...THROTTLED, "insights"] },
-  { code: 32, expect: ["page_limit", "park_account", ...THROTTLED, "any"] },
-  { code: 341, expect: ["app_temporarily_limited", "park_app", ...THROTTLED, "any"] },
+  { code: 80000, expect: ["insights_limit", "throttle_account", ...THROTTLED, "insights"] },
+  { code: 80000, subcode: 2446079, expect: ["insights_limit", "throttle_account", ...THROTTLED, "insights"] },
+  { code: 80004, expect: ["management_limit", "throttle_account", ...THROTTLED, "management"] },
+  { code: 80004, subcode: 2446079, expect: ["management_limit", "throttle_account", ...THROTTLED, "management"] },
+  { code: 80001, expect: ["pages_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80002, expect: ["instagram_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80003, expect: ["audience_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80003, subcode: 2446079, expect: ["audience_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80005, expect: ["leads_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80006, expect: ["messenger_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80007, expect: ["use_case_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80008, expect: ["whatsapp_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80009, expect: ["catalog_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 80014, expect: ["catalog_batch_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 17, expect: ["account_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 17, subcode: 2446079, expect: ["account_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 17, subcode: 9999999, expect: ["account_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 613, subcode: 1487742, expect: ["account_calls_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 613, expect: ["custom_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 613, subcode: 1996, expect: ["inconsistent_volume", "throttle_account", ...THROTTLED, "any"] },
+  { code: 4, expect: ["app_limit", "throttle_app", ...THROTTLED, "any"] },
+  { code: 4, subcode: 1504022, expect: ["insights_overloaded", "throttle_insights_app", ...THROTTLED, "insights"] },
+  { code: 4, subcode: 1504039, expect: ["insights_overloaded", "throttle_insights_app", ...THROTTLED, "insights"] },
+  { code: 32, expect: ["page_limit", "throttle_account", ...THROTTLED, "any"] },
+  { code: 341, expect: ["app_temporarily_limited", "throttle_app", ...THROTTLED, "any"] },
   { code: 368, expect: ["policy_block", "stop_account", "meta_permission", 502, false] },
   {
     code: 1,
@@ -216,8 +216,8 @@ Deno.test("GRAPH_ERRORS has a case for each of its rows", () => {
 
 Deno.test("findGraphError() never takes a throttle for transient or permanent by `is_transient`", () => {
   const facts = { code: 17, subcode: 2446079, message: "", target: "account" } as const;
-  assertEquals(findGraphError({ ...facts, is_transient: false }).action, "park_account");
-  assertEquals(findGraphError({ ...facts, is_transient: true }).action, "park_account");
+  assertEquals(findGraphError({ ...facts, is_transient: false }).action, "throttle_account");
+  assertEquals(findGraphError({ ...facts, is_transient: true }).action, "throttle_account");
 });
 
 Deno.test("findGraphError() retries an unknown code only when Meta calls it transient", () => {
@@ -234,15 +234,20 @@ Deno.test("buildGraphError() reads the short bodies that have neither type nor t
   assertEquals([error.meta_code, error.action, error.type, error.fbtrace_id], [1, "shrink", null, null]);
 });
 
-Deno.test("buildGraphError() parks longer for an abuse signal than for a plain limit", () => {
-  const park = (code: number, error_subcode: number | undefined) =>
+Deno.test("buildGraphError() throttles longer for an abuse signal than for a plain limit", () => {
+  const throttle = (code: number, error_subcode: number | undefined) =>
     buildGraphError({ code, error_subcode, message: "" }, {
       http_status: 400,
       usage: [],
       fields: "",
       target: "account",
-    }).min_park_seconds;
-  assertEquals([park(80000, undefined), park(613, undefined), park(613, 1996), park(4, 1504022)], [60, 300, 900, 60]);
+    }).min_throttle_seconds;
+  assertEquals([throttle(80000, undefined), throttle(613, undefined), throttle(613, 1996), throttle(4, 1504022)], [
+    60,
+    300,
+    900,
+    60,
+  ]);
 });
 
 Deno.test("buildGraphError() passes on no text of Meta's that could be data", () => {

@@ -63,7 +63,7 @@ const STATUSES: StatusCase[] = [
   [{ async_status: "Job Failed", error_code: 2, error_subcode: 1504042 }, "failed", "fail", "invalid_metric"],
   [{ async_status: "Job Failed", error_code: 2 }, "failed", "resubmit", "service_unavailable"],
   [{ async_status: "Job Failed", error_code: 31337 }, "failed", "resubmit", "unknown_code"],
-  [{ async_status: "Job Failed", error_code: 80000 }, "failed", "park_account", "insights_limit"],
+  [{ async_status: "Job Failed", error_code: 80000 }, "failed", "throttle_account", "insights_limit"],
   [
     { async_status: "Job Failed", error_code: 1, error_message: "Please reduce the amount of data you're asking for" },
     "failed",

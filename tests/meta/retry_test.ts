@@ -7,7 +7,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphApiError } from "../../shared/errors.ts";
 import { buildGraphError, transportError } from "../../shared/meta/graph_answer.ts";
-import { parkUntil } from "../../shared/meta/park.ts";
+import { throttledUntil } from "../../shared/meta/throttle.ts";
 import { retryInPlace } from "../../shared/meta/retry.ts";
 import type { UsageReading } from "../../shared/meta/usage_headers.ts";
 
@@ -108,16 +108,16 @@ Deno.test("retryInPlace() lets errors of ours pass at once", async () => {
 const NOW = new Date("2026-11-22T10:00:00Z");
 const random = () => 0;
 
-Deno.test("parkUntil() believes the estimate of the refused use case, not of another one", () => {
+Deno.test("throttledUntil() believes the estimate of the refused use case, not of another one", () => {
   const usage: UsageReading[] = [
     { scope: "business_use_case", key: "1", type: "ads_insights", pct: 100, regain_seconds: 720 },
     { scope: "business_use_case", key: "1", type: "ads_management", pct: 100, regain_seconds: 3000 },
   ];
-  assertEquals(parkUntil(graphError(80000, 2446079, usage), NOW, { random }), new Date("2026-11-22T10:12:00Z"));
+  assertEquals(throttledUntil(graphError(80000, 2446079, usage), NOW, { random }), new Date("2026-11-22T10:12:00Z"));
 });
 
-Deno.test("parkUntil() doubles its own wait with each refusal, up to an hour", () => {
-  const at = (attempts: number) => parkUntil(graphError(17), NOW, { random, attempts })?.toISOString();
+Deno.test("throttledUntil() doubles its own wait with each refusal, up to an hour", () => {
+  const at = (attempts: number) => throttledUntil(graphError(17), NOW, { random, attempts })?.toISOString();
   assertEquals([at(0), at(1), at(3), at(20)], [
     "2026-11-22T10:01:00.000Z",
     "2026-11-22T10:02:00.000Z",
@@ -126,11 +126,11 @@ Deno.test("parkUntil() doubles its own wait with each refusal, up to an hour", (
   ]);
 });
 
-Deno.test("parkUntil() stays away 15 minutes after an abuse signal, and spreads what was parked together", () => {
-  assertEquals(parkUntil(graphError(613, 1996), NOW, { random }), new Date("2026-11-22T10:15:00Z"));
-  assertEquals(parkUntil(graphError(613, 1996), NOW, { random: () => 0.5 }), new Date("2026-11-22T10:15:45Z"));
+Deno.test("throttledUntil() stays away 15 minutes after an abuse signal, and spreads what was throttled together", () => {
+  assertEquals(throttledUntil(graphError(613, 1996), NOW, { random }), new Date("2026-11-22T10:15:00Z"));
+  assertEquals(throttledUntil(graphError(613, 1996), NOW, { random: () => 0.5 }), new Date("2026-11-22T10:15:45Z"));
 });
 
-Deno.test("parkUntil() is for throttles alone", () => {
-  assertEquals(parkUntil(graphError(190), NOW, { random }), null);
+Deno.test("throttledUntil() is for throttles alone", () => {
+  assertEquals(throttledUntil(graphError(190), NOW, { random }), null);
 });

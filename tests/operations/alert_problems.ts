@@ -1,11 +1,11 @@
 /**
- * Every trouble that `fb_alerts` knows: how it begins and how a person would end it, in SQL.
+ * Every alert of `fb_alerts`: how it begins and how a person would end it, in SQL.
  *
  * @module
  */
 
-/** A trouble. */
-export interface Trouble {
+/** An alert. */
+export interface AlertCase {
   /** Its key in `fb_alerts`. */
   key: string;
   /** Its severity. */
@@ -26,19 +26,19 @@ const JOB = "insert into fb_ads.sync_jobs (account_id, kind, state, created_at, 
 const ACCOUNT = "(select min(id::text)::uuid from public.ad_accounts)";
 const EVENT =
   `insert into fb_ads.conversion_events (event_name, event_id, event_time, origin, state, content, received_at)
-  values ('Lead', 'trouble', now(), 'server', 'stored', '{}', now() - interval '2 hours')`;
-const FORGET_EVENT = "delete from fb_ads.conversion_events where event_id like 'trouble%'";
+  values ('Lead', 'alert', now(), 'server', 'stored', '{}', now() - interval '2 hours')`;
+const FORGET_EVENT = "delete from fb_ads.conversion_events where event_id like 'alert%'";
 const FORGET_JOBS = "delete from fb_ads.sync_jobs where created_at < now() - interval '3 hours'";
 /** 30 sales, three hours apart, the last one `ago` hours ago. */
 const salesUntil = (ago: number) =>
   `insert into fb_ads.attribution_results (transaction_ref, outcome, reason, completed_at, checkout_at)
-   select 'trouble' || n, 'unattributed', 'no_touch', at, at
+   select 'alert' || n, 'unattributed', 'no_touch', at, at
    from generate_series(0, 29) as n cross join lateral (select now() - make_interval(hours => ${ago} + 3 * n) as at) as sale`;
 
-/** The troubles, on a platform whose secrets are stored, whose first account is 1001 and whose host is attached. */
-export const TROUBLES: Trouble[] = [
+/** The alerts, on a platform whose secrets are stored, whose first account is 1001 and whose host is attached. */
+export const ALERTS: AlertCase[] = [
   ...["meta_marketing_api_token", "meta_capi_access_token", "fb_ads_project_url", "fb_ads_function_key"].map(
-    (name): Trouble => ({
+    (name): AlertCase => ({
       key: `secret_missing:${name}`,
       severity: "error",
       begin: removeSecret(name),
@@ -48,7 +48,7 @@ export const TROUBLES: Trouble[] = [
     }),
   ),
   ...[["meta_marketing_api_token", "'a token'"], ["meta_capi_access_token", '"quoted"']].map(
-    ([name = "", value = ""]): Trouble => ({
+    ([name = "", value = ""]): AlertCase => ({
       key: `secret_unusable:${name}`,
       severity: "error",
       begin: changeSecret(name, value.replaceAll("'", "''")),
@@ -189,7 +189,7 @@ export const TROUBLES: Trouble[] = [
     severity: "error",
     begin:
       `${EVENT}; insert into fb_ads.event_deliveries (event_row_id, pixel_id, attempts, next_attempt_at, created_at)
-      select id, '4711', 3, now() + interval '10 minutes', received_at from fb_ads.conversion_events where event_id = 'trouble'`,
+      select id, '4711', 3, now() + interval '10 minutes', received_at from fb_ads.conversion_events where event_id = 'alert'`,
     end: FORGET_EVENT,
   },
   {
@@ -197,7 +197,7 @@ export const TROUBLES: Trouble[] = [
     severity: "error",
     begin:
       `insert into fb_ads.conversion_events (event_name, event_id, event_time, transaction_ref, received_at, not_before)
-      values ('Purchase', 'trouble', now(), 'trouble', now() - interval '11 minutes', now() + interval '10 minutes')`,
+      values ('Purchase', 'alert', now(), 'alert', now() - interval '11 minutes', now() + interval '10 minutes')`,
     end: FORGET_EVENT,
   },
   {
@@ -211,20 +211,20 @@ export const TROUBLES: Trouble[] = [
     key: "dead_letters:4712",
     severity: "warning",
     begin: `${EVENT}; insert into fb_ads.event_deliveries (event_row_id, pixel_id, state, reason, attempted_at)
-      select id, '4712', 'dead', 'invalid_parameter', now() from fb_ads.conversion_events where event_id = 'trouble'`,
+      select id, '4712', 'dead', 'invalid_parameter', now() from fb_ads.conversion_events where event_id = 'alert'`,
     end: FORGET_EVENT,
   },
   {
     key: "attribution_queue",
     severity: "warning",
     begin: `insert into fb_ads.attribution_results (transaction_ref, outcome, reason, completed_at, checkout_at, due_at)
-      values ('trouble', 'unattributed', 'no_touch', now(), now(), now() - interval '4 hours')`,
+      values ('alert', 'unattributed', 'no_touch', now(), now(), now() - interval '4 hours')`,
     end: "delete from fb_ads.attribution_results",
   },
   {
     key: "purchases_silent",
     severity: "warning",
     begin: salesUntil(8),
-    end: "update fb_ads.attribution_results set completed_at = now() where transaction_ref = 'trouble0'",
+    end: "update fb_ads.attribution_results set completed_at = now() where transaction_ref = 'alert0'",
   },
 ];

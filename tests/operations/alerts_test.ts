@@ -1,5 +1,5 @@
 /**
- * `fb_alerts` and its webhook: every trouble is there while it lasts, and is told once when it begins and once when it
+ * `fb_alerts` and its webhook: every alert is there while it lasts, and is told once when it begins and once when it
  * ends.
  *
  * @module
@@ -11,7 +11,7 @@ import { planAccount, World } from "../../scripts/meta-emulator/mod.ts";
 import { type Recorder, startRecorder } from "../../scripts/supabase-local/tests/fixtures/recorder.ts";
 import { databaseNow, until } from "../../scripts/supabase-local/waiting.ts";
 import { startSuite, type Suite, sync } from "../../scripts/dev/testing/suite.ts";
-import { TROUBLES } from "./alert_problems.ts";
+import { ALERTS } from "./alert_problems.ts";
 
 /** A platform on which nothing is wrong: one account, secrets, an attached host. */
 async function startHealthySuite(webhook?: string): Promise<Suite> {
@@ -43,7 +43,7 @@ async function announce({ sql }: Platform): Promise<void> {
   await sql`select fb_ads.announce_alerts()`;
 }
 
-Deno.test("`fb_alerts` holds every trouble while it lasts; the webhook is told once when it begins and once when it ends", async (t) => {
+Deno.test("`fb_alerts` holds every alert while it lasts; the webhook is told once when it begins and once when it ends", async (t) => {
   await using webhook = startRecorder(() => new Response("ok"));
   await using suite = await startHealthySuite(`${webhook.url}/services/T0/secret-part`);
   const { platform } = suite;
@@ -57,7 +57,7 @@ Deno.test("`fb_alerts` holds every trouble while it lasts; the webhook is told o
     await platform.sql`select fb_ads.announce_alerts()`;
     await platform.sql`select fb_ads.announce_alerts()`;
   };
-  for (const { key, severity, begin, end } of TROUBLES) {
+  for (const { key, severity, begin, end } of ALERTS) {
     await t.step(key, async () => {
       await platform.sql.unsafe(begin).simple();
       const [alert, ...more] = await platform.sql`select * from public.fb_alerts`;
@@ -74,14 +74,14 @@ Deno.test("`fb_alerts` holds every trouble while it lasts; the webhook is told o
     });
   }
 
-  await t.step("every message arrives once, a trouble's end after its beginning", async () => {
+  await t.step("every message arrives once, an alert's end after its beginning", async () => {
     const isOpen = async () =>
       (await platform.sql`select from fb_ads.alert_posts where confirmed_at is null`).length > 0;
     while (await isOpen()) await announce(platform);
     const posts = await platform.sql`select body from fb_ads.alert_posts order by id`;
     const received = messagesOf(webhook);
     assertEquals([...received].sort(), [...posts].map((post) => String(post.body)).sort());
-    for (const { key } of TROUBLES) {
+    for (const { key } of ALERTS) {
       const begun = received.findIndex((text) => text.includes(`(${key})`));
       const [problem] = /(?<=Meta Ads: (?:error|warning)\. )[^\n]+/.exec(received[begun] ?? "") ?? ["?"];
       assert(received.findLastIndex((text) => text.startsWith(`Meta Ads: over. ${problem}`)) > begun, key);
@@ -131,7 +131,7 @@ Deno.test("a webhook that is down loses no message and holds nothing up", async 
     assertEquals(await keysOf(platform), ["no_account", "webhook_failing"]);
   });
 
-  await t.step("a trouble that ends meanwhile is told from beginning to end, in order", async () => {
+  await t.step("an alert that ends meanwhile is told from beginning to end, in order", async () => {
     await sql`update public.ad_accounts set enabled = true`;
     await announce(platform);
     status = 200;
@@ -162,7 +162,7 @@ Deno.test("a webhook that is down loses no message and holds nothing up", async 
   });
 });
 
-Deno.test("without a webhook troubles are noted; one that lasts is told once there is one", async (t) => {
+Deno.test("without a webhook alerts are noted; one that lasts is told once there is one", async (t) => {
   await using webhook = startRecorder();
   await using suite = await startHealthySuite();
   const { platform } = suite;

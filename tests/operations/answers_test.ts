@@ -67,7 +67,8 @@ Deno.test("a call that nobody answers is an alert after ten minutes, and a monit
   });
 
   await t.step("a worker of pg_net that sleeps on is named", async () => {
-    // Its worker writes answers and waits here. To leave it unwoken is not enough: it looks again for a while by itself.
+    // Its worker writes answers and waits here. To leave it unwoken is not enough: it looks again for a while by
+    // itself.
     const asleep = await sql.reserve();
     try {
       await asleep`begin`;

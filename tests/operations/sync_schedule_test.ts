@@ -73,7 +73,7 @@ Deno.test("fb-ads-tick calls only what has work", async (t) => {
     await sync(platform, "fb-sync-metadata");
     const before = await queued(platform);
     await platform.runCronJob("fb-ads-tick");
-    assertEquals(await queued(platform), before, "nothing while all is parked");
+    assertEquals(await queued(platform), before, "nothing while all is throttled");
     // The hour of Meta's quota is over.
     await sql`update fb_ads.quotas set throttled_until = null`;
     await sql`update fb_ads.sync_jobs set not_before = now() where state = 'pending'`;

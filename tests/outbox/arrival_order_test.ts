@@ -1,5 +1,5 @@
 /**
- * What is told in another order, or at the same moment, ends the same: browsers, hosts and Meta's answers keep no
+ * What is received in another order, or at the same moment, ends the same: browsers, hosts and Meta's answers keep no
  * order.
  *
  * @module
@@ -64,7 +64,7 @@ async function attributeDue(platform: Platform): Promise<void> {
   await attribute(platform, ...due.map((row) => String(row.transaction_ref)));
 }
 
-Deno.test("the order in which things are told changes nothing", async (t) => {
+Deno.test("the order in which things are received changes nothing", async (t) => {
   await using platform = await startPlatform({ schedule: false });
   const { sql } = platform;
   await makeAttributionShop(platform);
@@ -116,7 +116,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     assertEquals(await endOf(), { is_final: true, in_clear: null, states: ["sent", "suppressed"] });
   });
 
-  await step("the newest consent counts, whatever is told last", async () => {
+  await step("the newest consent counts, whatever is received last", async () => {
     for (const states of [["granted", "denied", "granted"], ["denied", "granted", "denied"]] as const) {
       for (const order of orders([0, 1, 2])) {
         await forget(platform);
@@ -128,7 +128,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
         }
         const [newest] = await sql`
           select state, floor((extract(epoch from since) - ${start}) / 100)::int as place from fb_ads.newest_consent(${SITI_DIGEST}, null)`;
-        assertEquals({ ...newest }, { state: states[2], place: 2 }, `${states} told as ${order}`);
+        assertEquals({ ...newest }, { state: states[2], place: 2 }, `${states} received as ${order}`);
       }
     }
   });
@@ -144,7 +144,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     assertEquals(kept.map((row) => row.place), [0, 4]);
   });
 
-  await step("a landing that is stored while its sale is judged is found", async () => {
+  await step("a touchpoint that is stored while its sale is matched is found", async () => {
     const ref = await pay(platform, { at: start + 300, user: SITI });
     const touchpoint = touchpointOf({ ...landing, user: SITI_DIGEST });
     await overlap(
@@ -156,7 +156,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     assertEquals(await outcomeOf(platform, ref), credited(AD, "user_id"));
   });
 
-  await step("a landing in the buyer's browser that is told after the sale is found", async () => {
+  await step("a touchpoint in the buyer's browser that is received after the sale is found", async () => {
     await visit(platform, login);
     const ref = await pay(platform, { at: start + 300, user: SITI });
     await attribute(platform, ref);
@@ -167,7 +167,7 @@ Deno.test("the order in which things are told changes nothing", async (t) => {
     assertEquals((await outcomeOf(platform, ref)).outcome, "attributed");
   });
 
-  await step("that a browser was another's too counts, though it is told after the sale", async () => {
+  await step("that a browser was another's too counts, though it is received after the sale", async () => {
     await visit(platform, landing, login, { ...login, at: start + 6_000, user: BUDI_DIGEST });
     const ref = await pay(platform, { at: start + 300, user: SITI });
     await attribute(platform, ref);

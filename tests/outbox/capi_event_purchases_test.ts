@@ -99,13 +99,13 @@ Deno.test("capi-event sends the Purchase of a completed transaction", async (t) 
   });
 
   await step("a guest's order number links a browser, and two browsers that name it get nothing", async () => {
-    for (const rivals of [false, true]) {
-      const number = rivals ? "ORD-78" : "ORD-77";
+    for (const conflict of [false, true]) {
+      const number = conflict ? "ORD-78" : "ORD-77";
       const id = await open(null, number);
       const given = { custom_data: { order_id: number } };
       await answersOf(await postAsBrowser(platform, checkout(`g1 ${number}`, given)));
       const other = { ...given, user_data: { fbp: "fb.1.1795300000001.22" } };
-      if (rivals) await answersOf(await postAsBrowser(platform, checkout(`g2 ${number}`, other)));
+      if (conflict) await answersOf(await postAsBrowser(platform, checkout(`g2 ${number}`, other)));
       await pay(id);
       await until("the purchase was taken up", async () => {
         await dispatchNow(platform);
@@ -115,8 +115,8 @@ Deno.test("capi-event sends the Purchase of a completed transaction", async (t) 
       const [row] = await sql`
         select checkout_event_id is not null as has_checkout, browser_digest is not null as has_browser
         from fb_ads.conversion_events where transaction_ref = ${id}`;
-      assertEquals({ ...row }, { has_checkout: !rivals, has_browser: !rivals });
-      if (!rivals) {
+      assertEquals({ ...row }, { has_checkout: !conflict, has_browser: !conflict });
+      if (!conflict) {
         await until("the Purchase is at Meta", () => Promise.resolve(purchaseOf(id) !== undefined));
         const { user_data, custom_data } = JSON.parse(JSON.stringify(purchaseOf(id)));
         assertEquals([user_data.fbp, custom_data.order_id], [FBP, "ORD-77"]);

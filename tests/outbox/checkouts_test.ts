@@ -80,7 +80,7 @@ Deno.test("a sale uses the checkout that fits it", async (t) => {
     },
   );
 
-  const RIVALS: [string, Partial<EventPlan>, Partial<EventPlan>, string | null, string | null][] = [
+  const CONFLICTS: [string, Partial<EventPlan>, Partial<EventPlan>, string | null, string | null][] = [
     ["two browsers that name one order lend nothing", {}, { browser_digest: OTHER }, null, null],
     [
       "the one that shares the sale's e-mail address decides",
@@ -112,7 +112,7 @@ Deno.test("a sale uses the checkout that fits it", async (t) => {
     ],
     ["another verified user's never does", { user_digest: STRANGER_DIGEST }, {}, BUYER, "b"],
   ];
-  for (const [name, first, second, user, expected] of RIVALS) {
+  for (const [name, first, second, user, expected] of CONFLICTS) {
     await step(name, async () => {
       await byBrowser(checkout("a", first));
       await byBrowser(checkout("b", second));
@@ -129,7 +129,7 @@ Deno.test("a sale uses the checkout that fits it", async (t) => {
   });
 
   await step(
-    "a stranger's denial does not overrule a user who agreed, and a guest's rivals' latest word counts",
+    "a stranger's denial does not overrule a user who agreed, and the latest word of a guest's conflicting checkouts counts",
     async () => {
       await sql`insert into fb_ads.consents (subject_kind, subject, state, since, source)
       values ('user', ${BUYER_DIGEST}, 'granted', now() - interval '1 day', 'request')`;

@@ -1,5 +1,5 @@
 /**
- * What becomes of deliveries that are taken up: too old, without consent, of a blocked pixel, in doubt.
+ * What becomes of deliveries that are taken up: too old, without consent, of a blocked pixel, of unknown outcome.
  *
  * @module
  */
@@ -45,10 +45,10 @@ async function record(
   platform: Platform,
   { lease_id, event_row_ids }: Claim,
   outcome: string,
-  more: { is_in_doubt?: boolean; pixel?: Record<string, string | number> } = {},
+  more: { may_be_sent?: boolean; pixel?: Record<string, string | number> } = {},
 ): Promise<void> {
   const { sql } = platform;
-  const outcomes = [{ pixel_id: "1", event_row_ids, outcome, is_in_doubt: more.is_in_doubt ?? false }];
+  const outcomes = [{ pixel_id: "1", event_row_ids, outcome, may_be_sent: more.may_be_sent ?? false }];
   const pixels = more.pixel === undefined ? [] : [{ pixel_id: "1", token_fingerprint: "token", ...more.pixel }];
   await sql`select public.fb_record_deliveries(${sql.json({ lease_id, outcomes, pixels })})`;
 }
@@ -158,10 +158,10 @@ Deno.test("what is taken up is sent, or settled and counted", async (t) => {
   });
 
   await step("what may have come to Meta is not sent later than 48 hours after, whatever came of it last", async () => {
-    await storeEvents(platform, [{ event_id: "doubtful" }]);
-    await record(platform, await claim(platform), "released", { is_in_doubt: true });
+    await storeEvents(platform, [{ event_id: "unknown" }]);
+    await record(platform, await claim(platform), "released", { may_be_sent: true });
     const again = await claim(platform);
-    assertEquals(again.event_ids, ["doubtful"]);
+    assertEquals(again.event_ids, ["unknown"]);
     await record(platform, again, "released");
     await sql`update fb_ads.event_deliveries set first_unknown_at = first_unknown_at - interval '48 hours'`;
     const { event_ids, settled } = await claim(platform);
@@ -182,7 +182,7 @@ Deno.test("what is taken up is sent, or settled and counted", async (t) => {
   await step("a throttled pixel waits as long as Meta says, be it longer than our own hour", async () => {
     await storeEvents(platform, [{ event_id: "throttled" }]);
     const begun = await databaseNow(sql);
-    await record(platform, await claim(platform), "throttled", { pixel: { change: "park", seconds: 7_200 } });
+    await record(platform, await claim(platform), "throttled", { pixel: { change: "throttle", seconds: 7_200 } });
     const [pixel] = await sql`
       select throttled_until between ${begun}::timestamptz + interval '2 hours'
         and clock_timestamp() + interval '2 hours' as waits

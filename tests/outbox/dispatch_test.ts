@@ -87,13 +87,13 @@ Deno.test("dispatch() gathers a bulk of sales to full requests before it claims 
   const listening: Database = {
     readSecret: (name) => database.readSecret(name),
     call(operation, request) {
-      order.push(operation === "fb_claim_purchases" ? "freeze" : operation === "fb_claim_deliveries" ? "claim" : "");
+      order.push(operation === "fb_claim_purchases" ? "snapshot" : operation === "fb_claim_deliveries" ? "claim" : "");
       return database.call(operation, request);
     },
   };
   assertEquals(await run(listening, 0), ["7"]);
   assertEquals(
     order.filter((word) => word !== "").join(" "),
-    "freeze freeze freeze freeze freeze claim freeze freeze claim",
+    "snapshot snapshot snapshot snapshot snapshot claim snapshot snapshot claim",
   );
 });

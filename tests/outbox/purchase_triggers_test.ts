@@ -15,7 +15,7 @@ async function noted(sql: Sql): Promise<string[]> {
   return rows.map((row) => String(row.event_id));
 }
 
-const nudges = async (sql: Sql) =>
+const notifications = async (sql: Sql) =>
   Number((await sql`select last_value::int as n from net.http_request_queue_id_seq`)[0]?.n);
 
 Deno.test("the purchase triggers note what a statement completed, once", async (t) => {
@@ -108,11 +108,11 @@ Deno.test("the purchase triggers note what a statement completed, once", async (
     assertEquals(await noted(sql), [sale?.id]);
   });
 
-  await step("100,000 completed rows in one statement are one nudge", async () => {
-    const before = await nudges(sql);
+  await step("100,000 completed rows in one statement are one notification", async () => {
+    const before = await notifications(sql);
     await sql`insert into public.transactions (status, completed_at) select 'completed', now() from generate_series(1, 100000)`;
     assertEquals((await sql`select count(*)::int as n from fb_ads.conversion_events`)[0]?.n, 100_000);
-    assertEquals(await nudges(sql) - before, 1);
+    assertEquals(await notifications(sql) - before, 1);
     await sql`update public.transactions set status = 'refunded'`;
     await sql`update public.transactions set status = 'completed'`;
     assertEquals((await sql`select count(*)::int as n from fb_ads.conversion_events`)[0]?.n, 100_000);

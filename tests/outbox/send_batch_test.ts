@@ -68,7 +68,7 @@ Deno.test("sendBatch() takes out at once the event whose place Meta names", asyn
 
 Deno.test("sendBatch() stops at what concerns the whole pixel and gives back what it did not try", async () => {
   for (
-    const [code, outcome, change] of [[190, "blocked", "block"], [80004, "throttled", "park"], [
+    const [code, outcome, change] of [[190, "blocked", "block"], [80004, "throttled", "throttle"], [
       2,
       "unknown",
       undefined,
@@ -110,7 +110,7 @@ Deno.test("sendBatch() does not give up on an event of an unknown code", async (
   assertEquals(result.outcomes.map((item) => [item.outcome, item.reason]), [["later", "unknown_code"]]);
 });
 
-Deno.test("sendBatch() says of what a half-counted request may have brought to Meta that it is in doubt", async () => {
+Deno.test("sendBatch() marks what a half-counted request may have brought to Meta as of unknown outcome", async () => {
   // Meta took some of the four and does not say which; then the token dies, the pixel is throttled, or time is up.
   for (const [code, outcome] of [[190, "blocked"], [4, "throttled"], [0, "released"]] as const) {
     let sent = 0;
@@ -123,7 +123,7 @@ Deno.test("sendBatch() says of what a half-counted request may have brought to M
         throw refusal(code, 0);
       }, { exhausted: () => code === 0 && sent === 2 }),
     );
-    assertEquals(result.outcomes.map((item) => [item.outcome, item.event_row_ids, item.is_in_doubt]), [
+    assertEquals(result.outcomes.map((item) => [item.outcome, item.event_row_ids, item.may_be_sent]), [
       ["sent", [0, 1], true],
       [outcome, [2, 3], true],
     ]);
@@ -135,7 +135,7 @@ Deno.test("sendBatch() says of what a half-counted request may have brought to M
       throw refusal(190, 463);
     }),
   );
-  assertEquals(refused.outcomes.map((item) => [item.outcome, item.is_in_doubt]), [
+  assertEquals(refused.outcomes.map((item) => [item.outcome, item.may_be_sent]), [
     ["blocked", false],
     ["released", false],
     ["released", false],

@@ -34,10 +34,10 @@ interface Words {
 const INVALID: Words = { code: 100, message: "(#100) Invalid parameter" };
 const UNKNOWN: Words = { code: 987_654, message: "Something new" };
 
-/** Sends to a Meta that refuses what `judge` finds words for, be it one event of the part. */
+/** Sends to a Meta that refuses what `refusalOf` finds words for, be it one event of the part. */
 function send(
   batch: Delivery[],
-  judge: (id: number, part: readonly Delivery[]) => Words | null,
+  refusalOf: (id: number, part: readonly Delivery[]) => Words | null,
   more: Partial<BatchPorts> = {},
 ): Promise<BatchResult> {
   return sendBatch(batch, {
@@ -46,7 +46,7 @@ function send(
     is_open: false,
     send: (part) => {
       for (const { event_row_id } of part) {
-        const words = judge(event_row_id, part);
+        const words = refusalOf(event_row_id, part);
         if (words === null) continue;
         const facts = { http_status: 400, usage: [], fields: "", target: "object" as const };
         throw buildGraphError({ ...words, type: "OAuthException" }, facts);

@@ -1,5 +1,5 @@
 /**
- * `readPages`: what becomes of the page that is under way when the invocation must stop or the job is parked.
+ * `readPages`: what becomes of the page that is under way when the invocation must stop or the job is throttled.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createLog } from "../../shared/edge/log.ts";
 import { createGraphClient } from "../../shared/meta/graph_client.ts";
 import { type LoopPage, readPages } from "../../shared/queue/page_loop.ts";
-import { SyncSession } from "../../shared/queue/session.ts";
+import { SyncRun } from "../../shared/queue/run.ts";
 
 const NOW = new Date("2026-11-22T12:00:00Z");
 const CURSORS = ["page 2", "page 3", null];
@@ -38,10 +38,10 @@ const JOB: SyncJob = {
 };
 
 /** Reads the list of three pages and notes what happens; `atFirstPage` runs while the first page is being stored. */
-async function read(atFirstPage: (session: SyncSession) => "running" | "parked"): Promise<string[]> {
+async function read(atFirstPage: (run: SyncRun) => "running" | "throttled"): Promise<string[]> {
   const seen: string[] = [];
   const clock = { now: () => NOW };
-  const session = new SyncSession({
+  const run = new SyncRun({
     scope: { run_id: "run", function_slug: "fb-sync-metadata", token_fingerprint: "0123456789abcdef" },
     settings: {
       accounts_in_flight: 1,
@@ -72,7 +72,7 @@ async function read(atFirstPage: (session: SyncSession) => "running" | "parked")
     sleep: () => Promise.resolve(),
   });
   let asked = 0;
-  await readPages<LoopPage>(session, JOB, {
+  await readPages<LoopPage>(run, JOB, {
     use_case: "ads_management",
     page_size: 100,
     page_size_max: 100,
@@ -83,7 +83,7 @@ async function read(atFirstPage: (session: SyncSession) => "running" | "parked")
     store: (_page, { next_cursor }, { cursor }) => {
       seen.push(`stored ${cursor ?? "page 1"}, next is ${next_cursor}`);
       if (cursor !== null) return Promise.resolve({ state: next_cursor === null ? "done" : "running", next_job: null });
-      return Promise.resolve({ state: atFirstPage(session), next_job: null });
+      return Promise.resolve({ state: atFirstPage(run), next_job: null });
     },
     nextDroppedFields: () => null,
   });
@@ -101,9 +101,9 @@ Deno.test("`readPages` asks for the next page while one is being stored", async 
   ]);
 });
 
-Deno.test("`readPages` stores the page that is under way when it must stop, and gives the job back behind it", async () => {
-  const stop = (session: SyncSession): "running" => {
-    session.stop("wall");
+Deno.test("`readPages` stores the page that is under way when it must stop, and releases the job behind it", async () => {
+  const stop = (run: SyncRun): "running" => {
+    run.stop("wall");
     return "running";
   };
   assertEquals(await read(stop), [
@@ -111,12 +111,12 @@ Deno.test("`readPages` stores the page that is under way when it must stop, and 
     "asked for page 2",
     "stored page 1, next is page 2",
     "stored page 2, next is page 3",
-    "fb_release_sync_job yield",
+    "fb_release_sync_job release",
   ]);
 });
 
-Deno.test("`readPages` leaves a job that was parked with its page alone", async () => {
-  assertEquals(await read(() => "parked"), [
+Deno.test("`readPages` leaves a job that was throttled with its page alone", async () => {
+  assertEquals(await read(() => "throttled"), [
     "asked for page 1",
     "asked for page 2",
     "stored page 1, next is page 2",

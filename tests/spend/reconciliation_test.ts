@@ -133,7 +133,7 @@ Deno.test("reconciliation", async (t) => {
     assertEquals((await sql`select from public.ad_spend_reconciliation where is_warning`).length, 0);
   });
 
-  await t.step("a comparison after reading again judges only the days that were read again", async () => {
+  await t.step("a comparison after reading again compares only the days that were read again", async () => {
     const { id, day } = await begin("USD", ["10.00"]);
     const [next] = await sql`select (${day}::date + 1)::text as day`;
     await sql`update public.ad_spend set date = ${next?.day}`;

@@ -36,7 +36,7 @@ const PASSING: [string, FaultAction][] = [
   ["a connection cut inside the answer", { kind: "cut" }],
 ];
 
-/** Throttles, whom they park, and at least how many seconds. */
+/** Throttles, whom they throttle, and at least how many seconds. */
 const THROTTLES: [string, "account" | "app", number][] = [
   ["80000", "account", 55],
   ["80000/2446079", "account", 55],
@@ -88,22 +88,22 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
 
   for (const [index, [error, scope, seconds]] of THROTTLES.entries()) {
     const [place, match, reports] = STEPS[index % STEPS.length] ?? ["nowhere", {}, false];
-    await t.step(`${error} at ${place} parks the ${scope}, splits nothing, and the rest goes on`, async () => {
+    await t.step(`${error} at ${place} throttles the ${scope}, splits nothing, and the rest goes on`, async () => {
       await begin(reports);
       graph.faults.add({ match: { ...match, account: FIRST }, action: { kind: "error", error }, times: 1 });
       const begun = await databaseNow(sql);
       const answer = await sync(platform, SLUG);
       assertEquals(answer.jobs.failed, 0);
-      const parked = await sql`
+      const throttled = await sql`
         select a.fb_account_id, extract(epoch from j.not_before - ${begun}::timestamptz)::int as after_begin,
           extract(epoch from j.not_before - clock_timestamp())::int as from_now
         from fb_ads.sync_jobs j join public.ad_accounts a on a.id = j.account_id
         where j.state = 'pending' and j.kind = 'insights'
           and j.not_before > ${begun}::timestamptz + interval '40 seconds'`;
-      assert(parked.length > 0, "ranges wait");
-      const isLongEnough = parked.every(({ after_begin, from_now }) => after_begin >= seconds && from_now <= 3_700);
-      assert(isLongEnough, JSON.stringify([...parked]));
-      if (scope === "account") assert(parked.every((job) => job.fb_account_id === FIRST));
+      assert(throttled.length > 0, "ranges wait");
+      const isLongEnough = throttled.every(({ after_begin, from_now }) => after_begin >= seconds && from_now <= 3_700);
+      assert(isLongEnough, JSON.stringify([...throttled]));
+      if (scope === "account") assert(throttled.every((job) => job.fb_account_id === FIRST));
       const refused = graph.ledger.calls.findIndex((call) => call.fault !== null);
       // Reading an ad by id spends another quota than insights do.
       const after = graph.ledger.calls.slice(refused + 1)
@@ -209,7 +209,7 @@ Deno.test("fb-sync-insights meets Meta's errors", async (t) => {
     assertEquals(known?.effective_status, "ON_HOLIDAY");
   });
 
-  await t.step("a new action type is no trouble", async () => {
+  await t.step("a new action type is no error", async () => {
     await begin(false);
     graph.world.extraActionTypes.push("onsite_conversion.hologram");
     await syncToEnd(platform, SLUG);

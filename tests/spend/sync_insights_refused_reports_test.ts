@@ -66,7 +66,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     assertEquals(calls("insights.create").length, 2);
   });
 
-  await t.step("a report that failed for a quota parks the account and splits nothing", async () => {
+  await t.step("a report that failed for a quota throttles the account and splits nothing", async () => {
     await begin();
     failReports({ error_code: 80000, error_subcode: 2446079, error_message: "too many calls from this ad-account" }, 2);
     const begun = Date.now();
@@ -76,7 +76,7 @@ Deno.test("fb-sync-insights takes a refused report for what it is refused for", 
     assert(created <= 2, `${created} reports while the account is blocked`);
     const waiting = (await jobs()).filter((job) => job.state === "pending");
     assertEquals(waiting.length, 2);
-    for (const job of waiting) assert(job.not_before.getTime() > begun + 40_000, "the account is parked");
+    for (const job of waiting) assert(job.not_before.getTime() > begun + 40_000, "the account is throttled");
     await syncToEnd(platform, SLUG, { resume: true });
     await assertSpend(suite, 9);
     assertEquals((await sql`select from fb_ads.sync_jobs where params ? 'is_part'`).length, 0);

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import type { FunctionAccess } from "../doctor/function_checks.ts";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../command_errors.ts";
 import { networkCause } from "../operator/network.ts";
 
 /** What is asked for: a range of days, or that what is planned goes on. */

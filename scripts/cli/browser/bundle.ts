@@ -5,7 +5,7 @@
  */
 
 import { buildSync } from "esbuild";
-import { readSuiteFile, suiteRoot } from "../suite.ts";
+import { readSuiteFile, suiteRoot } from "../suite_root.ts";
 
 /** The built client. */
 export interface BrowserClient {

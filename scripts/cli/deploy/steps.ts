@@ -8,7 +8,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../command_errors.ts";
 import { type OperatorDatabase, quoteLiteral } from "../operator/database.ts";
 import { runHostedCli } from "../operator/supabase_cli.ts";
 import { askHidden, canAsk } from "../terminal.ts";

@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import { DEFAULT_API_VERSION, META_GRAPH_URL } from "../../../shared/edge/config.ts";
-import { systemClock } from "../../../shared/edge/clock.ts";
+import { systemClock } from "../../../shared/edge/system_clock.ts";
 import { GraphApiError } from "../../../shared/errors.ts";
 import { createGraphClient, type GraphClient } from "../../../shared/meta/graph_client.ts";
 import { fetchGrantedPermissions, fetchTokenInfo, probeToken } from "../../../shared/meta/tokens.ts";

@@ -7,8 +7,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { UsageError } from "../errors.ts";
-import { suiteRoot } from "../suite.ts";
+import { UsageError } from "../command_errors.ts";
+import { suiteRoot } from "../suite_root.ts";
 import { formatManifest, type Manifest, MANIFEST_PATH } from "./manifest.ts";
 import type { InstallPlan } from "./plan.ts";
 

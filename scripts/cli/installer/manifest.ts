@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../command_errors.ts";
 
 /** Where the manifest is, below the host's root. It belongs in the host's version control. */
 export const MANIFEST_PATH = "supabase/fb-ads.json";

@@ -7,7 +7,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { suiteRoot } from "../suite.ts";
+import { suiteRoot } from "../suite_root.ts";
 
 /** Names of migrations: digits, underscore, words. */
 export const MIGRATION_NAME: RegExp = /^(\d+)_([a-z0-9_]+\.sql)$/;

@@ -7,7 +7,7 @@
 
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import process from "node:process";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../command_errors.ts";
 import { connectDatabase, connectProject, type OperatorDatabase } from "./database.ts";
 
 function parseRef(text: string): string {

@@ -9,7 +9,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../command_errors.ts";
 import { networkCause } from "./network.ts";
 import { runHostedCli } from "./supabase_cli.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CommandError } from "../errors.ts";
+import { CommandError } from "../command_errors.ts";
 import { runHostedCli } from "./supabase_cli.ts";
 
 /** Finds a secret key; `default` before others. Rejects where there is none, and says what to set. */

@@ -10,8 +10,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { CommandError } from "../errors.ts";
-import { findSupabaseCli } from "../suite.ts";
+import { CommandError } from "../command_errors.ts";
+import { findSupabaseCli } from "../suite_root.ts";
 
 /** How to run it. */
 export interface HostedCliOptions {

@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { findPackageFile, readSuiteFile } from "../suite.ts";
+import { findPackageFile, readSuiteFile } from "../suite_root.ts";
 import type { ReportData } from "./data.ts";
 import { currencySections, type Section, spenderTables } from "./figures.ts";
 import { AMOUNT_OPTIONS, escapeHtml, type Formats, makeFormats, NUMBER_OPTIONS } from "./format.ts";

@@ -36,7 +36,7 @@ async function makeBuyers({ sql }: Platform): Promise<void> {
       now() - interval '1 day'
     from public.unified_profiles, unnest(array['browser', 'phone']) as side;
     insert into fb_ads.touchpoints (
-      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
+      clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest)
     select now() - n * interval '1 day' - interval '1 hour', now() - n * interval '1 day' - interval '1 hour', 'user',
       sha256(convert_to(id::text || n, 'UTF8')), (120210000000010000 + n)::text, 'IwAR0' || n, md5(id::text) || md5('fbc'),
       md5(id::text) || md5(case when n % 2 = 0 then 'browser' else 'phone' end), case when n = 3 then fb_ads.digest_of(id::text) end
@@ -54,7 +54,7 @@ async function fillTouchpoints({ sql }: Platform, from: number, to: number): Pro
   await sql.unsafe(`
     set statement_timeout = 0;
     insert into fb_ads.touchpoints (
-      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest,
+      clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fbclid, fbc_digest, browser_digest, user_digest,
       email_digests)
     select now() - n % 5000000 * interval '1 second', now() - n % 5000000 * interval '1 second', 'server',
       sha256(convert_to('other ' || n, 'UTF8')), (120210000000010001 + n % 5000)::text, case when n % 3 > 0 then 'IwAR1' || n end,

@@ -67,7 +67,7 @@ async function fill({ sql }: Platform, browser: "one" | "many", size: number): P
   await sql.unsafe(`
     set statement_timeout = 0;
     insert into fb_ads.touchpoints (
-      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fbclid, fbc_digest, browser_digest)
+      clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fbclid, fbc_digest, browser_digest)
     select moment.at, moment.at, 'browser', sha256(n::text::bytea), '120210000000010001', 'IwAR1' || n,
       encode(sha256(('click' || n)::bytea), 'hex'), ${digest}
     from generate_series(1, ${size}) as n

@@ -8,7 +8,7 @@
 import postgres from "postgres";
 import type { GraphEmulator } from "../../meta-emulator/mod.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
-import { printTable } from "./progress.ts";
+import { printTable } from "./demo_progress.ts";
 import type { Cell } from "./terminal_table.ts";
 
 /** Longest wait for what the schedule does within a minute. */

@@ -6,7 +6,7 @@
 
 import { type GraphEmulator, trueSpend } from "../../meta-emulator/mod.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
-import { printTable } from "./progress.ts";
+import { printTable } from "./demo_progress.ts";
 import type { Cell } from "./terminal_table.ts";
 
 /** Prints the last days' spend of each campaign, newest day first. */

@@ -71,7 +71,8 @@ function decodeAnswer(value: unknown): SyncAnswer {
 }
 
 /**
- * Calls a sync until nothing is left, letting parked jobs start at once. Throws when that takes more than `most` calls.
+ * Calls a sync until nothing is left, letting throttled jobs start at once. Throws when that takes more than `most`
+ * calls.
  */
 export async function syncToEnd(
   platform: Platform,

@@ -83,7 +83,7 @@ export interface ServerEvent extends ServerEventKey, ServerEventContent {
   readonly user_data: UserData;
 }
 
-/** A server event as it is stored: frozen, and without what is personal in clear. */
+/** A server event as it is stored: a snapshot, without what is personal in clear. */
 export type ServerEventPayload = ServerEvent;
 
 /** The fields of `user_data` that are stored apart, because they go as soon as the event is delivered. */

@@ -7,9 +7,9 @@
 
 import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
-import { systemClock } from "../../../shared/edge/clock.ts";
+import { systemClock } from "../../../shared/edge/system_clock.ts";
 import { isDay, latestDay } from "../../../shared/spend/insights_range.ts";
-import { workOnInsights } from "../../../shared/spend/insights.ts";
+import { workOnInsights } from "../../../shared/spend/insights_job.ts";
 import { answerSync, type SyncCall } from "../../../shared/queue/invocation.ts";
 
 const DaySchema = z.string().check((context) => {

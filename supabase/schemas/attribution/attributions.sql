@@ -72,7 +72,7 @@ comment on column public.ad_attributions.confidence is 'How sure the link is: hi
 comment on column public.ad_attributions.attribution_model is
   'The rule that chose among the clicks, such as last_ad_click.';
 comment on column public.ad_attributions.attribution_window is 'How long before the sale a click could lie.';
-comment on column public.ad_attributions.clicked_at is 'When the credited click landed.';
+comment on column public.ad_attributions.clicked_at is 'When the credited touchpoint was clicked.';
 comment on column public.ad_attributions.checkout_at is
   'When the checkout began; the window ends here when payment came later.';
 comment on column public.ad_attributions.clicked_on is

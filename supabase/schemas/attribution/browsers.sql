@@ -16,7 +16,7 @@ create table fb_ads.browser_people (
 
 comment on table fb_ads.browser_people is
   'Who a browser is known to belong to: links an anonymous touchpoint to the person who logs in or leaves an address '
-  'there, and tells that a browser is shared.';
+  'there, and shows that a browser is shared.';
 comment on column fb_ads.browser_people.browser_digest is
   'SHA-256 of fbp; of the click id in fbc where the event had no fbp.';
 comment on column fb_ads.browser_people.person_kind is
@@ -27,7 +27,7 @@ comment on column fb_ads.browser_people.first_seen_at is 'When the person was fi
 comment on column fb_ads.browser_people.last_seen_at is 'When the person was last seen there, to the day.';
 comment on column fb_ads.browser_people.is_verified is
   'Whether a server or a verified user said so. What an anonymous browser says is a claim.';
-comment on column fb_ads.browser_people.received_at is 'When this was first told.';
+comment on column fb_ads.browser_people.received_at is 'When this was first received.';
 comment on column fb_ads.browser_people.created_at is 'When the row was written.';
 
 create index browser_people_person_digest_idx on fb_ads.browser_people (person_digest, browser_digest);

@@ -45,7 +45,8 @@ $$;
 
 comment on function fb_ads.sale_keys_of_touchpoint(fb_ads.touchpoints) is
   'The digests of sales that this touchpoint re-opens: its browser''s and those of the verified persons who were seen '
-  'there; its own person''s where a server or a verified user told. Never a person whom an anonymous browser claims.';
+  'there; its own person''s where a server or a verified user reported it. Never a person whom an anonymous browser '
+  'claims.';
 
 create function fb_ads.store_touchpoints(rows jsonb)
 returns bigint language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -92,7 +93,7 @@ $$;
 comment on function fb_ads.store_touchpoints(jsonb) is
   'Called by fb_store_events with touchpoints as the function builds them, of events that may be kept: stores '
   'touchpoints, whose browser it was and with which click a checkout began; marks the sales that this may change. '
-  'Returns how many touchpoints are new or told earlier.';
+  'Returns how many touchpoints are new, or older than was known.';
 
 create function fb_ads.store_event_touchpoints(request jsonb, statuses jsonb)
 returns void language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$

@@ -39,12 +39,12 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case when browser.is_verified then 4 + person.rank else 8 + person.rank end, person.matched_by,
     greatest(person.completed_at, browser.first_seen_at), browser.received_at
   from person
-  cross join (values (true), (false)) as told (is_verified)
+  cross join (values (true), (false)) as wanted (is_verified)
   cross join lateral (
     select known.browser_digest, known.first_seen_at, known.received_at, known.is_verified
     from fb_ads.browser_people as known
     where known.person_digest = person.digest and known.person_kind = person.kind
-      and known.is_verified = told.is_verified
+      and known.is_verified = wanted.is_verified
     order by known.received_at
     limit 50
   ) as browser
@@ -172,37 +172,37 @@ comment on function fb_ads.resolve_touchpoint(fb_ads.touchpoints) is
   'whether the address disagrees with the catalogue; and the id that it names and the catalogue lacks.';
 
 create function fb_ads.collapse_touchpoints(touchpoints fb_ads.touchpoints[])
-returns table (id bigint, landing_id bigint, landed_at timestamptz)
+returns table (id bigint, touchpoint_id bigint, clicked_at timestamptz)
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   with given as (
     select
-      told.*, fb_ads.ids_of_touchpoint(told) as ids,
-      num_nonnulls(variadic fb_ads.ids_of_touchpoint(told)) > 0 as has_ids,
+      touchpoint.*, fb_ads.ids_of_touchpoint(touchpoint) as ids,
+      num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0 as has_ids,
       -- What came without a browser is that of the only browser with this click id.
       coalesce(
-        told.browser_digest,
+        touchpoint.browser_digest,
         case
-          when told.fbclid is not null
-            and min(told.browser_digest) over click_id = max(told.browser_digest) over click_id
-            then min(told.browser_digest) over click_id
+          when touchpoint.fbclid is not null
+            and min(touchpoint.browser_digest) over click_id = max(touchpoint.browser_digest) over click_id
+            then min(touchpoint.browser_digest) over click_id
         end,
-        told.user_digest, told.email_digests[1], told.phone_digests[1], told.fbc_digest
+        touchpoint.user_digest, touchpoint.email_digests[1], touchpoint.phone_digests[1], touchpoint.fbc_digest
       ) as visitor
-    from unnest(collapse_touchpoints.touchpoints) as told
-    window click_id as (partition by told.fbclid)
+    from unnest(collapse_touchpoints.touchpoints) as touchpoint
+    window click_id as (partition by touchpoint.fbclid)
   ),
   clicked as (
     select given.*,
-      case when given.fbclid is null then given.id else first_value(given.id) over landing end as click_id,
-      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over landing end
+      case when given.fbclid is null then given.id else first_value(given.id) over same_click end as click_id,
+      case when given.fbclid is null then given.clicked_at else first_value(given.clicked_at) over same_click end
         as named_at
     from given
-    window landing as (
+    window same_click as (
       partition by given.visitor, given.fbclid order by given.has_ids desc, given.clicked_at, given.id
     )
   ),
-  -- One click id in one browser is one landing. A cookie dates it back as far as the window goes.
-  landing as (
+  -- One click id in one browser is one dated. A cookie dates it back as far as the window goes.
+  dated as (
     select clicked.*, first.clicked_at as first_at
     from clicked
     cross join fb_ads.settings as settings
@@ -215,18 +215,18 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   ),
   -- Without one, the next pages of a visit repeat its ids.
   page as (
-    select landing.*,
+    select dated.*,
       (
-        landing.fbclid is null and lag(landing.ids) over visit = landing.ids
-        and date_trunc('second', landing.first_at) - date_trunc('second', lag(landing.first_at) over visit)
+        dated.fbclid is null and lag(dated.ids) over visit = dated.ids
+        and date_trunc('second', dated.first_at) - date_trunc('second', lag(dated.first_at) over visit)
           <= settings.touchpoint_reload_window
-        and coalesce(lag(landing.fbc_digest) over visit = landing.fbc_digest, true)
+        and coalesce(lag(dated.fbc_digest) over visit = dated.fbc_digest, true)
       ) is not true as is_new
-    from landing
+    from dated
     cross join fb_ads.settings as settings
     window visit as (
-      partition by landing.visitor
-      order by date_trunc('second', landing.first_at), landing.fbclid nulls last, landing.id
+      partition by dated.visitor
+      order by date_trunc('second', dated.first_at), dated.fbclid nulls last, dated.id
     )
   ),
   visited as (
@@ -237,7 +237,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   ),
   named as (
     select visited.click_id,
-      first_value(visited.id) over visit as landing_id, min(visited.first_at) over visit as landed_at
+      first_value(visited.id) over visit as touchpoint_id, min(visited.first_at) over visit as clicked_at
     from visited
     window visit as (
       partition by visited.visitor, visited.visit
@@ -245,9 +245,9 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       rows between unbounded preceding and unbounded following
     )
   )
-  select clicked.id, named.landing_id, named.landed_at from clicked join named on named.click_id = clicked.click_id;
+  select clicked.id, named.touchpoint_id, named.clicked_at from clicked join named on named.click_id = clicked.click_id;
 $$;
 
 comment on function fb_ads.collapse_touchpoints(fb_ads.touchpoints[]) is
-  'Of the touchpoints of one sale: which landing each tells of (the one that names it, by its ids or click id) and '
-  'when that landed. The same whatever the order in which they were told.';
+  'Of the touchpoints of one sale: which one each repeats (the one that names it, by its ids or click id) and when '
+  'that was clicked. The same whatever the order in which they were received.';

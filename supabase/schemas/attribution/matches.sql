@@ -46,19 +46,19 @@ set search_path = pg_catalog, pg_temp as $$
       )
   ),
   collapsed as (
-    select told.transaction_ref, landing.*
+    select candidate.transaction_ref, touchpoint.*
     from (
       select linked.transaction_ref, array_agg(distinct linked.click) as clicks
       from linked
       group by linked.transaction_ref
-    ) as told
-    cross join lateral fb_ads.collapse_touchpoints(told.clicks) as landing
+    ) as candidate
+    cross join lateral fb_ads.collapse_touchpoints(candidate.clicks) as touchpoint
   ),
   matched as (
-    -- Each landing once, by its strongest link.
-    select distinct on (linked.transaction_ref, collapsed.landing_id)
+    -- Each touchpoint once, by its strongest link.
+    select distinct on (linked.transaction_ref, collapsed.touchpoint_id)
       sale.transaction_ref, sale.completed_at, sale.checkout_at, sale.attribution_window,
-      sale.attribution_lookup_patience, named as click, collapsed.landed_at, linked.rank, linked.matched_by,
+      sale.attribution_lookup_patience, named as click, collapsed.clicked_at, linked.rank, linked.matched_by,
       linked.is_own,
       case
         when linked.rank > 8 or (linked.rank = 4 and sale.user_digest is null) then 'low'
@@ -68,11 +68,11 @@ set search_path = pg_catalog, pg_temp as $$
     from linked
     join sale on sale.transaction_ref = linked.transaction_ref
     join collapsed on collapsed.transaction_ref = linked.transaction_ref and collapsed.id = (linked.click).id
-    join fb_ads.touchpoints as named on named.id = collapsed.landing_id
-    order by linked.transaction_ref, collapsed.landing_id, linked.rank > 8, linked.is_own desc, linked.rank
+    join fb_ads.touchpoints as named on named.id = collapsed.touchpoint_id
+    order by linked.transaction_ref, collapsed.touchpoint_id, linked.rank > 8, linked.is_own desc, linked.rank
   )
   select
-    matched.transaction_ref, (matched.click).id, second.of_click, matched.landed_at,
+    matched.transaction_ref, (matched.click).id, second.of_click, matched.clicked_at,
     case
       when second.of_click > date_trunc('second', matched.checkout_at) then 'after'
       when second.of_click < date_trunc('second', matched.checkout_at) - matched.attribution_window then 'before'
@@ -86,7 +86,7 @@ set search_path = pg_catalog, pg_temp as $$
       exists (select from public.ad_accounts as account where account.enabled)
     )
   from matched
-  cross join lateral (select date_trunc('second', matched.landed_at)) as second (of_click)
+  cross join lateral (select date_trunc('second', matched.clicked_at)) as second (of_click)
   cross join lateral fb_ads.resolve_touchpoint(matched.click) as resolved
   left join fb_ads.ad_lookups as lookup on lookup.fb_id = resolved.missing_id
   -- A number in a UTM parameter that is no id of ours makes no touchpoint.

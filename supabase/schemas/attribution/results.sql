@@ -73,7 +73,7 @@ comment on column fb_ads.attribution_results.confidence is
   'address that an anonymous browser claimed.';
 comment on column fb_ads.attribution_results.click_id is
   'The touchpoint that is credited (fb_ads.touchpoints.id); no foreign key, for touchpoints go with their retention.';
-comment on column fb_ads.attribution_results.clicked_at is 'When that click landed.';
+comment on column fb_ads.attribution_results.clicked_at is 'When that touchpoint was clicked.';
 comment on column fb_ads.attribution_results.catalogue_differs is
   'True where the address named another ad set or campaign than the catalogue has for the ad. The catalogue counts.';
 comment on column fb_ads.attribution_results.assist_click_ids is

@@ -28,8 +28,8 @@ begin
     from reading
     join fb_ads.attribution_results as result on result.transaction_ref = reading.transaction_ref
     cross join lateral (
-      select told.current_value, told.reversed_value, told.net_value, told.reversal_reason
-      from fb_ads.worth_of_sale(reading.sale) as told
+      select worth.current_value, worth.reversed_value, worth.net_value, worth.reversal_reason
+      from fb_ads.worth_of_sale(reading.sale) as worth
       where reading.sale is not null
       union all
       select result.current_value, greatest(coalesce(result.current_value, 0), 0), 0, 'deleted'

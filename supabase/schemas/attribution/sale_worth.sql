@@ -1,4 +1,4 @@
--- What a sale is worth now, as one reading of the host tells it.
+-- What a sale is worth now, as one reading of the host says.
 -- Why a sale is taken as paid under any status that is not listed: hosts go on from paid to shipped, delivered or
 -- partially refunded, and the noted completion proves the payment.
 
@@ -22,7 +22,7 @@ returns fb_ads.sale_worth language sql stable security invoker set search_path =
       coalesce((sale ->> 'is_completed')::boolean, false) as is_completed,
       lower(btrim(sale ->> 'status')) as status
   ),
-  told as (
+  read as (
     select
       reading.value,
       reading.refunded,
@@ -38,13 +38,13 @@ returns fb_ads.sale_worth language sql stable security invoker set search_path =
   ),
   taken_back as (
     select
-      told.value,
-      told.reason,
+      read.value,
+      read.reason,
       case
-        when told.reason is not null then greatest(coalesce(told.value, 0), 0)
-        else least(told.refunded, coalesce(told.value, 0))
+        when read.reason is not null then greatest(coalesce(read.value, 0), 0)
+        else least(read.refunded, coalesce(read.value, 0))
       end as reversed
-    from told
+    from read
   )
   select taken_back.value, taken_back.reversed,
     case when taken_back.reason is null then taken_back.value - taken_back.reversed else 0 end, taken_back.reason

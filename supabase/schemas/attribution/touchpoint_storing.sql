@@ -1,5 +1,5 @@
 -- Storing touchpoints: one insert a batch, which asks for one end of an index with each question about the visitor.
--- Why so: anybody may fill a browser with landings, and an event must cost the same however many there are. Where a
+-- Why so: anybody may fill a browser with touchpoints, and an event must cost the same however many there are. Where a
 -- condition names a range, PostgreSQL guesses how many rows it finds, and reads them all where it guesses wrong.
 
 create function fb_ads.was_visitor_seen(touchpoint fb_ads.touchpoints, clicked_at timestamptz, page_delay interval)
@@ -24,25 +24,26 @@ comment on function fb_ads.was_visitor_seen(fb_ads.touchpoints, timestamptz, int
 create function fb_ads.date_touchpoint(touchpoint fb_ads.touchpoints, seen_at timestamptz)
 returns timestamptz language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select case
-    when touchpoint.reported_by = 'browser' and told.clicked_at < touchpoint.received_at - settings.page_delay
-      and not fb_ads.was_visitor_seen(touchpoint, told.clicked_at, settings.page_delay)
+    when touchpoint.reported_by = 'browser' and reported.clicked_at < touchpoint.received_at - settings.page_delay
+      and not fb_ads.was_visitor_seen(touchpoint, reported.clicked_at, settings.page_delay)
       then touchpoint.received_at - settings.page_delay
-    else least(told.clicked_at, touchpoint.received_at)
+    else least(reported.clicked_at, touchpoint.received_at)
   end
   from fb_ads.settings as settings
   cross join lateral (
-    -- Some hosts send one fbc for ever: the cookie of a landing that names its ad dates it back as far as the window.
+    -- Some hosts send one fbc for ever: the cookie of a touchpoint that names its ad dates it back as far as the
+    -- window.
     select case
       when touchpoint.clicked_at < seen_at - settings.attribution_window
         and num_nonnulls(variadic fb_ads.ids_of_touchpoint(touchpoint)) > 0
         then seen_at
       else touchpoint.clicked_at
     end
-  ) as told (clicked_at);
+  ) as reported (clicked_at);
 $$;
 
 comment on function fb_ads.date_touchpoint(fb_ads.touchpoints, timestamptz) is
-  'When a touchpoint landed, as far as whoever tells of it may say; seen_at is when its event happened.';
+  'When a touchpoint was clicked, as far as its reporter may say; seen_at is when its event happened.';
 
 create function fb_ads.key_touchpoint(touchpoint fb_ads.touchpoints)
 returns bytea language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -59,7 +60,7 @@ returns bytea language sql immutable security invoker set search_path = pg_catal
   );
 $$;
 
-comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'landing_key of a touchpoint that is dated.';
+comment on function fb_ads.key_touchpoint(fb_ads.touchpoints) is 'touchpoint_key of a touchpoint that is dated.';
 
 create function fb_ads.has_room_for_touchpoint(touchpoint fb_ads.touchpoints, place bigint)
 returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -87,14 +88,14 @@ returns setof fb_ads.touchpoints language plpgsql volatile security invoker set 
 begin
   return query
   with given as (
-    select told as touchpoint, (row.value ->> 'seen_at')::timestamptz as seen_at
+    select received as touchpoint, (row.value ->> 'seen_at')::timestamptz as seen_at
     from jsonb_array_elements(rows) as row
     cross join lateral jsonb_populate_record(null::fb_ads.touchpoints, row.value || jsonb_build_object(
       'received_at', least(now(), (row.value ->> 'received_at')::timestamptz),
       'email_digests', nullif(row.value -> 'email_digests', '[]'),
       'phone_digests', nullif(row.value -> 'phone_digests', '[]')
-    )) as told
-    where row.value ->> 'kind' = 'landing' and not fb_ads.is_payment_host(row.value ->> 'referrer_host')
+    )) as received
+    where row.value ->> 'kind' = 'touchpoint' and not fb_ads.is_payment_host(row.value ->> 'referrer_host')
   ),
   dated as (
     select moved as touchpoint
@@ -104,32 +105,32 @@ begin
     )) as moved
   ),
   keyed as (
-    select distinct on (key.value) dated.touchpoint, key.value as landing_key
+    select distinct on (key.value) dated.touchpoint, key.value as touchpoint_key
     from dated
     cross join lateral fb_ads.key_touchpoint(dated.touchpoint) as key (value)
     order by key.value, (dated.touchpoint).clicked_at
   ),
   placed as (
     select keyed.*, row_number() over (
-      partition by (keyed.touchpoint).browser_digest order by (keyed.touchpoint).clicked_at, keyed.landing_key
+      partition by (keyed.touchpoint).browser_digest order by (keyed.touchpoint).clicked_at, keyed.touchpoint_key
     ) as place
     from keyed
   )
   insert into fb_ads.touchpoints as known (
-    clicked_at, received_at, reported_by, landing_key, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id,
+    clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fb_adset_id, fb_campaign_id, utm_content_id,
     utm_term_id, utm_campaign_id, fbclid, fbc_digest, browser_digest, user_digest, email_digests, phone_digests,
     page_url, consent, event_name, event_id
   )
   select
-    fresh.clicked_at, fresh.received_at, fresh.reported_by, placed.landing_key, fresh.fb_ad_id, fresh.fb_adset_id,
+    fresh.clicked_at, fresh.received_at, fresh.reported_by, placed.touchpoint_key, fresh.fb_ad_id, fresh.fb_adset_id,
     fresh.fb_campaign_id, fresh.utm_content_id, fresh.utm_term_id, fresh.utm_campaign_id, fresh.fbclid,
     fresh.fbc_digest, fresh.browser_digest, fresh.user_digest, fresh.email_digests, fresh.phone_digests,
     fresh.page_url, fresh.consent, fresh.event_name, fresh.event_id
   from placed
   cross join lateral (select (placed.touchpoint).*) as fresh
   where fb_ads.has_room_for_touchpoint(placed.touchpoint, placed.place)
-  order by placed.landing_key
-  on conflict (landing_key) do update
+  order by placed.touchpoint_key
+  on conflict (touchpoint_key) do update
   set clicked_at = least(known.clicked_at, excluded.clicked_at),
     received_at = least(known.received_at, excluded.received_at)
   where excluded.clicked_at < known.clicked_at or excluded.received_at < known.received_at
@@ -138,4 +139,4 @@ end;
 $$;
 
 comment on function fb_ads.insert_touchpoints(jsonb) is
-  'Stores the landings among touchpoints as the function builds them; returns those that are new or told earlier.';
+  'Stores the touchpoints among what the function builds; returns those that are new, or older than was known.';

@@ -1,15 +1,15 @@
 -- Touchpoints: visits that an ad may have caused.
 -- Why digests: a touchpoint is looked up by what it shares with a sale, and never listed by person. The click id alone
 -- is in clear, because the sale that is credited names it.
--- Why rows are only appended: many events tell of one landing, in any order, and whoever stores them need not look for
--- the others. A sale collapses the few rows that are its own (fb_ads.collapse_touchpoints).
+-- Why rows are only appended: many events describe one touchpoint, in any order, and whoever stores them need not look
+-- for the others. A sale collapses the few rows that are its own (fb_ads.collapse_touchpoints).
 
 create table fb_ads.touchpoints (
   id bigint generated always as identity primary key,
   clicked_at timestamptz not null,
   received_at timestamptz not null,
   reported_by text not null,
-  landing_key bytea not null unique,
+  touchpoint_key bytea not null unique,
   fb_ad_id text,
   fb_adset_id text,
   fb_campaign_id text,
@@ -42,15 +42,15 @@ comment on table fb_ads.touchpoints is
   'for settings.touchpoint_retention.';
 comment on column fb_ads.touchpoints.id is 'Our key, in the order of arrival.';
 comment on column fb_ads.touchpoints.clicked_at is
-  'When the click landed: of a click id, when it was first seen; else when the event happened. What an anonymous '
+  'When it was clicked: of a click id, when it was first seen; else when the event happened. What an anonymous '
   'browser says of the past counts from its receipt, less settings.page_delay, unless it was seen then.';
-comment on column fb_ads.touchpoints.received_at is 'When it was first told.';
+comment on column fb_ads.touchpoints.received_at is 'When it was first received.';
 comment on column fb_ads.touchpoints.reported_by is
-  'Who told: server (the secret key), user (a browser with a verified user), browser (an anonymous one: what it says '
-  'of a person is a claim).';
-comment on column fb_ads.touchpoints.landing_key is
-  'First 16 bytes of a SHA-256 over who told, the visitor, the click, the ids and the minute: what a repetition has in '
-  'common.';
+  'Who reported it: server (the secret key), user (a browser with a verified user), browser (an anonymous one: what it '
+  'says of a person is a claim).';
+comment on column fb_ads.touchpoints.touchpoint_key is
+  'First 16 bytes of a SHA-256 over who reported it, the visitor, the click, the ids and the minute: what a repetition '
+  'has in common.';
 comment on column fb_ads.touchpoints.fb_ad_id is
   'Ad id that the address named (ad_id), as it came; fb_ads.resolve_touchpoint says what the catalogue makes of it.';
 comment on column fb_ads.touchpoints.fb_adset_id is 'Ad set id that the address named (adset_id).';
@@ -128,12 +128,12 @@ returns jsonb language sql stable security invoker set search_path = pg_catalog,
     select floor(extract(epoch from min(click.clicked_at)) * 1000)::bigint as seen_at_ms
     from (
       -- The first few: a link may be passed on to any number of browsers.
-      select told.clicked_at, told.browser_digest
-      from fb_ads.touchpoints as told
-      where told.fbc_digest = encode(
+      select known.clicked_at, known.browser_digest
+      from fb_ads.touchpoints as known
+      where known.fbc_digest = encode(
         sha256(convert_to(split_part(with_first_click_time.browser_data ->> 'fbc', '.', 4), 'UTF8')), 'hex'
       )
-      order by told.clicked_at
+      order by known.clicked_at
       limit 50
     ) as click
     -- As for touchpoints: a link that is passed on is new in the next browser.

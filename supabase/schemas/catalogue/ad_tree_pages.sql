@@ -6,7 +6,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   complete boolean := true;
   page_state text;
 begin
@@ -43,15 +43,15 @@ $$;
 
 comment on function public.fb_store_ad_tree_page(jsonb) is
   'Stores a page of a list and moves its job: {job_id, lease_id, rows, fb_ids, next_cursor, done, page_size, '
-  'row_count, dropped_fields, params, usage, park}. Returns {state: running | done | parked | restarted, next_job}. '
-  'Raises lease_lost (409); then nothing of the page is kept.';
+  'row_count, dropped_fields, params, usage, throttle}. Returns {state: running | done | throttled | restarted, '
+  'next_job}. Raises lease_lost (409); then nothing of the page is kept.';
 
 create function public.fb_store_ad_tree_objects(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   advanced fb_ads.sync_jobs;
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   page_state text;
   missing text[] := array(select jsonb_array_elements_text(coalesce(request -> 'missing_ids', '[]')));
   adset_rows jsonb := coalesce(request -> 'adsets', '[]');
@@ -90,5 +90,5 @@ $$;
 
 comment on function public.fb_store_ad_tree_objects(jsonb) is
   'Stores objects that were read by id: {job_id, lease_id, fb_account_id?, campaigns, adsets, ads, missing_ids, '
-  'dropped_fields, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become '
+  'dropped_fields, next_cursor, done, row_count, usage, throttle}. missing_ids, which Meta does not know by id, become '
   'DELETED. Returns {state, next_job}. Raises lease_lost (409).';

@@ -142,7 +142,7 @@ begin
     from fb_ads.touchpoints as click
     where click.user_digest = any (digests) or click.email_digests && digests or click.phone_digests && digests
       or (click.user_digest is null and (click.browser_digest = any (clicks) or click.fbc_digest = any (clicks)))
-    order by click.landing_key
+    order by click.touchpoint_key
     for update
   )
   delete from fb_ads.touchpoints as click using gone where click.id = gone.id;

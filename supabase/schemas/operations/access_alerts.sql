@@ -94,7 +94,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   union all
   select
     'webhook_url', 'warning', 'The Vault secret fb_ads_alert_webhook is not an http or https address.',
-    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
+    'Nobody is notified when a problem begins or ends; it is only in the view fb_alerts.',
     'Store the address of a Slack-compatible incoming webhook there.', null
   from stored
   where stored.name = 'fb_ads_alert_webhook' and stored.value is not null and not fb_ads.is_webhook_url(stored.value);

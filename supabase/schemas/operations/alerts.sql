@@ -19,7 +19,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
     'webhook_failing', 'warning',
     'The alert webhook has not taken ' || count(*) || ' message' || case count(*) when 1 then '' else 's' end
       || coalesce(' (last answer: HTTP ' || (array_agg(post.last_status order by post.id))[1] || ')', '') || '.',
-    'Nobody is told when a problem begins or ends; it is only in the view fb_alerts.',
+    'Nobody is notified when a problem begins or ends; it is only in the view fb_alerts.',
     'Store another address in Vault as fb_ads_alert_webhook. '
     'The messages are kept and go out as soon as it answers 2xx.',
     min(post.created_at)

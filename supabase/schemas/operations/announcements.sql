@@ -90,7 +90,7 @@ comment on function fb_ads.write_alert_posts() is
 
 create function fb_ads.settle_alert_posts()
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  with landed as (
+  with answered as (
     delete from fb_ads.alert_flights as flight
     using (
       select f.post_id, response.id is not null as answered, response.status_code
@@ -103,13 +103,13 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   )
   update fb_ads.alert_posts as post
   set
-    last_status = landed.status_code,
-    confirmed_at = case when landed.status_code between 200 and 299 then now() end,
+    last_status = answered.status_code,
+    confirmed_at = case when answered.status_code between 200 and 299 then now() end,
     next_attempt_at = now() + least(
       interval '1 hour', interval '1 minute' * power(2, least(post.attempts, 7) - 1)
     ) - interval '10 seconds'
-  from landed
-  where post.id = landed.post_id;
+  from answered
+  where post.id = answered.post_id;
 $$;
 
 comment on function fb_ads.settle_alert_posts() is

@@ -1,6 +1,6 @@
 -- What each ad and each campaign cost and sold, by day: by the day of the click, as Meta counts, and by the day of the
 -- payment.
--- What Meta did not tell of a day is null, and never 0.
+-- What Meta did not say of a day is null, and never 0.
 -- Why figures are added up here and never stored: a sale may be refunded, and a rate become known, long after the day.
 
 create view public.fb_ad_performance with (security_invoker = true) as
@@ -134,9 +134,9 @@ comment on column public.fb_ad_performance.roas_by_payment_day is
 comment on column public.fb_ad_performance.effective_status is
   'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
 comment on column public.fb_ad_performance.reach is
-  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+  'People who saw it on that day, ads added up; null where Meta gave none. Not additive over days.';
 comment on column public.fb_ad_performance.link_clicks is
-  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta gave none.';
 comment on column public.fb_ad_performance.link_ctr is
   'link_clicks / impressions, from 0 to 1; null without impressions.';
 comment on column public.fb_ad_performance.cost_per_link_click is
@@ -265,9 +265,9 @@ comment on column public.fb_campaign_performance.roas_by_payment_day is
 comment on column public.fb_campaign_performance.effective_status is
   'Whether it runs, as Meta says now: ACTIVE, or why not (PAUSED, CAMPAIGN_PAUSED, ARCHIVED, ...). Not of that day.';
 comment on column public.fb_campaign_performance.reach is
-  'People who saw it on that day, ads added up; null where Meta told none. Not additive over days.';
+  'People who saw it on that day, ads added up; null where Meta gave none. Not additive over days.';
 comment on column public.fb_campaign_performance.link_clicks is
-  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta told none.';
+  'Clicks on links to your pages (Meta''s inline_link_clicks); null where Meta gave none.';
 comment on column public.fb_campaign_performance.link_ctr is
   'link_clicks / impressions, from 0 to 1; null without impressions.';
 comment on column public.fb_campaign_performance.cost_per_link_click is

@@ -176,7 +176,7 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     case wanted.jobname
       when 'fb-ads-tick'
         then 'What was interrupted is not gone on with, waiting events are not sent again, '
-          'and nobody is told of problems.'
+          'and nobody is notified of problems.'
       when 'fb-ads-sweep' then 'A sale that its trigger could not note is never reported.'
       when 'fb-sync-metadata' then 'New campaigns and ads are not read.'
       when 'fb-sync-insights' then 'Spend is not read.'

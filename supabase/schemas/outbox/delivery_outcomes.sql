@@ -19,10 +19,10 @@ declare
   settled bigint[];
 begin
   with given as (
-    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
+    select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.may_be_sent,
       event_row.id as event_row_id
     from jsonb_to_recordset(request -> 'outcomes') as said (
-      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, is_in_doubt boolean,
+      pixel_id text, outcome text, code integer, subcode integer, fbtrace_id text, reason text, may_be_sent boolean,
       event_row_ids bigint[]
     )
     cross join unnest(said.event_row_ids) as event_row (id)
@@ -46,7 +46,7 @@ begin
       sent_at = case given.outcome when 'sent' then now() end,
       attempts = delivery.attempts - case given.outcome when 'released' then 1 else 0 end,
       first_unknown_at = case
-        when given.outcome = 'unknown' or given.is_in_doubt
+        when given.outcome = 'unknown' or given.may_be_sent
           then coalesce(delivery.first_unknown_at, delivery.attempted_at)
         else delivery.first_unknown_at
       end,
@@ -78,6 +78,6 @@ $$;
 
 comment on function public.fb_record_deliveries(jsonb) is
   'Called by capi-event with {lease_id, outcomes: [{pixel_id, event_row_ids, outcome, code?, subcode?, fbtrace_id?, '
-  'reason?, is_in_doubt?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
-  'blocked, dead or expired; with is_in_doubt Meta may have it whatever the outcome. Deliveries that another lease '
+  'reason?, may_be_sent?}], pixels?}: sent, unknown (may be at Meta), later (refused for now), released (not tried), '
+  'blocked, dead or expired; with may_be_sent Meta may have it whatever the outcome. Deliveries that another lease '
   'holds by now are left alone. Returns {recorded}.';

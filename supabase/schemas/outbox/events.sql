@@ -93,7 +93,7 @@ comment on column fb_ads.conversion_events.not_before is
   'Of a waiting purchase: when to look (again) for it in fb_ads.purchases; while its '
   'snapshot is being made, the end of the lease of 90 s.';
 comment on column fb_ads.conversion_events.lease_id is
-  'Of a waiting purchase: who is freezing it; a write with another lease is refused.';
+  'Of a waiting purchase: who takes its snapshot; a write with another lease is refused.';
 comment on column fb_ads.conversion_events.attribution_done is
   'Of a purchase: whether fb_ads.attribution_results has it. Otherwise without meaning.';
 comment on column fb_ads.conversion_events.attribution_not_before is

@@ -156,7 +156,7 @@ begin
         probed_at = now(), code = excluded.code, subcode = excluded.subcode, fbtrace_id = excluded.fbtrace_id,
         reason = excluded.reason, updated_at = now();
       perform fb_ads.block_deliveries(array[given.pixel_id]);
-    elsif given.change = 'park' then
+    elsif given.change = 'throttle' then
       insert into fb_ads.pixels as pixel (pixel_id, throttled_until, throttled_count, code, subcode, fbtrace_id, reason)
       values (
         given.pixel_id, now() + least(86400, greatest(given.seconds, 60)) * interval '1 second', 1, given.code,
@@ -177,4 +177,4 @@ $$;
 
 comment on function fb_ads.record_pixels(jsonb) is
   'Keeps what an answer of Meta''s said of whole pixels: open (it took events), block (token or permission dead), '
-  'park (throttled: 1 min, 2, 4, ... to 1 h, or longer where Meta asks for it, to a day).';
+  'throttle (throttled: 1 min, 2, 4, ... to 1 h, or longer where Meta asks for it, to a day).';

@@ -188,7 +188,7 @@ comment on function public.fb_claim_purchases(jsonb) is
   'returns {lease_id, claimed, purchases} with the sale in clear, its checkout and consent. Those without consent are '
   'suppressed here and not returned.';
 
-create function public.fb_freeze_purchases(request jsonb)
+create function public.fb_snapshot_purchases(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   snapshots bigint;
@@ -229,11 +229,11 @@ begin
     cross join jsonb_array_elements_text(request -> 'pixel_ids') as pixel (id)
   )
   select count(*) into snapshots from written;
-  return jsonb_build_object('frozen', snapshots);
+  return jsonb_build_object('stored', snapshots);
 end;
 $$;
 
-comment on function public.fb_freeze_purchases(jsonb) is
+comment on function public.fb_snapshot_purchases(jsonb) is
   'Called by capi-event with {lease_id, pixel_ids, purchases}: writes the snapshots of claimed purchases, which never '
   'change again, and makes their deliveries; one with refused (a reason) becomes a dead letter, or expired where the '
-  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {frozen}.';
+  'reason is event_too_old. Rows that another lease holds by now are left alone. Returns {stored}.';

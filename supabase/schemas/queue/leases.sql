@@ -1,4 +1,4 @@
--- Holding a claimed job, moving it past a page, and giving it back after one. Every write goes through the fence in
+-- Holding a claimed job, moving it past a page, and releasing it after one. Every write goes through the fence in
 -- fb_ads.hold_sync_job.
 
 create function fb_ads.hold_sync_job(request jsonb)
@@ -108,7 +108,7 @@ end;
 $$;
 
 comment on function fb_ads.throttle_held_job(fb_ads.sync_jobs, jsonb) is
-  'Gives a held job back and throttles it with all jobs that spend the same '
+  'Releases a held job and throttles it with all jobs that spend the same '
   'quota: {scope: account | app, use_case, seconds, is_window?, error}.';
 
 create function fb_ads.release_throttled_job(job fb_ads.sync_jobs)
@@ -128,7 +128,7 @@ end;
 $$;
 
 comment on function fb_ads.release_throttled_job(fb_ads.sync_jobs) is
-  'After a stored page: gives the held job back when Meta has refused another call '
+  'After a stored page: releases the held job when Meta has refused another call '
   'for the whole app meanwhile. Returns whether it did.';
 
 create function fb_ads.settle_page(advanced fb_ads.sync_jobs, throttling jsonb, complete boolean default true)
@@ -143,7 +143,7 @@ begin
   end if;
   return case
     when complete and advanced.state = 'done' then 'done'
-    when is_throttled then 'parked'
+    when is_throttled then 'throttled'
     when complete then 'running'
     else 'restarted'
   end;
@@ -151,5 +151,5 @@ end;
 $$;
 
 comment on function fb_ads.settle_page(fb_ads.sync_jobs, jsonb, boolean) is
-  'After a stored page: gives the job back where its quota is spent (park, or a refusal of another call), and says '
-  'what became of it: done, parked, running, or restarted where the record of its pages was lost (not complete).';
+  'After a stored page: releases the job where its quota is spent (throttle, or a refusal of another call), and says '
+  'what became of it: done, throttled, running, or restarted where the record of its pages was lost (not complete).';

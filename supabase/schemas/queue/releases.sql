@@ -1,4 +1,4 @@
--- Giving a job back without a page: the run's budget is spent, Meta refused, or the job cannot be done.
+-- Releasing a job without a page: the run's budget is spent, Meta refused, or the job cannot be done.
 
 create function fb_ads.retry_delay_seconds(attempts integer)
 returns double precision language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
@@ -48,7 +48,7 @@ declare
   )::integer;
   given_up boolean;
 begin
-  if outcome not in ('yield', 'retry', 'restart', 'park', 'stop_token', 'stop_account', 'fail') then
+  if outcome not in ('release', 'retry', 'restart', 'throttle', 'stop_token', 'stop_account', 'fail') then
     raise exception 'unknown outcome of a job: %', coalesce(outcome, 'null') using errcode = '22023';
   end if;
   -- Twelve failures in a row take over an hour. A job that still fails then waits for a person or the next night.
@@ -68,7 +68,7 @@ begin
     attempts = case outcome
       when 'retry' then j.attempts + 1
       when 'restart' then j.attempts + 1
-      when 'park' then least(j.attempts + 1, 6)
+      when 'throttle' then least(j.attempts + 1, 6)
       else j.attempts
     end,
     not_before = greatest(
@@ -96,8 +96,8 @@ begin
   end if;
   if outcome = 'restart' then
     delete from fb_ads.sync_seen_pages as seen where seen.job_id = job.id;
-  elsif outcome = 'park' then
-    perform fb_ads.throttle_held_job(job, request -> 'park');
+  elsif outcome = 'throttle' then
+    perform fb_ads.throttle_held_job(job, request -> 'throttle');
   elsif outcome = 'stop_token' then
     perform fb_ads.stop_token(
       (select run.token_fingerprint from fb_ads.sync_runs as run where run.id = job.run_id), error
@@ -142,6 +142,6 @@ end;
 $$;
 
 comment on function public.fb_release_sync_job(jsonb) is
-  'Gives a job back: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, park?, report_run_id?}. '
-  'outcome: yield (budget spent), retry (later, growing pause), restart (from the first page), park, stop_token, '
+  'Releases a job: {job_id, lease_id, outcome, error?, usage?, page_size?, params?, throttle?, report_run_id?}. '
+  'outcome: release (budget spent), retry (later, growing pause), restart (from the first page), throttle, stop_token, '
   'stop_account, fail. Returns {state}. Raises lease_lost (409) when another holds it.';

@@ -52,4 +52,4 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.renew_run_lease(uuid) is
-  'Keeps a run live that holds no job: it has just given one back, or waits for a report.';
+  'Keeps a run live that holds no job: it has just released one, or waits for a report.';

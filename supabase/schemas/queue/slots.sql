@@ -88,5 +88,5 @@ end;
 $$;
 
 comment on function public.fb_finish_sync_run(jsonb) is
-  'Ends a run and gives its slot back: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
+  'Ends a run and frees its slot: {run_id, account_ids?, rows, graph_calls, warnings, error}. Returns {done, '
   'left, failed} jobs. Called twice it returns the same.';

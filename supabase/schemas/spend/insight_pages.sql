@@ -194,13 +194,13 @@ begin
     );
   end if;
   return jsonb_build_object(
-    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null'), complete), 'next_job', null
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'throttle', 'null'), complete), 'next_job', null
   );
 end;
 $$;
 
 comment on function public.fb_store_insights_page(jsonb) is
   'Stores a page of daily insights and moves its job: {job_id, lease_id, rows, next_cursor, done, page_size, '
-  'row_count, dropped_fields, effective_statuses, params, usage, park}; effective_statuses are those that were asked '
-  'for. Returns {state: running | done | parked | restarted}. Raises lease_lost (409); then nothing of the page is '
-  'kept.';
+  'row_count, dropped_fields, effective_statuses, params, usage, throttle}; effective_statuses are those that were '
+  'asked for. Returns {state: running | done | throttled | restarted}. Raises lease_lost (409); then nothing of the '
+  'page is kept.';

@@ -7,7 +7,7 @@ returns jsonb language plpgsql volatile security invoker set search_path = pg_ca
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
   restarts boolean := coalesce((request ->> 'restart')::boolean, false);
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
 begin
   update fb_ads.sync_jobs as j
   set
@@ -45,6 +45,6 @@ end;
 $$;
 
 comment on function public.fb_store_report(jsonb) is
-  'Keeps the state of a report and gives its job back until the next poll: {job_id, lease_id, report_run_id, params, '
-  'wait_seconds, restart?, error?, usage?, park?}. params are added to the job''s; report_run_id null: a new report is '
-  'to be made; restart: pages read so far do not count. Raises lease_lost (409).';
+  'Keeps the state of a report and releases its job until the next poll: {job_id, lease_id, report_run_id, params, '
+  'wait_seconds, restart?, error?, usage?, throttle?}. params are added to the job''s; report_run_id null: a new '
+  'report is to be made; restart: pages read so far do not count. Raises lease_lost (409).';

@@ -71,4 +71,4 @@ returns void language sql volatile security invoker set search_path = pg_catalog
 $$;
 
 comment on function fb_ads.reset_range(fb_ads.sync_jobs, date, date, text[], jsonb) is
-  'Gives a held job back as one of another range, to be read from its beginning.';
+  'Releases a held job as one of another range, to be read from its beginning.';

@@ -227,7 +227,7 @@ begin
     differences := fb_ads.end_comparison(advanced);
   end if;
   return jsonb_build_object(
-    'state', fb_ads.settle_page(advanced, nullif(request -> 'park', 'null')),
+    'state', fb_ads.settle_page(advanced, nullif(request -> 'throttle', 'null')),
     'next_job', null,
     'differences', differences
   );
@@ -236,7 +236,7 @@ $$;
 
 comment on function public.fb_store_account_days(jsonb) is
   'Stores a page of an account''s daily totals and compares them: {job_id, lease_id, rows: [{date, spend}], '
-  'next_cursor, done, page_size, row_count, params, usage, park}. Returns {state, differences}. Raises lease_lost '
+  'next_cursor, done, page_size, row_count, params, usage, throttle}. Returns {state, differences}. Raises lease_lost '
   '(409).';
 
 create view public.ad_spend_reconciliation with (security_invoker = true) as

@@ -166,13 +166,13 @@ end;
 $$;
 
 comment on function fb_ads.begin_anew(fb_ads.sync_jobs) is
-  'Gives a held range back as it stands: what Meta takes of the account has been learned since it was asked for.';
+  'Releases a held range as it stands: what Meta takes of the account has been learned since it was asked for.';
 
 create function public.fb_reshape_insights(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
-  throttling jsonb := nullif(request -> 'park', 'null');
+  throttling jsonb := nullif(request -> 'throttle', 'null');
   result text;
 begin
   if jsonb_typeof(request -> 'usage') = 'array' then
@@ -217,7 +217,7 @@ end;
 $$;
 
 comment on function public.fb_reshape_insights(jsonb) is
-  'Gives a job back in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
-  'usage?, park?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
+  'Releases a job in a shape that Meta may answer: {job_id, lease_id, how: report | split | clamp | list, error?, '
+  'usage?, throttle?}. list: by our own ads, where Meta will not leave ads out. Returns {result: report | date | ads | '
   'known | none | clamped | nothing_left}; with none the job is still held. '
   'Raises lease_lost (409).';

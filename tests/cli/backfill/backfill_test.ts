@@ -34,8 +34,8 @@ Deno.test("`formatProgress()` tells days, rows, calls, quota and time left at th
     "[###-------] 25 %  50/200 days  1234 rows  56 calls  quota 42 %  5 min left",
   );
   assertStringIncludes(formatProgress(SOME, { days_done: 50, seconds: 60 }), "working");
-  const parked = { ...SOME, is_running: false, parked_until: new Date("2026-11-22T19:05:00Z") };
-  assertStringIncludes(formatProgress(parked, { days_done: 20, seconds: 60 }), "quota spent, goes on at 19:05 UTC");
+  const throttled = { ...SOME, is_running: false, parked_until: new Date("2026-11-22T19:05:00Z") };
+  assertStringIncludes(formatProgress(throttled, { days_done: 20, seconds: 60 }), "quota spent, goes on at 19:05 UTC");
   assertStringIncludes(
     formatProgress({ ...SOME, days_done: 200, jobs_left: 0 }, { days_done: 0, seconds: 9 }),
     "100 %",

@@ -72,7 +72,7 @@ export const BREAKAGES: Breakage[] = [
     says: "create index concurrently on public.transactions (completed_at);",
   },
   {
-    name: "a trouble that is an alert",
+    name: "a problem that is an alert",
     sql:
       "insert into fb_ads.pixels (pixel_id, state, blocked_at, reason) values ('4711', 'blocked', now(), 'token_dead')",
     mend: "delete from fb_ads.pixels where pixel_id = '4711'",

@@ -24,7 +24,7 @@ const SECRETS = ["emulator-marketing-token", "emulator-capi-token"];
 const wrong = (findings: Finding[]) =>
   findings.filter(({ severity }) => severity !== "ok").map(({ check, severity }) => `${severity} ${check}`).sort();
 
-Deno.test("the doctor finds nothing on a healthy installation, and names every trouble on a broken one", async (t) => {
+Deno.test("the doctor finds nothing on a healthy installation, and names every problem on a broken one", async (t) => {
   const world = new World({ accounts: [planAccount(0, { account_id: "1001", ads: 6 })], now: new Date() });
   await using suite = await startSuite({ graph: { world }, functionEnv: { META_PIXEL_ID: PIXEL } });
   const { platform, graph } = suite;

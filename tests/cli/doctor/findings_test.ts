@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Finding } from "../../../scripts/cli/doctor/finding.ts";
-import { printFindings } from "../../../scripts/cli/doctor/report.ts";
+import { printFindings } from "../../../scripts/cli/doctor/findings_text.ts";
 import { describeSchedule } from "../../../scripts/cli/doctor/schedule_words.ts";
 
 Deno.test("`printFindings()` folds what is alike and what is long", () => {

@@ -8,8 +8,8 @@
 
 import postgres from "postgres";
 import type { Platform } from "../../../supabase-local/mod.ts";
-import { ACCOUNTS, HISTORY_DAYS } from "./ads.ts";
-import { linkClicksOn, salesOn } from "./figures.ts";
+import { ACCOUNTS, HISTORY_DAYS } from "./invented_ads.ts";
+import { linkClicksOn, salesOn } from "./invented_figures.ts";
 import type { PlacedAd } from "./world.ts";
 
 /** Of the clicks on a link, those whose page was seen. */
@@ -202,7 +202,7 @@ async function storeVisits({ sql }: Platform, ads: readonly PlacedAd[], sales: P
       cross join lateral generate_series(1, visit.visits) as number
     )
     insert into fb_ads.touchpoints (
-      clicked_at, received_at, reported_by, landing_key, fb_ad_id, fb_adset_id, fb_campaign_id, browser_digest,
+      clicked_at, received_at, reported_by, touchpoint_key, fb_ad_id, fb_adset_id, fb_campaign_id, browser_digest,
       user_digest, consent, event_name, event_id
     )
     select seen.at, seen.at, case when user_digest is null then 'browser' else 'user' end,

@@ -5,8 +5,8 @@
  */
 
 import { planAccount, World } from "../../../meta-emulator/mod.ts";
-import { ACCOUNTS, type AdPlan } from "./ads.ts";
-import { figuresOn } from "./figures.ts";
+import { ACCOUNTS, type AdPlan } from "./invented_ads.ts";
+import { figuresOn } from "./invented_figures.ts";
 
 /** Minor units of a major one at Meta: the rupiah has none. */
 const MINOR_UNITS = { IDR: 1, PHP: 100 } as const;

@@ -21,7 +21,7 @@ export interface InsightsPage extends PageCheckpoint {
 }
 
 const StoredSchema = z.object({
-  state: z.enum(["running", "done", "parked", "restarted"]),
+  state: z.enum(["running", "done", "throttled", "restarted"]),
   next_job: z.null(),
 });
 

@@ -7,7 +7,7 @@
  */
 
 import { z } from "zod";
-import { type ReportState, storeReport } from "../database/reports.ts";
+import { type ReportState, storeReport } from "../database/meta_reports.ts";
 import type { JobError, SyncJob } from "../database/sync_jobs.ts";
 import { GraphApiError, type UsageReading } from "../errors.ts";
 import type { DailyFigures } from "../meta/insights.ts";
@@ -19,8 +19,8 @@ import { dropAfter, giveBack, reshapeRange, splitRange } from "./insights_failur
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "../catalogue/metadata.ts";
 import { droppedFields, type LoopPage, type OwnDecision, readPages } from "../queue/page_loop.ts";
-import type { SyncSession } from "../queue/session.ts";
-import { buildUsageRows, decidePark } from "../queue/usage.ts";
+import type { SyncRun } from "../queue/run.ts";
+import { buildUsageRows, decideThrottle } from "../queue/usage.ts";
 
 /** Seconds until the next look, by how many looks there were; the last one from then on. */
 const LOOK_DELAYS = [1, 1, 2, 3, 5, 8, 10, 10, 10, 10, 20, 30, 60];
@@ -54,63 +54,63 @@ const progressOf = (job: SyncJob): Progress =>
 const delayAfter = (looks: number): number => LOOK_DELAYS[Math.min(looks, LOOK_DELAYS.length - 1)] ?? 60;
 
 /** Two tries: what still fails then is looked at again later. */
-const briefly = ({ random, sleep }: SyncSession) => ({ random, sleep, tries: 2 });
+const briefly = ({ random, sleep }: SyncRun) => ({ random, sleep, tries: 2 });
 
 function keep(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   progress: Progress,
-  state: Omit<ReportState, "params" | "usage" | "park"> & { dropped_fields?: string[] },
+  state: Omit<ReportState, "params" | "usage" | "throttle"> & { dropped_fields?: string[] },
   readings: readonly UsageReading[],
 ): Promise<void> {
-  session.rises.note(job.fb_account_id, readings);
-  const park = decidePark(readings, {
-    rises: session.rises,
+  run.rises.note(job.fb_account_id, readings);
+  const throttle = decideThrottle(readings, {
+    rises: run.rises,
     fb_account_id: job.fb_account_id,
     use_case: "ads_insights",
-    now: session.clock.now(),
-    threshold: session.settings.usage_brake_percent,
+    now: run.clock.now(),
+    threshold: run.settings.usage_brake_percent,
   });
   const { dropped_fields, ...kept } = state;
-  return storeReport(session.database, job, {
+  return storeReport(run.database, job, {
     ...kept,
     params: dropped_fields === undefined ? { report: progress } : { report: progress, dropped_fields },
     usage: buildUsageRows(readings),
-    park,
+    throttle,
   });
 }
 
 /** Has a new report made, or splits the range when that has come to nothing before. */
 async function makeAnew(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   error: JobError,
   readings: readonly UsageReading[],
   limit: number,
 ): Promise<void> {
   const { restarts } = progressOf(job);
-  if (restarts >= limit) return await splitRange(session, job, { error, usage: buildUsageRows(readings) });
+  if (restarts >= limit) return await splitRange(run, job, { error, usage: buildUsageRows(readings) });
   const fresh = { ...ProgressSchema.parse(undefined), restarts: restarts + 1 };
-  await keep(session, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, error }, readings);
+  await keep(run, job, fresh, { report_run_id: null, wait_seconds: 1 + restarts, restart: true, error }, readings);
 }
 
-async function start(session: SyncSession, job: SyncJob, figures: DailyFigures<unknown>): Promise<void> {
+async function start(run: SyncRun, job: SyncJob, figures: DailyFigures<unknown>): Promise<void> {
   let dropped_fields = droppedFields(job);
   let started: StartedReport | null = null;
   while (started === null) {
     const range = { ...rangeOf(job), dropped_fields };
     try {
-      started = await retryInPlace(() => startReport(session.graph, figures, range), briefly(session));
+      started = await retryInPlace(() => startReport(run.graph, figures, range), briefly(run));
     } catch (failure) {
-      if (await reshapeRange(session, job, failure) !== null) return;
+      if (await reshapeRange(run, job, failure) !== null) return;
       // Asked again at once, so that no other range is refused for the same field meanwhile.
-      const more = session.stopped() === false ? dropAfter(session, job, failure, dropped_fields) : null;
-      if (more === null) return await giveBack(session, job, failure);
+      const more = run.stopped() === false ? dropAfter(run, job, failure, dropped_fields) : null;
+      if (more === null) return await giveBack(run, job, failure);
       dropped_fields = more;
     }
   }
-  const progress = { ...progressOf(job), looks: 0, percent: 0, missing: 0, moved_at: session.clock.now().getTime() };
-  await keep(session, job, progress, {
+  const progress = { ...progressOf(job), looks: 0, percent: 0, missing: 0, moved_at: run.clock.now().getTime() };
+  await keep(run, job, progress, {
     report_run_id: started.report_run_id,
     wait_seconds: delayAfter(0),
     dropped_fields,
@@ -119,7 +119,7 @@ async function start(session: SyncSession, job: SyncJob, figures: DailyFigures<u
 
 /** What to do about an answer that says the report cannot be read (yet): look again, or make another. */
 async function lookAgain(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   failure: GraphApiError,
   progress = progressOf(job),
@@ -127,24 +127,24 @@ async function lookAgain(
   const looks = progress.looks + 1;
   const error = buildJobError(failure);
   const { report_run_id } = job;
-  const is_stuck = progress.moved_at > 0 && session.clock.now().getTime() - progress.moved_at > PATIENCE_MS;
+  const is_stuck = progress.moved_at > 0 && run.clock.now().getTime() - progress.moved_at > PATIENCE_MS;
   if (failure.action === "poll" && !is_stuck) {
     const wait_seconds = delayAfter(looks);
-    return await keep(session, job, { ...progress, looks }, { report_run_id, wait_seconds, error }, failure.usage);
+    return await keep(run, job, { ...progress, looks }, { report_run_id, wait_seconds, error }, failure.usage);
   }
   const missing = progress.missing + 1;
   if (failure.action === "poll" || missing > MISSING_LOOKS) {
-    return await makeAnew(session, job, error, failure.usage, MAX_RESTARTS.lost);
+    return await makeAnew(run, job, error, failure.usage, MAX_RESTARTS.lost);
   }
   const wait_seconds = missing;
-  await keep(session, job, { ...progress, looks, missing }, { report_run_id, wait_seconds, error }, failure.usage);
+  await keep(run, job, { ...progress, looks, missing }, { report_run_id, wait_seconds, error }, failure.usage);
 }
 
 /** That it was done, as a look found, counts as getting on: its results may come a little later. */
-function progressAtEnd(session: SyncSession, job: SyncJob): Progress {
+function progressAtEnd(run: SyncRun, job: SyncJob): Progress {
   const progress = progressOf(job);
   if (progress.percent === 100) return progress;
-  return { ...progress, percent: 100, moved_at: session.clock.now().getTime() };
+  return { ...progress, percent: 100, moved_at: run.clock.now().getTime() };
 }
 
 function isUnreadable(failure: unknown): failure is GraphApiError {
@@ -152,12 +152,12 @@ function isUnreadable(failure: unknown): failure is GraphApiError {
 }
 
 /** A report that is over without a result. */
-async function endFailed(session: SyncSession, job: SyncJob, status: ReportStatus): Promise<void> {
+async function endFailed(run: SyncRun, job: SyncJob, status: ReportStatus): Promise<void> {
   const { failure, usage, reason, async_status } = status;
   if (failure !== null && status.action !== "resubmit") {
     // A throttle, a dead token, a field: what it was refused for means what it means in any other answer.
-    if (await reshapeRange(session, job, failure) !== null) return;
-    return await giveBack(session, job, failure, { report_run_id: null });
+    if (await reshapeRange(run, job, failure) !== null) return;
+    return await giveBack(run, job, failure, { report_run_id: null });
   }
   const error: JobError = {
     code: "meta_unavailable",
@@ -168,34 +168,34 @@ async function endFailed(session: SyncSession, job: SyncJob, status: ReportStatu
     fbtrace_id: null,
   };
   const limit = status.state === "failed" ? MAX_RESTARTS.failed : MAX_RESTARTS.lost;
-  await makeAnew(session, job, error, usage, limit);
+  await makeAnew(run, job, error, usage, limit);
 }
 
 /** Looks how far the report is; true when its pages can be read. */
-async function look(session: SyncSession, job: SyncJob, report: { report_run_id: string; fb_account_id: string }) {
+async function look(run: SyncRun, job: SyncJob, report: { report_run_id: string; fb_account_id: string }) {
   let status: ReportStatus;
   try {
-    status = await retryInPlace(() => fetchReport(session.graph, report), briefly(session));
+    status = await retryInPlace(() => fetchReport(run.graph, report), briefly(run));
   } catch (failure) {
-    if (isUnreadable(failure)) await lookAgain(session, job, failure);
-    else await giveBack(session, job, failure);
+    if (isUnreadable(failure)) await lookAgain(run, job, failure);
+    else await giveBack(run, job, failure);
     return false;
   }
   if (status.state === "done") return true;
   if (status.state !== "running") {
-    await endFailed(session, job, status);
+    await endFailed(run, job, status);
     return false;
   }
   const before = progressOf(job);
-  const now = session.clock.now().getTime();
+  const now = run.clock.now().getTime();
   const has_moved = status.percent > before.percent || before.moved_at === 0;
   if (!has_moved && now - before.moved_at > PATIENCE_MS) {
-    await endFailed(session, job, { ...status, state: "skipped", action: "resubmit", reason: "report_stuck" });
+    await endFailed(run, job, { ...status, state: "skipped", action: "resubmit", reason: "report_stuck" });
     return false;
   }
   const looks = before.looks + 1;
   await keep(
-    session,
+    run,
     job,
     {
       ...before,
@@ -212,25 +212,25 @@ async function look(session: SyncSession, job: SyncJob, report: { report_run_id:
 
 /** Works on a range that is read by a report, one step at a time. */
 export async function readByReport<Row, Page extends LoopPage>(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   { figures, pages }: DailyWork<Row, Page>,
 ): Promise<SyncJob | null> {
   if (job.report_run_id === null) {
-    await start(session, job, figures);
+    await start(run, job, figures);
     return null;
   }
   const report = { report_run_id: job.report_run_id, fb_account_id: accountOf(job) };
   // Half read already, so it is done.
-  if (job.cursor === null && !await look(session, job, report)) return null;
+  if (job.cursor === null && !await look(run, job, report)) return null;
   const work = pages((state) =>
-    fetchReportPage(session.graph, figures, { ...report, limit: state.page_size, after: state.cursor })
+    fetchReportPage(run.graph, figures, { ...report, limit: state.page_size, after: state.cursor })
   );
-  return await readPages(session, job, {
+  return await readPages(run, job, {
     ...work,
     async onFailure(failure, state): Promise<OwnDecision | null> {
-      if (!isUnreadable(failure)) return await reshapeRange(session, job, failure, state);
-      await lookAgain(session, job, failure, progressAtEnd(session, job));
+      if (!isUnreadable(failure)) return await reshapeRange(run, job, failure, state);
+      await lookAgain(run, job, failure, progressAtEnd(run, job));
       return { ended: true };
     },
   });

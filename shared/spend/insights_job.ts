@@ -1,11 +1,11 @@
 /**
  * The work of `fb-sync-insights`: one function a kind of job. A range of days is read at once, page by page, or through
- * a report that Meta makes in its own time (`report.ts`); which of the two, the plan says and remembers per account.
+ * a report that Meta makes in its own time (`report_job.ts`); which of the two, the plan says and remembers per account.
  *
  * @module
  */
 
-import { replanInsights } from "../database/insights.ts";
+import { replanInsights } from "../database/insight_pages.ts";
 import { isLeaseLost } from "../database/rpc.ts";
 import type { SyncJob } from "../database/sync_jobs.ts";
 import { fetchAdAccount } from "../meta/ad_accounts.ts";
@@ -18,69 +18,69 @@ import { accountOf, configure, workOnMetadata } from "../catalogue/metadata.ts";
 import { readObjects } from "../catalogue/objects.ts";
 import { type LoopPage, readPages, release } from "../queue/page_loop.ts";
 import { comparedDays } from "./reconciliation.ts";
-import { readByReport } from "./report.ts";
-import type { SyncSession } from "../queue/session.ts";
+import { readByReport } from "./report_job.ts";
+import type { SyncRun } from "../queue/run.ts";
 
 function readDays<Row, Page extends LoopPage>(
-  session: SyncSession,
+  run: SyncRun,
   job: SyncJob,
   { figures, pages }: DailyWork<Row, Page>,
 ): Promise<SyncJob | null> {
-  if (job.params.read === "report") return readByReport(session, job, { figures, pages });
+  if (job.params.read === "report") return readByReport(run, job, { figures, pages });
   const range = rangeOf(job);
   const work = pages(({ cursor, page_size, dropped_fields }) =>
-    fetchInsightsPage(session.graph, figures, { ...range, after: cursor, limit: page_size, dropped_fields })
+    fetchInsightsPage(run.graph, figures, { ...range, after: cursor, limit: page_size, dropped_fields })
   );
-  return readPages(session, job, {
+  return readPages(run, job, {
     ...work,
-    onFailure: (failure, state) => reshapeRange(session, job, failure, state),
+    onFailure: (failure, state) => reshapeRange(run, job, failure, state),
   });
 }
 
 /** What a plan could not know: the calendar of an account that was never read. */
-async function readAccountFirst(session: SyncSession, job: SyncJob): Promise<null> {
+async function readAccountFirst(run: SyncRun, job: SyncJob): Promise<null> {
   let row;
   try {
-    ({ row } = await fetchAdAccount(session.graph, accountOf(job)));
+    ({ row } = await fetchAdAccount(run.graph, accountOf(job)));
   } catch (failure) {
-    await giveBack(session, job, failure);
+    await giveBack(run, job, failure);
     return null;
   }
   if (row === null || row.timezone_name === null || row.currency === null) {
     const error = buildJobError(new TypeError("Meta gives the account no time zone or no currency"));
-    await release(session, job, { outcome: "retry", error });
+    await release(run, job, { outcome: "retry", error });
   } else {
-    await replanInsights(session.database, job, configure(session, row));
+    await replanInsights(run.database, job, configure(run, row));
   }
   return null;
 }
 
-function work(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+function work(run: SyncRun, job: SyncJob): Promise<SyncJob | null> {
   switch (job.kind) {
     case "insights":
-      if (job.timezone_name === null || job.currency === null) return readAccountFirst(session, job);
-      return readDays(session, job, adDays(session, job));
+      if (job.timezone_name === null || job.currency === null) return readAccountFirst(run, job);
+      return readDays(run, job, adDays(run, job));
     case "reconciliation":
-      return readDays(session, job, comparedDays(session, job));
+      return readDays(run, job, comparedDays(run, job));
     case "missing_objects":
-      return readObjects(session, job);
+      return readObjects(run, job);
     // Where no account was known yet, its discovery comes first.
     case "accounts":
-      return workOnMetadata(session, job);
+      return workOnMetadata(run, job);
     default:
       throw new TypeError(`not a job of the insights sync: ${job.kind}`);
   }
 }
 
 /** Works on one job of the insights sync. */
-export async function workOnInsights(session: SyncSession, job: SyncJob): Promise<SyncJob | null> {
+export async function workOnInsights(run: SyncRun, job: SyncJob): Promise<SyncJob | null> {
   try {
-    return await work(session, job);
+    return await work(run, job);
   } catch (error) {
     if (isLeaseLost(error)) return null;
     // The database did not take what was to be kept of a report or a range: the next try asks it again.
-    session.log.error("unexpected failure", { error, job_id: job.id });
-    await release(session, job, { outcome: "retry", error: buildJobError(error) });
+    run.log.error("unexpected failure", { error, job_id: job.id });
+    await release(run, job, { outcome: "retry", error: buildJobError(error) });
     return null;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Platform } from "../../supabase-local/mod.ts";
-import { printTable } from "./progress.ts";
+import { printTable } from "./demo_progress.ts";
 import type { Cell } from "./terminal_table.ts";
 
 /** Prints what the metadata sync stored, a line a campaign. */

@@ -1,5 +1,5 @@
 /**
- * Freezes what is sent of completed transactions: reads the sale and its checkout, normalises and hashes, and writes
+ * Takes the snapshot of completed transactions: reads the sale and its checkout, normalises and hashes, and writes
  * the content once, before the first attempt, so that every retry is the identical event.
  *
  * @module
@@ -8,8 +8,8 @@
 import {
   type ClaimedPurchases,
   claimPurchases,
-  freezePurchases,
-  type FrozenPurchase,
+  type PurchaseSnapshot,
+  snapshotPurchases,
   type StoredEvent,
 } from "../database/purchases.ts";
 import type { Database } from "../database/rpc.ts";
@@ -17,8 +17,8 @@ import { buildPurchaseEvent } from "./event/purchase_event.ts";
 import { buildServerEvent, type ServerEvent, type ServerEventContent } from "./event/server_event.ts";
 import { orderIdOf, splitIntoColumns } from "./event_row.ts";
 
-/** What freezing needs. */
-export interface FreezeOptions {
+/** What a snapshot needs. */
+export interface SnapshotOptions {
   /** Where the keys and the sales are. */
   database: Database;
   /** The present, in milliseconds since 1970. */
@@ -50,7 +50,7 @@ export function rebuildEvent(stored: StoredEvent): ServerEvent {
 /** A leased purchase: the sale, its checkout and its consent. */
 export type ClaimedPurchase = ClaimedPurchases["purchases"][number];
 
-function refusedPurchase(claimed: ClaimedPurchase, refused: string): FrozenPurchase {
+function refusedPurchase(claimed: ClaimedPurchase, refused: string): PurchaseSnapshot {
   return {
     id: claimed.id,
     event_time: null,
@@ -69,10 +69,10 @@ function refusedPurchase(claimed: ClaimedPurchase, refused: string): FrozenPurch
 }
 
 /** Builds what is written of one purchase. */
-export function buildFrozenPurchase(
+export function buildPurchaseSnapshot(
   claimed: ClaimedPurchase,
-  options: Pick<FreezeOptions, "now_ms" | "default_country">,
-): FrozenPurchase {
+  options: Pick<SnapshotOptions, "now_ms" | "default_country">,
+): PurchaseSnapshot {
   const checkout = claimed.checkout === null ? undefined : rebuildEvent(claimed.checkout);
   const built = buildPurchaseEvent(claimed.sale, {
     now_ms: options.now_ms,
@@ -98,13 +98,13 @@ export function buildFrozenPurchase(
   };
 }
 
-/** Freezes one batch; returns how many keys were taken up, 0 when nothing waits. */
-export async function freezeWaitingPurchases(options: FreezeOptions): Promise<number> {
+/** Takes the snapshots of one batch; returns how many keys were taken up, 0 when nothing waits. */
+export async function snapshotWaitingPurchases(options: SnapshotOptions): Promise<number> {
   const { database, pixel_ids, require_consent } = options;
   const claim = await claimPurchases(database, { pixel_ids, require_consent, limit: PURCHASES_PER_CLAIM });
   if (claim.purchases.length > 0) {
-    const purchases = options.measure(() => claim.purchases.map((claimed) => buildFrozenPurchase(claimed, options)));
-    await freezePurchases(database, { lease_id: claim.lease_id, pixel_ids, purchases });
+    const purchases = options.measure(() => claim.purchases.map((claimed) => buildPurchaseSnapshot(claimed, options)));
+    await snapshotPurchases(database, { lease_id: claim.lease_id, pixel_ids, purchases });
   }
   return claim.claimed;
 }

@@ -1,14 +1,14 @@
 /**
- * The state of a report at Meta, kept between two looks at it, and ranges that are given back in another shape.
+ * The state of a report at Meta, kept between two looks at it, and ranges that are released in another shape.
  *
  * @module
  */
 
 import { z } from "zod";
 import type { Database } from "./rpc.ts";
-import type { JobError, Park, SyncJob, UsageRow } from "./sync_jobs.ts";
+import type { JobError, SyncJob, Throttle, UsageRow } from "./sync_jobs.ts";
 
-/** What is kept of a report; its job is given back with it. */
+/** What is kept of a report; its job is released with it. */
 export interface ReportState {
   /** Null: a new report is to be made. */
   report_run_id: string | null;
@@ -23,10 +23,10 @@ export interface ReportState {
   /** What the usage headers said. */
   usage?: UsageRow[];
   /** The quota that is nearly spent. */
-  park?: Park | null;
+  throttle?: Throttle | null;
 }
 
-/** Stores where a report stands and gives its job back. @throws {DatabaseError} with `PT409` as for every write */
+/** Stores where a report stands and releases its job. @throws {DatabaseError} with `PT409` as for every write */
 export async function storeReport(database: Database, job: SyncJob, state: ReportState): Promise<void> {
   await database.call("fb_store_report", { job_id: job.id, lease_id: job.lease_id, ...state });
 }
@@ -40,14 +40,14 @@ export interface Reshape {
   /** What the usage headers said. */
   usage?: UsageRow[];
   /** A quota that is spent. */
-  park?: Park;
+  throttle?: Throttle;
 }
 
 const ReshapedSchema = z.object({
   result: z.enum(["report", "date", "ads", "known", "none", "clamped", "nothing_left"]),
 });
 
-/** Gives a job back in another shape; after `none` (nothing left to split by) it is still held. */
+/** Releases a job in another shape; after `none` (nothing left to split by) it is still held. */
 export async function reshapeInsights(
   database: Database,
   job: SyncJob,

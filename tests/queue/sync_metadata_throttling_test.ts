@@ -45,9 +45,9 @@ Deno.test("fb-sync-metadata leaves a spent quota alone", async (t) => {
       const [job] = await sql`
       select page_size, last_error ->> 'reason' as reason,
         not_before between ${begun}::timestamptz + interval '7 minutes'
-        and clock_timestamp() + interval '7 minutes' as is_parked
+        and clock_timestamp() + interval '7 minutes' as is_throttled
       from fb_ads.sync_jobs where state = 'pending'`;
-      assertEquals({ ...job }, { page_size: 10, reason: "too_much_data", is_parked: true });
+      assertEquals({ ...job }, { page_size: 10, reason: "too_much_data", is_throttled: true });
       graph.faults.clear();
       await syncToEnd(platform, SLUG, { resume: true });
       await assertTree(platform, graph.world.accounts);
@@ -75,9 +75,9 @@ Deno.test("fb-sync-metadata leaves a spent quota alone", async (t) => {
     assertEquals((await sync(platform, SLUG)).jobs, { done: 7, left: 0, failed: 0 });
     const [job] = await sql`
       select not_before between ${begun}::timestamptz + interval '12 minutes'
-        and clock_timestamp() + interval '12 minutes' as is_parked
+        and clock_timestamp() + interval '12 minutes' as is_throttled
       from fb_ads.sync_jobs where kind = 'insights'`;
-    assertEquals(job?.is_parked, true);
+    assertEquals(job?.is_throttled, true);
   });
 
   await t.step("ids that were read before a refusal are not read again", async () => {
@@ -109,9 +109,9 @@ Deno.test("fb-sync-metadata leaves a spent quota alone", async (t) => {
     const later = graph.ledger.calls.filter((call) => call.started > ended);
     assert(later.length <= 6, `${later.length} calls after the refusal`);
     assertEquals([answer.jobs.left, answer.jobs.failed], [3, 0]);
-    const parked =
+    const throttled =
       await sql`select from fb_ads.sync_jobs where state = 'pending' and not_before > now() + interval '50 seconds'`;
-    assertEquals(parked.length, 3);
+    assertEquals(throttled.length, 3);
     await syncToEnd(platform, SLUG, { resume: true });
     await assertTree(platform, graph.world.accounts);
   });
@@ -160,10 +160,10 @@ Deno.test("an invocation is live while it waits for a report, and claims nothing
 
   // A list that has to begin again under a spent quota waits with its first page.
   await sql`update fb_ads.sync_jobs set page_count = 5`;
-  const park = { scope: "app", use_case: "", seconds: 60, error: null };
-  const page = { rows: [], fb_ids: [], next_cursor: null, done: true, row_count: 0, usage: [], park };
+  const throttle = { scope: "app", use_case: "", seconds: 60, error: null };
+  const page = { rows: [], fb_ids: [], next_cursor: null, done: true, row_count: 0, usage: [], throttle };
   const stored = await call("fb_store_ad_tree_page", { job_id: job.id, lease_id: job.lease_id, ...page });
-  assertEquals(stored, { state: "parked", next_job: null });
+  assertEquals(stored, { state: "throttled", next_job: null });
   const [list] = await sql`select state, page_count, not_before > now() as waits from fb_ads.sync_jobs`;
   assertEquals({ ...list }, { state: "pending", page_count: 0, waits: true });
 });

@@ -102,7 +102,7 @@ async function storeAlone(platform: Platform, recording: Recording): Promise<num
         effective_statuses: INSIGHT_AD_STATUSES,
         params: {},
         usage: [],
-        park: null,
+        throttle: null,
       })
     );
     const started = performance.now();

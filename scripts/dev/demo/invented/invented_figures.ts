@@ -6,7 +6,7 @@
  */
 
 import type { DailyMetrics } from "../../../meta-emulator/mod.ts";
-import type { AdPlan } from "./ads.ts";
+import type { AdPlan } from "./invented_ads.ts";
 
 /** Today is not over. */
 const PART_OF_TODAY = .3;

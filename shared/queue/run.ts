@@ -28,7 +28,7 @@ export interface SyncSettings {
 }
 
 /** What an invocation is made of. */
-export interface SessionOptions {
+export interface RunOptions {
   /** Whose jobs to claim. */
   scope: ClaimScope;
   /** What the run works by. */
@@ -58,13 +58,13 @@ export type StopReason = Exclude<Exhausted, false> | "token_stopped";
 const MAX_WARNINGS = 50;
 
 /** One invocation of a sync. */
-export class SyncSession {
+export class SyncRun {
   /** Whose jobs to claim. */
   readonly scope: ClaimScope;
   /** What the run works by. */
   readonly settings: SyncSettings;
   /** What `FB_ADS_ACCOUNT_IDS` says. */
-  readonly configured: SessionOptions["configured"];
+  readonly configured: RunOptions["configured"];
   /** The database door. */
   readonly database: Database;
   /** The Graph door. */
@@ -89,7 +89,7 @@ export class SyncSession {
   #waiting: (() => void)[] = [];
 
   /** Starts nothing. */
-  constructor(options: SessionOptions) {
+  constructor(options: RunOptions) {
     this.scope = options.scope;
     this.settings = options.settings;
     this.configured = options.configured;
@@ -132,14 +132,14 @@ export class SyncSession {
     this.warn({ code: "api_version", message: "Meta warns of the API version in META_API_VERSION.", facts: { text } });
   }
 
-  /** Tells idle lanes that there may be new jobs. */
+  /** Tells idle workers that there may be new jobs. */
   progressed(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
   }
 
-  /** Resolves at the next page that any lane stores, or when a lane ends. */
+  /** Resolves at the next page that any worker stores, or when a worker ends. */
   nextProgress(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

@@ -235,3 +235,11 @@ export interface ReportData {
   /** The state of the machinery. */
   health: PipelineHealth;
 }
+
+/** First and last day, `YYYY-MM-DD`, inclusive. */
+export interface ReportRange {
+  /** First day. */
+  since: string;
+  /** Last day, inclusive. */
+  until: string;
+}

@@ -13,20 +13,13 @@ import type {
   DayFigures,
   FunnelStep,
   ReportData,
+  ReportRange,
   TotalsBefore,
 } from "./data.ts";
 import { readHealth } from "./health.ts";
 import { readSpenders } from "./spenders.ts";
 
 const DAY_MS = 86_400_000;
-
-/** First and last day, `YYYY-MM-DD`, inclusive. */
-export interface ReportRange {
-  /** First day. */
-  since: string;
-  /** Last day, inclusive. */
-  until: string;
-}
 
 /** Steps of the funnel in their order. */
 const FUNNEL = ["PageView", "Lead", "InitiateCheckout", "Purchase"];

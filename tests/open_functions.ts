@@ -12,7 +12,8 @@ import { createFunction, type EdgeFunction, type FunctionOptions, type Runtime }
 import type { Setting } from "../shared/edge/config.ts";
 import { SYNC_SETTINGS } from "../shared/queue/invocation.ts";
 import * as attributePurchase from "../supabase/functions/attribute-purchase/handler.ts";
-import * as capiEvent from "../supabase/functions/capi-event/handler.ts";
+import { BodySchema, SETTINGS } from "../supabase/functions/capi-event/call.ts";
+import { handleCapiEvent } from "../supabase/functions/capi-event/handler.ts";
 import * as syncInsights from "../supabase/functions/fb-sync-insights/handler.ts";
 import * as syncMetadata from "../supabase/functions/fb-sync-metadata/handler.ts";
 
@@ -47,9 +48,9 @@ export function openFunctions({ platform, graph }: Suite, logs: string[]): Recor
       slug: "capi-event",
       callers: "publishable_or_secret",
       browsers: true,
-      settings: capiEvent.SETTINGS,
-      bodySchema: capiEvent.BodySchema,
-      run: capiEvent.handleCapiEvent,
+      settings: SETTINGS,
+      bodySchema: BodySchema,
+      run: handleCapiEvent,
     }),
     "fb-sync-metadata": open({
       slug: "fb-sync-metadata",

@@ -5,7 +5,7 @@
 
 import type { CapiStore } from "./capi/capi_store.ts";
 import type { EmulatorClock } from "./clock.ts";
-import type { Outcome } from "./endpoint.ts";
+import type { FaultedAnswer } from "./fault_effects.ts";
 import type { FaultBook, ReportOutcome } from "./faults.ts";
 import type { GraphCall } from "./graph_call.ts";
 import type { ReportBook } from "./insights/report_book.ts";
@@ -15,6 +15,14 @@ import type { Route } from "./route.ts";
 import type { Settings } from "./settings.ts";
 import type { Token, TokenBook } from "./tokens.ts";
 import type { World } from "./world/world.ts";
+
+/** An answer with all its headers, and how it leaves. */
+export interface Outcome extends FaultedAnswer {
+  /** All headers. */
+  headers: [string, string][];
+  /** The body as it goes out. */
+  text: string;
+}
 
 /** The emulator's parts. */
 export interface GraphContext {

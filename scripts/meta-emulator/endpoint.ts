@@ -5,10 +5,10 @@
  */
 
 import { answerHeaders } from "./answer_headers.ts";
-import type { GraphContext, Visit } from "./context.ts";
+import type { GraphContext, Outcome, Visit } from "./context.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { refusal } from "./error_catalogue.ts";
-import { applyFault, type FaultedAnswer, wait } from "./fault_effects.ts";
+import { applyFault, wait } from "./fault_effects.ts";
 import type { ActingFault, FaultAction } from "./faults.ts";
 import type { GraphAnswer, GraphCall } from "./graph_call.ts";
 import { errorJson, GraphRefusal } from "./graph_error.ts";
@@ -18,14 +18,6 @@ import { DEFAULT_LIMIT, pageNumber } from "./paging.ts";
 import { protocolOf } from "./protocol.ts";
 import { mix } from "./random.ts";
 import { findRoute, type Route } from "./route.ts";
-
-/** An answer with all its headers, and how it leaves. */
-export interface Outcome extends FaultedAnswer {
-  /** All headers. */
-  headers: [string, string][];
-  /** The body as it goes out. */
-  text: string;
-}
 
 /** Answers one call. */
 export async function answerCall(context: GraphContext, call: GraphCall): Promise<Outcome> {

@@ -54,7 +54,8 @@ export { bigAccountWorld, currenciesWorld, manyAccountsWorld, planAccount, small
 export { type RestatementRequest, World, type WorldOptions } from "./world/world.ts";
 export { type AdNode, type AdSetNode, type AdTreeNode, type CampaignNode, effectiveStatus } from "./world/objects.ts";
 export type { NodeBase } from "./world/objects.ts";
-export { type DailyMetrics, dailyMetrics, type Restatement } from "./world/metrics.ts";
+export type { DailyMetrics, Restatement } from "./world/figures.ts";
+export { dailyMetrics } from "./world/metrics.ts";
 export { type TrueRow, trueRows, trueSpend } from "./world/truth.ts";
 
 export { dayText, localDay } from "./calendar.ts";

@@ -7,21 +7,7 @@
  * @module
  */
 
-/** Ids in an address, as text: they are longer than 2^53. */
-export interface ObjectIds {
-  /** `ad_id`. */
-  readonly fb_ad_id: string | null;
-  /** `adset_id`. */
-  readonly fb_adset_id: string | null;
-  /** `campaign_id`. */
-  readonly fb_campaign_id: string | null;
-  /** A number in `utm_content`, by convention the ad's id. */
-  readonly utm_content_id: string | null;
-  /** A number in `utm_term`, by convention the ad set's id. */
-  readonly utm_term_id: string | null;
-  /** A number in `utm_campaign`, by convention the campaign's id. */
-  readonly utm_campaign_id: string | null;
-}
+import type { ObjectIds } from "../database/touchpoints.ts";
 
 /**
  * Which parameters carry which id, the plainest first; names are compared without regard to case. `hsa_*` is HubSpot's,

@@ -6,51 +6,13 @@
  * @module
  */
 
-import type { Click } from "./click.ts";
-import { fbclidOfFbc, findFbclid } from "./click_id.ts";
+import type { Click } from "../outbox/event/click.ts";
+import { fbclidOfFbc, findFbclid } from "../user_data/click_id.ts";
 import type { ServerEvent } from "../outbox/event/server_event.ts";
 import { sha256 } from "../user_data/digest.ts";
-import { hasObjectId, type ObjectIds, plainPageUrl, readObjectIds } from "./object_ids.ts";
+import type { ObjectIds, Reporter, Touchpoint } from "../database/touchpoints.ts";
+import { hasObjectId, plainPageUrl, readObjectIds } from "./object_ids.ts";
 import { isPaymentHost } from "./payment_providers.ts";
-
-/**
- * A row for `fb_ads.store_touchpoints`. Nothing personal is in clear; the click id is kept, because a sale names it.
- */
-export interface Touchpoint extends ObjectIds {
-  /** `touchpoint`: it is one; `link`: none, but it says which person or checkout belongs to a browser or click. */
-  readonly kind: "touchpoint" | "link";
-  /** Meta's name of the event that describes it. */
-  readonly event_name: string;
-  /** Meta's id of that event. */
-  readonly event_id: string;
-  /** ISO 8601. Of a click id, when that was first seen; else when the event happened. */
-  readonly clicked_at: string;
-  /** When the event happened, ISO 8601. */
-  readonly seen_at: string;
-  /** When it was received, ISO 8601. */
-  readonly received_at: string;
-  /** Who reported it: the secret key, a browser with a verified user, or an anonymous browser. */
-  readonly reported_by: Reporter;
-  /** The click id of the address, else the one inside `fbc`. */
-  readonly fbclid: string | null;
-  /** SHA-256 of the click id: the times in a browser's `fbc` and in one built here may differ, the click id cannot. */
-  readonly fbc_digest: string | null;
-  /** SHA-256 of `fbp`. */
-  readonly browser_digest: string | null;
-  /** SHA-256 of the user id, as Meta's `external_id`. */
-  readonly user_digest: string | null;
-  /** SHA-256 of e-mail addresses in the event (Meta's `em`). */
-  readonly email_digests: readonly string[];
-  /** SHA-256 of phone numbers in the event (Meta's `ph`). */
-  readonly phone_digests: readonly string[];
-  /** Origin, path and campaign parameters of the page. */
-  readonly page_url: string | null;
-  /** Where the visitor came from. */
-  readonly referrer_host: string | null;
-}
-
-/** Who reports an event: what an anonymous browser says of a person is a claim. */
-export type Reporter = "server" | "user" | "browser";
 
 /** What is known beside the event. */
 export interface TouchpointContext {

@@ -13,8 +13,9 @@ import { AD_FIELDS, fetchAdsPage } from "../meta/ads.ts";
 import { ADSET_FIELDS, fetchAdsetsPage } from "../meta/adsets.ts";
 import { CAMPAIGN_FIELDS, fetchCampaignsPage } from "../meta/campaigns.ts";
 import { type FieldList, nextDroppedFields, optionalFields } from "../meta/field_list.ts";
-import type { ObjectAnswer, ObjectPage, SkippedObject } from "../meta/object_page.ts";
+import type { ObjectAnswer, ObjectPage } from "../meta/object_page.ts";
 import type { PageState } from "../queue/failure.ts";
+import { accountOf, currencyOf, warnOfPage } from "../queue/account_job.ts";
 import { readObjects } from "./objects.ts";
 import { readPages } from "../queue/page_loop.ts";
 import type { SyncRun } from "../queue/run.ts";
@@ -28,18 +29,6 @@ interface ListDefinition {
   /** Column with Meta's id. */
   idOf: (row: object) => string;
   fetch: (run: SyncRun, job: SyncJob, state: PageState) => Promise<ObjectPage<object>>;
-}
-
-/** The account of a job that has one. */
-export function accountOf(job: SyncJob): string {
-  if (job.fb_account_id === null) throw new TypeError(`a job of kind ${job.kind} names an account`);
-  return job.fb_account_id;
-}
-
-/** The currency in which budgets of the job's account are read. */
-export function currencyOf(job: SyncJob): string {
-  if (job.currency === null) throw new TypeError("the account was read before its lists, so its currency is known");
-  return job.currency;
 }
 
 function readText(row: object, column: string): string {
@@ -106,25 +95,6 @@ const LISTS: Readonly<Record<"accounts" | "account" | "campaigns" | "adsets" | "
     fetch: (run, job, state) => fetchAdsPage(run.graph, pageOf(job, state)),
   },
 };
-
-/** Tells of objects that could not be read, and of a version that Meta is about to end. */
-export function warnOfPage(
-  run: SyncRun,
-  job: SyncJob,
-  page: { skipped: readonly SkippedObject[]; api_version_warning?: string },
-): void {
-  const fb_account_id = job.fb_account_id;
-  if (page.skipped.length > 0) {
-    const objects = page.skipped.slice(0, 20).map(({ id, reason }) => ({ id, reason }));
-    run.warn({
-      code: "objects_undecodable",
-      message: "Some objects could not be read and keep their old values.",
-      fb_account_id,
-      facts: { kind: job.kind, count: page.skipped.length, objects },
-    });
-  }
-  if (page.api_version_warning !== undefined) run.warnOfVersion(page.api_version_warning);
-}
 
 /** A page, and the fields that it was asked for without. */
 type ListPage = ObjectPage<object> & { dropped_fields: string[] };

@@ -15,7 +15,7 @@ import { type FieldList, nextDroppedFields, optionalFields } from "../meta/field
 import { fetchOwner } from "../meta/object_owner.ts";
 import type { ObjectAnswer, SkippedObject } from "../meta/object_page.ts";
 import type { PageState } from "../queue/failure.ts";
-import { accountOf, currencyOf, warnOfPage } from "./metadata.ts";
+import { accountOf, currencyOf, warnOfPage } from "../queue/account_job.ts";
 import { type LoopPage, readPages } from "../queue/page_loop.ts";
 import type { SyncRun } from "../queue/run.ts";
 import { decideThrottle } from "../queue/usage.ts";

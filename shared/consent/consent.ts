@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { fieldPath } from "../errors.ts";
-import { containsEmail } from "../outbox/event/personal_text.ts";
+import { containsEmail } from "../user_data/personal_text.ts";
 import type { Note } from "../user_data/normalised.ts";
 import { isStorable } from "../user_data/unicode_text.ts";
 

@@ -10,8 +10,8 @@ import { storeConsent } from "../database/consents.ts";
 import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
 import { readConsent } from "./consent.ts";
-import { digestBrowserId, digestUserId } from "../outbox/event_row.ts";
-import { networkOf, tooManyRequests, visitorOf } from "../outbox/visitor.ts";
+import { digestBrowserId, digestUserId } from "../user_data/digest.ts";
+import { networkOf, tooManyRequests, visitorOf } from "../user_data/visitor.ts";
 
 /** Who speaks. */
 export interface ConsentSpeaker {

@@ -5,8 +5,8 @@
  */
 
 import { z } from "zod";
-import type { Touchpoint } from "../attribution/touchpoint.ts";
 import type { Database } from "./rpc.ts";
+import type { Touchpoint } from "./touchpoints.ts";
 
 /** An event as it is stored: key, content, the person as digests, and apart from it what is personal in clear. */
 export interface EventRow {

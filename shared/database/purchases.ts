@@ -5,9 +5,34 @@
  */
 
 import { z } from "zod";
-import { PURCHASE_ROW_SCHEMA } from "../outbox/event/purchase_event.ts";
 import type { EventRow } from "./events.ts";
 import type { Database } from "./rpc.ts";
+
+/** A host that made the view anew may show a postcode or an order number as a number. */
+const text = z.union([z.string(), z.number().transform(String)]).nullish();
+
+/** A row of `fb_ads.purchases`, as far as Meta learns of it. Times are ISO 8601, amounts decimal texts or numbers. */
+export const PURCHASE_ROW_SCHEMA = z.object({
+  transaction_ref: z.string().min(1),
+  user_ref: text,
+  completed_at: text,
+  value: z.union([z.string(), z.number()]).nullish(),
+  currency: text,
+  order_id: text,
+  content_ids: z.array(z.union([z.string(), z.number().transform(String), z.null()])).nullish().catch(null),
+  contents: z.unknown().optional(),
+  email: text,
+  phone: text,
+  first_name: text,
+  last_name: text,
+  city: text,
+  state: text,
+  zip: text,
+  country: text,
+});
+
+/** A row of `fb_ads.purchases`. */
+export type PurchaseRow = z.infer<typeof PURCHASE_ROW_SCHEMA>;
 
 /** A stored event as the database gives it back. */
 export const STORED_EVENT_SCHEMA = z.object({

@@ -8,7 +8,7 @@
 import type { EventRow } from "../database/events.ts";
 import { contentOf, personDigests, type ServerEvent, splitUserData } from "./event/server_event.ts";
 import type { AcceptedEvent } from "./event/validate_event.ts";
-import { sha256 } from "../user_data/digest.ts";
+import { digestBrowserId, digestUserId } from "../user_data/digest.ts";
 
 /** The pieces in which an event is stored beside its key columns. */
 export interface EventPieces {
@@ -26,16 +26,6 @@ export interface EventPieces {
 export function splitIntoColumns(event: ServerEvent): EventPieces {
   const { user_data, browser_data } = splitUserData(event.user_data);
   return { content: contentOf(event), user_data, browser_data, person_digests: personDigests(event.user_data) };
-}
-
-/** Digest of a user's id: what `external_id` is hashed to. */
-export function digestUserId(user_id: string): string {
-  return sha256(user_id.trim().toLowerCase());
-}
-
-/** Digest of a browser's id as it is; `fbp` is case-sensitive. */
-export function digestBrowserId(browser_id: string): string {
-  return sha256(browser_id.trim());
 }
 
 /** `custom_data.order_id` of an event. */

@@ -8,7 +8,7 @@
 import { chargeVisitor } from "../database/charges.ts";
 import { type EventRow, type StoredStatus, storeEvents } from "../database/events.ts";
 import { type Database, isStatementTimeout } from "../database/rpc.ts";
-import { networkOf, tooManyRequests, visitorOf } from "./visitor.ts";
+import { networkOf, tooManyRequests, visitorOf } from "../user_data/visitor.ts";
 
 /** Where and under which conditions. */
 export interface StoreOptions {

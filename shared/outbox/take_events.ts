@@ -10,7 +10,7 @@ import type { EventRow } from "../database/events.ts";
 import type { Database } from "../database/rpc.ts";
 import { RequestError } from "../errors.ts";
 import { type CallerProfile } from "./event/caller_profile.ts";
-import { withFirstSeen } from "../attribution/click.ts";
+import { withFirstSeen } from "./event/click.ts";
 import { locateProblems, validateEvents } from "./event/validate_events.ts";
 import type { AcceptedEvent, RefusedEvent, ValidatedEvent } from "./event/validate_event.ts";
 import type { Note } from "../user_data/normalised.ts";

@@ -1,6 +1,7 @@
 /**
  * The work of `fb-sync-insights`: one function a kind of job. A range of days is read at once, page by page, or through
- * a report that Meta makes in its own time (`report_job.ts`); which of the two, the plan says and remembers per account.
+ * a report that Meta makes in its own time (`report_job.ts`); which of the two, the plan says and remembers per
+ * account.
  *
  * @module
  */
@@ -14,7 +15,8 @@ import { buildJobError } from "../queue/failure.ts";
 import { giveBack, reshapeRange } from "./insights_failure.ts";
 import { adDays, type DailyWork } from "./insights_page.ts";
 import { rangeOf } from "./insights_range.ts";
-import { accountOf, configure, workOnMetadata } from "../catalogue/metadata.ts";
+import { accountOf } from "../queue/account_job.ts";
+import { configure, workOnMetadata } from "../catalogue/metadata.ts";
 import { readObjects } from "../catalogue/objects.ts";
 import { type LoopPage, readPages, release } from "../queue/page_loop.ts";
 import { comparedDays } from "./reconciliation.ts";

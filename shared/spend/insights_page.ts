@@ -12,7 +12,7 @@ import { AD_DAYS, type DailyFigures, INSIGHT_FIELDS, type InsightRow } from "../
 import type { ObjectPage } from "../meta/object_page.ts";
 import type { PageState } from "../queue/failure.ts";
 import { daysOf } from "./insights_range.ts";
-import { warnOfPage } from "../catalogue/metadata.ts";
+import { warnOfPage } from "../queue/account_job.ts";
 import type { LoopPage, PagedWork } from "../queue/page_loop.ts";
 import type { SyncRun } from "../queue/run.ts";
 

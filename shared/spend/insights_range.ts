@@ -6,7 +6,7 @@
 
 import type { SyncJob } from "../database/sync_jobs.ts";
 import type { AdInsightRange } from "../meta/insights.ts";
-import { accountOf } from "../catalogue/metadata.ts";
+import { accountOf } from "../queue/account_job.ts";
 
 /** First and last day, `YYYY-MM-DD`. */
 export interface Days {

@@ -12,7 +12,7 @@ import { ACCOUNT_DAYS, type AccountDayRow } from "../meta/insights.ts";
 import type { ObjectPage } from "../meta/object_page.ts";
 import type { DailyWork } from "./insights_page.ts";
 import { daysOf } from "./insights_range.ts";
-import { accountOf, warnOfPage } from "../catalogue/metadata.ts";
+import { accountOf, warnOfPage } from "../queue/account_job.ts";
 import type { LoopPage } from "../queue/page_loop.ts";
 import type { SyncRun } from "../queue/run.ts";
 

@@ -17,7 +17,7 @@ import { buildJobError } from "../queue/failure.ts";
 import type { DailyWork } from "./insights_page.ts";
 import { dropAfter, giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
 import { rangeOf } from "./insights_range.ts";
-import { accountOf } from "../catalogue/metadata.ts";
+import { accountOf } from "../queue/account_job.ts";
 import { droppedFields, type LoopPage, type OwnDecision, readPages } from "../queue/page_loop.ts";
 import type { SyncRun } from "../queue/run.ts";
 import { buildUsageRows, decideThrottle } from "../queue/usage.ts";

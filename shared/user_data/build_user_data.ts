@@ -5,7 +5,7 @@
  * @module
  */
 
-import { containsEmail } from "../outbox/event/personal_text.ts";
+import { containsEmail } from "./personal_text.ts";
 import { findCountry, findCountryOrDigest } from "./country.ts";
 import { passDigest, recogniseDigest, sha256 } from "./digest.ts";
 import {

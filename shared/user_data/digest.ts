@@ -35,3 +35,13 @@ export function recogniseDigest(text: string): GivenDigest {
 export function passDigest(text: string): string {
   return text.length === 64 ? text.toLowerCase() : text;
 }
+
+/** Digest of a user's id: what `external_id` is hashed to. */
+export function digestUserId(user_id: string): string {
+  return sha256(user_id.trim().toLowerCase());
+}
+
+/** Digest of a browser's id as it is; `fbp` is case-sensitive. */
+export function digestBrowserId(browser_id: string): string {
+  return sha256(browser_id.trim());
+}

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { isFbc, isFbp } from "../attribution/click_id.ts";
+import { isFbc, isFbp } from "./click_id.ts";
 import { normaliseCity, normalisePostcode, normaliseState } from "./address.ts";
 import { isClientIpAddress } from "./client_ip_address.ts";
 import { normaliseCountry } from "./country.ts";

@@ -6,12 +6,8 @@
  * @module
  */
 
-import {
-  buildTouchpoint,
-  type Reporter,
-  type Touchpoint,
-  type TouchpointEvent,
-} from "../../shared/attribution/touchpoint.ts";
+import { buildTouchpoint, type TouchpointEvent } from "../../shared/attribution/touchpoint.ts";
+import type { Reporter, Touchpoint } from "../../shared/database/touchpoints.ts";
 import type { Platform } from "../../scripts/supabase-local/mod.ts";
 import { makeShop } from "../../scripts/dev/testing/shop_suite.ts";
 import { emptyTables } from "../../scripts/supabase-local/waiting.ts";

@@ -7,12 +7,13 @@
 
 import { assertEquals } from "@std/assert";
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
 const MOST_LINES = 300;
 const CODE = /\.(ts|mjs|js|sql|css|html)$/;
-/** Written by the Supabase CLI, and from the schema files. */
-const GENERATED = /^shared\/database\/database\.types\.ts$|^supabase\/migrations\//;
+/** Written from the schema files. */
+const GENERATED = /^supabase\/migrations\//;
 /** A home, or a user's or a build's directory. */
 const MACHINE_PATH = /(^|[\s"'`(=])\/(home|Users|root|work|workspace)\/[a-z]/m;
 
@@ -59,4 +60,18 @@ Deno.test("every path that the documentation names is there", () => {
       .map((path) => `${page}: ${path}`)
   );
   assertEquals(missing, []);
+});
+
+/** Each is a package of its own, with names of its own. */
+const OWN_PACKAGES = ["scripts/meta-emulator/", "scripts/supabase-local/", "scripts/std/"];
+/** The door of a folder, and of a function. */
+const DOOR_FILES = ["mod.ts", "index.ts", "handler.ts"];
+
+Deno.test("no two files of the product have one name", () => {
+  const paths = FILES.filter((path) =>
+    /^(shared|scripts|supabase\/functions)\/.*\.ts$/.test(path) &&
+    !OWN_PACKAGES.some((folder) => path.startsWith(folder)) && !DOOR_FILES.includes(basename(path))
+  );
+  const byName = Map.groupBy(paths, (path) => basename(path));
+  assertEquals([...byName.values()].filter(({ length }) => length > 1), []);
 });

@@ -263,3 +263,13 @@ export interface ReportData {
   /** The state of the machinery. */
   health: PipelineHealth;
 }
+
+/** First and last day, `YYYY-MM-DD`, inclusive. */
+export interface ReportRange {
+  /** First day. */
+  since: string;
+  /** Last day, inclusive. */
+  until: string;
+  /** ISO 4217, into which amounts are converted. @default that of most figures */
+  home_currency?: string | undefined;
+}

@@ -4,9 +4,16 @@
  * @module
  */
 
-import type { AlertSummary, DifferingDay, ParkedScope, PipelineHealth, QueueState, RunSummary } from "./data.ts";
+import type {
+  AlertSummary,
+  DifferingDay,
+  ParkedScope,
+  PipelineHealth,
+  QueueState,
+  ReportRange,
+  RunSummary,
+} from "./data.ts";
 import type { Sql } from "../operator/database.ts";
-import type { ReportRange } from "./queries.ts";
 
 /** Reads it. */
 export async function readHealth(sql: Sql, { since, until }: ReportRange): Promise<PipelineHealth> {

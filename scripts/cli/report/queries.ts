@@ -14,6 +14,7 @@ import type {
   Period,
   PeriodFigures,
   ReportData,
+  ReportRange,
   TotalsBefore,
 } from "./data.ts";
 import { type CurrencyGroup, groupCurrencies } from "./currencies.ts";
@@ -21,16 +22,6 @@ import { readHealth } from "./health.ts";
 import { readSpenders } from "./spenders.ts";
 
 const DAY_MS = 86_400_000;
-
-/** First and last day, `YYYY-MM-DD`, inclusive. */
-export interface ReportRange {
-  /** First day. */
-  since: string;
-  /** Last day, inclusive. */
-  until: string;
-  /** ISO 4217, into which amounts are converted. @default that of most figures */
-  home_currency?: string | undefined;
-}
 
 /** Steps of the funnel in their order. */
 const FUNNEL = ["PageView", "Lead", "InitiateCheckout", "Purchase"];

@@ -1,6 +1,6 @@
 /**
- * 37 months read beside fresh nights, one call a minute and one job at a time; and a report of Meta's that stands at 0 %
- * for an hour. How many ticks and calls each takes.
+ * 37 months read beside fresh nights, one call a minute and one job at a time; and a report of Meta's that stands at 0
+ * % for an hour. How many ticks and calls each takes.
  *
  * @module
  */
@@ -81,7 +81,9 @@ async function backfill(): Promise<Figure[]> {
   ];
 }
 
-/** Lets the pause before the next look at a report pass at once, for the report's patience too; says how long it was. */
+/**
+ * Lets the pause before the next look at a report pass at once, for the report's patience too; says how long it was.
+ */
 async function skipPause({ platform }: Suite): Promise<number> {
   const [skipped] = await platform.sql`
     update fb_ads.sync_jobs as job

@@ -7,7 +7,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
-import { BodySchema } from "../../../supabase/functions/capi-event/handler.ts";
+import { BodySchema } from "../../../supabase/functions/capi-event/call.ts";
 
 let client: SupabaseClient | null = null;
 

@@ -8,7 +8,8 @@
 import { buildTouchpoint } from "../../../shared/attribution/touchpoint.ts";
 import { BROWSER } from "../../../shared/outbox/event/caller_profile.ts";
 import { validateEvents } from "../../../shared/outbox/event/validate_events.ts";
-import { buildEventRow, digestBrowserId } from "../../../shared/outbox/event_row.ts";
+import { buildEventRow } from "../../../shared/outbox/event_row.ts";
+import { digestBrowserId } from "../../../shared/user_data/digest.ts";
 import type { EventRow } from "../../../shared/database/events.ts";
 import { makeShop } from "../testing/shop_suite.ts";
 import { type Platform, startPlatform } from "../../supabase-local/mod.ts";

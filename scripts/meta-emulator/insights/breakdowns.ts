@@ -9,7 +9,7 @@ import { monthsBefore } from "../calendar.ts";
 import { refusal } from "../error_catalogue.ts";
 import { invalidParameter } from "../graph_error.ts";
 import type { AdAccount } from "../world/account.ts";
-import type { DailyMetrics } from "../world/metrics.ts";
+import type { DailyMetrics } from "../world/figures.ts";
 
 /** One value of a breakdown, or one combination of values, and its part of the whole. */
 interface Slice {

@@ -6,7 +6,7 @@
 
 import { localDay } from "../calendar.ts";
 import { mix, pick } from "../random.ts";
-import type { Restatement } from "./metrics.ts";
+import type { Restatement } from "./figures.ts";
 import { AD_NAMES, ADSET_NAMES, CAMPAIGN_NAMES } from "./names.ts";
 import { type AdNode, type AdSetNode, type AdTreeNode, type CampaignNode, effectiveStatus } from "./objects.ts";
 

@@ -11,7 +11,7 @@ import { pick } from "../random.ts";
 import { makeId } from "./account.ts";
 import { BODIES, TITLES, URL_TAGS } from "./names.ts";
 import type { AdNode } from "./objects.ts";
-import type { Placed } from "./node_fields.ts";
+import type { Placed } from "./placed.ts";
 
 const PAGE = "10100000000001";
 const KINDS = ["image", "video", "carousel", "dynamic", "advantage"] as const;

@@ -9,21 +9,11 @@ import type { FieldRequest, NodeFields } from "../fields.ts";
 import { project } from "../fields.ts";
 import type { JsonValue } from "../json_value.ts";
 import { mix, pick } from "../random.ts";
-import type { PictureLink } from "../pictures.ts";
 import type { AdAccount } from "./account.ts";
 import { CREATIVE_FIELDS } from "./creative_fields.ts";
+import type { Placed } from "./placed.ts";
 import { OBJECTIVES } from "./names.ts";
 import { type AdNode, type AdSetNode, type CampaignNode, effectiveStatus } from "./objects.ts";
-
-/** An object together with its account. */
-export interface Placed<Node> {
-  /** The account. */
-  account: AdAccount;
-  /** The object. */
-  node: Node;
-  /** Links of pictures as they are given out now. */
-  picture: PictureLink;
-}
 
 type Read<Node> = (placed: Placed<Node>, children: FieldRequest[]) => JsonValue | undefined;
 const NONE: ReadonlySet<string> = new Set();

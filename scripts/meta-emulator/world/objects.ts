@@ -6,7 +6,7 @@
  */
 
 import type { JsonRecord } from "../json_value.ts";
-import type { DailyMetrics } from "./metrics.ts";
+import type { DailyMetrics } from "./figures.ts";
 
 /** What every object of the ad tree has. Times are epoch seconds. */
 export interface NodeBase {

@@ -7,7 +7,7 @@
 import { parseDay } from "../calendar.ts";
 import type { JsonRecord, JsonValue } from "../json_value.ts";
 import { type AccountPlan, AdAccount } from "./account.ts";
-import type { Restatement } from "./metrics.ts";
+import type { Restatement } from "./figures.ts";
 import type { AdTreeNode } from "./objects.ts";
 
 /** How a restatement is asked for: days as text, the instant optional. */

@@ -11,7 +11,7 @@ import { z } from "zod";
 import type { Note } from "../../user_data/normalised.ts";
 import { readCurrency } from "./currency.ts";
 import { objectReader } from "./lenient_object.ts";
-import { containsEmail, isPersonalName } from "./personal_text.ts";
+import { containsEmail, isPersonalName } from "../../user_data/personal_text.ts";
 import { mendCustomData } from "./mend_custom_data.ts";
 import { joinPath } from "./storable.ts";
 

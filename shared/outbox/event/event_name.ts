@@ -6,7 +6,7 @@
  * @module
  */
 
-import { containsEmail } from "./personal_text.ts";
+import { containsEmail } from "../../user_data/personal_text.ts";
 
 /** Meta's standard events. */
 export const STANDARD_EVENTS = [

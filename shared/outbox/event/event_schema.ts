@@ -11,7 +11,7 @@ import { CUSTOMER_SEGMENTATION } from "./custom_data.ts";
 import { FIRST_LDU_STATE, GEOLOCATE, LAST_LDU_STATE, UNITED_STATES } from "./data_processing.ts";
 import { checkEventName } from "./event_name.ts";
 import { isObject, objectReader } from "./lenient_object.ts";
-import { containsEmail } from "./personal_text.ts";
+import { containsEmail } from "../../user_data/personal_text.ts";
 import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
 const MAX_URL_LENGTH = 8_000;

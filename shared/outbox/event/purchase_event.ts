@@ -6,7 +6,7 @@
  * @module
  */
 
-import { z } from "zod";
+import type { PurchaseRow } from "../../database/purchases.ts";
 import { buildUserData } from "../../user_data/build_user_data.ts";
 import { hasEnoughCustomerInformation } from "../../user_data/customer_information.ts";
 import { CLEAR_FIELDS, HASHED_FIELDS, type UserData } from "../../user_data/fields.ts";
@@ -16,32 +16,6 @@ import { exactNumber } from "./decimal.ts";
 import { checkEventTime, oldestEventTime } from "./event_time.ts";
 import { isObject } from "./lenient_object.ts";
 import { buildServerEvent, type ServerEvent } from "./server_event.ts";
-
-/** A host that made the view anew may show a postcode or an order number as a number. */
-const text = z.union([z.string(), z.number().transform(String)]).nullish();
-
-/** A row of `fb_ads.purchases`, as far as Meta learns of it. Times are ISO 8601, amounts decimal texts or numbers. */
-export const PURCHASE_ROW_SCHEMA = z.object({
-  transaction_ref: z.string().min(1),
-  user_ref: text,
-  completed_at: text,
-  value: z.union([z.string(), z.number()]).nullish(),
-  currency: text,
-  order_id: text,
-  content_ids: z.array(z.union([z.string(), z.number().transform(String), z.null()])).nullish().catch(null),
-  contents: z.unknown().optional(),
-  email: text,
-  phone: text,
-  first_name: text,
-  last_name: text,
-  city: text,
-  state: text,
-  zip: text,
-  country: text,
-});
-
-/** A row of `fb_ads.purchases`. */
-export type PurchaseRow = z.infer<typeof PURCHASE_ROW_SCHEMA>;
 
 /** What the rules must know beside the sale. */
 export interface BuildPurchaseOptions {

@@ -11,15 +11,15 @@ import { hasEnoughCustomerInformation } from "../../user_data/customer_informati
 import type { UserData } from "../../user_data/fields.ts";
 import type { Note } from "../../user_data/normalised.ts";
 import type { CallerProfile } from "./caller_profile.ts";
-import { type Click, findClick } from "../../attribution/click.ts";
-import { buildFbc } from "../../attribution/click_id.ts";
+import { type Click, findClick } from "./click.ts";
+import { buildFbc } from "../../user_data/click_id.ts";
 import { type Consent, readConsent } from "../../consent/consent.ts";
 import { readCustomData, readPlainValues } from "./custom_data.ts";
 import { checkDataProcessing } from "./data_processing.ts";
 import { EVENT_SCHEMA, type EventFields, MISPLACED, readEventFields } from "./event_schema.ts";
 import { checkEventTime, readTime } from "./event_time.ts";
 import { isObject } from "./lenient_object.ts";
-import { cleanUrl } from "./personal_text.ts";
+import { cleanUrl } from "../../user_data/personal_text.ts";
 import { orderEvent, orderUserData, type ServerEvent } from "./server_event.ts";
 import { findUnstorable, joinPath } from "./storable.ts";
 

@@ -8,29 +8,9 @@
  * @module
  */
 
-import { z } from "zod";
 import type { Answer } from "../../../shared/edge/answer.ts";
-import type { Call } from "../../../shared/edge/serve.ts";
 import { AuthError } from "../../../shared/errors.ts";
-
-/** One event, `{events: [...]}`, `{consent: ...}` or `{dispatch: true}`; events are checked one by one. */
-export const BodySchema = z.record(z.string(), z.unknown(), { error: "must be an event or {events: [...]}" });
-
-/** A checked body. */
-export type CapiEventBody = z.infer<typeof BodySchema>;
-
-/** The settings that it reads. */
-export const SETTINGS = [
-  "pixel_ids",
-  "api_version",
-  "graph_url",
-  "test_event_code",
-  "default_country",
-  "require_consent",
-] as const;
-
-/** A request with its checked body. */
-export type CapiEventCall = Call<CapiEventBody, typeof SETTINGS[number]>;
+import type { CapiEventCall } from "./call.ts";
 
 /** Answers one request; the same event twice is one event. */
 export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
@@ -42,7 +22,7 @@ export async function handleCapiEvent(call: CapiEventCall): Promise<Answer> {
 }
 
 async function answerEvents(call: CapiEventCall): Promise<Answer> {
-  const { takeEventsOf } = await import("./events.ts");
+  const { takeEventsOf } = await import("./store.ts");
   const taken = await takeEventsOf(call);
   if (taken.any_to_send) call.background(() => send(call));
   return { status: 202, body: { events: taken.answers } };

@@ -6,7 +6,8 @@
 
 import { connectProject } from "../../../shared/database/project.ts";
 import { createFunction } from "../../../shared/edge/serve.ts";
-import { BodySchema, handleCapiEvent, SETTINGS } from "./handler.ts";
+import { BodySchema, SETTINGS } from "./call.ts";
+import { handleCapiEvent } from "./handler.ts";
 
 export default createFunction({
   slug: "capi-event",

@@ -8,7 +8,7 @@ import { sendEvents } from "../../../shared/meta/conversions_api.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";
 import { dispatch, type DispatchSummary } from "../../../shared/outbox/dispatch.ts";
 import { createCoalescer } from "../../../shared/outbox/dispatcher.ts";
-import type { CapiEventCall } from "./handler.ts";
+import type { CapiEventCall } from "./call.ts";
 
 /** How long a run waits for more events to come in; a burst is then one request to Meta. */
 const GATHER_MS = 200;

@@ -7,11 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { exactNumber } from "../../../shared/outbox/event/decimal.ts";
-import {
-  buildPurchaseEvent,
-  PURCHASE_ROW_SCHEMA,
-  purchaseEventId,
-} from "../../../shared/outbox/event/purchase_event.ts";
+import { PURCHASE_ROW_SCHEMA } from "../../../shared/database/purchases.ts";
+import { buildPurchaseEvent, purchaseEventId } from "../../../shared/outbox/event/purchase_event.ts";
 import type { ServerEvent } from "../../../shared/outbox/event/server_event.ts";
 import { NOW, NOW_MS } from "./sample_event.ts";
 

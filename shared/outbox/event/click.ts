@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Note } from "../user_data/normalised.ts";
-import { buildFbc, fbclidOfFbc, findFbclid, isFbclid } from "./click_id.ts";
-import type { EventFields } from "../outbox/event/event_schema.ts";
-import type { ServerEvent } from "../outbox/event/server_event.ts";
+import type { Note } from "../../user_data/normalised.ts";
+import { buildFbc, fbclidOfFbc, findFbclid, isFbclid } from "../../user_data/click_id.ts";
+import type { EventFields } from "./event_schema.ts";
+import type { ServerEvent } from "./server_event.ts";
 
 /** A click id and when it was seen. */
 export interface Click {

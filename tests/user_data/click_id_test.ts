@@ -5,8 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { withFirstSeen } from "../../shared/attribution/click.ts";
-import { buildFbc, fbclidOfFbc, findFbclid, isFbc, isFbclid, isFbp } from "../../shared/attribution/click_id.ts";
+import { withFirstSeen } from "../../shared/outbox/event/click.ts";
+import { buildFbc, fbclidOfFbc, findFbclid, isFbc, isFbclid, isFbp } from "../../shared/user_data/click_id.ts";
 import { validateEvent } from "../../shared/outbox/event/validate_event.ts";
 import { NOW, NOW_MS, samplePurchase, server } from "../outbox/event/sample_event.ts";
 

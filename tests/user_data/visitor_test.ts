@@ -1,11 +1,11 @@
 /**
- * Tests of `shared/outbox/visitor.ts`.
+ * Tests of `shared/user_data/visitor.ts`.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
-import { networkOf, visitorOf } from "../../shared/outbox/visitor.ts";
+import { networkOf, visitorOf } from "../../shared/user_data/visitor.ts";
 
 Deno.test("visitorOf() takes an IPv4 address as it is and an IPv6 address by its /64", () => {
   const cases: [string | null, string][] = [

@@ -5,9 +5,9 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { cleanUrl } from "../../../shared/outbox/event/personal_text.ts";
-import { validateEvent } from "../../../shared/outbox/event/validate_event.ts";
-import { samplePurchase, server } from "./sample_event.ts";
+import { cleanUrl } from "../../shared/user_data/personal_text.ts";
+import { validateEvent } from "../../shared/outbox/event/validate_event.ts";
+import { samplePurchase, server } from "../outbox/event/sample_event.ts";
 
 const shop = "https://shop.example";
 

@@ -7,7 +7,7 @@
 import { ConfigError } from "../../../shared/errors.ts";
 import { BROWSER, SERVER } from "../../../shared/outbox/event/caller_profile.ts";
 import { takeEvents, type TakenEvents } from "../../../shared/outbox/take_events.ts";
-import type { CapiEventCall } from "./handler.ts";
+import type { CapiEventCall } from "./call.ts";
 
 /** Takes in what the body holds and says what became of each event. */
 export async function takeEventsOf(call: CapiEventCall): Promise<TakenEvents> {

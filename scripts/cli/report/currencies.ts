@@ -7,8 +7,7 @@
  */
 
 import type { Sql } from "../operator/database.ts";
-import type { HomeCurrency, MissingRates } from "./data.ts";
-import type { ReportRange } from "./data.ts";
+import type { HomeCurrency, MissingRates, ReportRange } from "./data.ts";
 
 /** Amounts that are shown in one currency. */
 export interface CurrencyGroup {

@@ -4515,6 +4515,78 @@ comment on function public.fb_store_ad_tree_objects(jsonb) is
   'dropped_fields, next_cursor, done, row_count, usage, park}. missing_ids, which Meta does not know by id, become '
   'DELETED. Returns {state, next_job}. Raises lease_lost (409).';
 
+-- schemas/outbox/sent_event_keys.sql
+
+-- How many of the events that Meta confirmed carried each key by which it recognises a person.
+-- Why counted at the confirmation: what an event holds in clear is deleted then, and with it what it carried.
+
+create table fb_ads.sent_event_keys (
+  date date not null,
+  pixel_id text not null,
+  event_name text collate "C" not null,
+  key text collate "C" not null,
+  events bigint not null,
+  primary key (date, pixel_id, event_name, key),
+  constraint events_is_positive check (events > 0)
+);
+
+comment on table fb_ads.sent_event_keys is
+  'Events that Meta confirmed, counted by day, pixel, name and key that they carried. Kept for good: it says nothing '
+  'of anybody.';
+comment on column fb_ads.sent_event_keys.date is 'Day of event_time in UTC.';
+comment on column fb_ads.sent_event_keys.pixel_id is 'Meta''s id of the pixel that took them.';
+comment on column fb_ads.sent_event_keys.event_name is 'Meta''s event_name.';
+comment on column fb_ads.sent_event_keys.key is
+  'What they carried, in the words of Meta''s Dataset Quality API: email, phone, fbc, fbp, external_id, ip_address, ... '
+  'Every event carries event_id: its count is that of all events.';
+comment on column fb_ads.sent_event_keys.events is 'How many carried it.';
+
+alter table fb_ads.sent_event_keys enable row level security;
+create policy reader_reads_sent_event_keys on fb_ads.sent_event_keys for select to fb_ads_reader using (true);
+
+-- https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
+create function fb_ads.match_key(parameter text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case parameter
+    when 'em' then 'email'
+    when 'ph' then 'phone'
+    when 'fn' then 'first_name'
+    when 'ln' then 'last_name'
+    when 'ct' then 'city'
+    when 'st' then 'state'
+    when 'zp' then 'zip'
+    when 'db' then 'date_of_birth'
+    when 'ge' then 'gender'
+    when 'client_ip_address' then 'ip_address'
+    when 'client_user_agent' then 'user_agent'
+    else parameter
+  end;
+$$;
+
+comment on function fb_ads.match_key(text) is
+  'What Meta''s Dataset Quality API calls a parameter of user_data; the parameter itself where both have one name.';
+
+create view fb_ads.daily_event_keys with (security_invoker = true) as
+select carried.date, carried.pixel_id, carried.event_name, carried.key, carried.events, sent.events as sent,
+  round(100.0 * carried.events / sent.events, 1) as percentage
+from fb_ads.sent_event_keys as carried
+join fb_ads.sent_event_keys as sent
+  on sent.date = carried.date
+    and sent.pixel_id = carried.pixel_id
+    and sent.event_name = carried.event_name
+    and sent.key = 'event_id';
+
+comment on view fb_ads.daily_event_keys is
+  'Of the events that Meta confirmed, the share that carried each key, by day, pixel and name: our side of '
+  'public.ad_event_quality. Give a range of days.';
+comment on column fb_ads.daily_event_keys.date is 'Day of event_time in UTC.';
+comment on column fb_ads.daily_event_keys.pixel_id is 'Meta''s id of the pixel that took them.';
+comment on column fb_ads.daily_event_keys.event_name is 'Meta''s event_name.';
+comment on column fb_ads.daily_event_keys.key is 'What they carried, in the words of Meta''s Dataset Quality API.';
+comment on column fb_ads.daily_event_keys.events is 'How many carried it.';
+comment on column fb_ads.daily_event_keys.sent is 'How many events of the name Meta confirmed.';
+comment on column fb_ads.daily_event_keys.percentage is 'events of sent, 0 to 100.';
+
 -- schemas/queue/next_job.sql
 
 -- Which job a worker is given next.
@@ -7217,12 +7289,41 @@ comment on function fb_ads.retry_delay(integer) is
   'How long to wait after so many attempts: 15 s, 30 s, 1 min, ... to 1 h, each times 0.5 to 1.5, so that events that '
   'failed together do not come back together.';
 
+create function fb_ads.count_sent_events(event_row_ids bigint[], pixel_ids text[])
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.sent_event_keys as known (date, pixel_id, event_name, key, events)
+  select carried.date, carried.pixel_id, carried.event_name, fb_ads.match_key(carried.parameter), sum(carried.events)
+  from (
+    select
+      (event.event_time at time zone 'UTC')::date as date, sent.pixel_id, event.event_name, given.parameter,
+      count(*) as events
+    from unnest(event_row_ids, pixel_ids) as sent (event_row_id, pixel_id)
+    join fb_ads.conversion_events as event on event.id = sent.event_row_id
+    cross join lateral (
+      select 'event_id'
+      union all
+      select jsonb_object_keys(coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'))
+    ) as given (parameter)
+    group by (event.event_time at time zone 'UTC')::date, sent.pixel_id, event.event_name, given.parameter
+  ) as carried
+  group by carried.date, carried.pixel_id, carried.event_name, fb_ads.match_key(carried.parameter)
+  -- Locked in one order, so that two senders never deadlock over the counts.
+  order by 1, 2, 3, 4
+  on conflict (date, pixel_id, event_name, key) do update set events = known.events + excluded.events;
+$$;
+
+comment on function fb_ads.count_sent_events(bigint[], text[]) is
+  'Counts what the events that a pixel has just confirmed carried; the two lists go in pairs, a pair a delivery. '
+  'Called before what they hold in clear is deleted.';
+
 create function public.fb_record_deliveries(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   lease uuid := (request ->> 'lease_id')::uuid;
   recorded bigint;
   settled bigint[];
+  sent bigint[];
+  sent_to text[];
 begin
   with given as (
     select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.is_in_doubt,
@@ -7268,11 +7369,19 @@ begin
     join held on held.event_row_id = given.event_row_id and held.pixel_id = given.pixel_id
     where delivery.event_row_id = held.event_row_id and delivery.pixel_id = held.pixel_id
       and delivery.state = 'sending' and delivery.lease_id = lease
-    returning delivery.event_row_id, delivery.state
+    returning delivery.event_row_id, delivery.pixel_id, delivery.state
   )
-  select count(*), array_agg(written.event_row_id) filter (where written.state in ('sent', 'expired'))
-  into recorded, settled
+  select
+    count(*),
+    array_agg(written.event_row_id) filter (where written.state in ('sent', 'expired')),
+    array_agg(written.event_row_id) filter (where written.state = 'sent'),
+    array_agg(written.pixel_id) filter (where written.state = 'sent')
+  into recorded, settled, sent, sent_to
   from written;
+
+  if sent is not null then
+    perform fb_ads.count_sent_events(sent, sent_to);
+  end if;
 
   perform fb_ads.record_pixels(coalesce(request -> 'pixels', '[]'));
   if settled is not null then
@@ -12399,7 +12508,7 @@ grant execute on function
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
-  fb_ads.retry_delay
+  fb_ads.retry_delay, fb_ads.match_key, fb_ads.count_sent_events
 to service_role;
 -- Consent.
 grant execute on function
@@ -12434,14 +12543,14 @@ grant select, insert, update, delete on
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
-  fb_ads.deleted_events
+  fb_ads.deleted_events, fb_ads.sent_event_keys
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
-  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
-  fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, fb_ads.daily_event_keys,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts,
+  fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -12450,7 +12559,7 @@ grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
   public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
   public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
-  fb_ads.alert_states, public.fb_alerts
+  fb_ads.sent_event_keys, fb_ads.daily_event_keys, fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

@@ -74,7 +74,7 @@ grant execute on function
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
-  fb_ads.retry_delay
+  fb_ads.retry_delay, fb_ads.match_key, fb_ads.count_sent_events
 to service_role;
 -- Consent.
 grant execute on function
@@ -109,14 +109,14 @@ grant select, insert, update, delete on
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
-  fb_ads.deleted_events
+  fb_ads.deleted_events, fb_ads.sent_event_keys
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
-  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
-  fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, fb_ads.daily_event_keys,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts,
+  fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -125,7 +125,7 @@ grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
   public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
   public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
-  fb_ads.alert_states, public.fb_alerts
+  fb_ads.sent_event_keys, fb_ads.daily_event_keys, fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

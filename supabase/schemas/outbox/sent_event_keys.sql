@@ -18,7 +18,7 @@ comment on column fb_ads.sent_event_keys.date is 'Day of event_time in UTC.';
 comment on column fb_ads.sent_event_keys.pixel_id is 'Meta''s id of the pixel that took them.';
 comment on column fb_ads.sent_event_keys.event_name is 'Meta''s event_name.';
 comment on column fb_ads.sent_event_keys.key is
-  'What they carried, in the words of Meta''s Dataset Quality API: email, phone, fbc, fbp, external_id, ip_address, ... '
+  'What they carried, in the words of Meta''s Dataset Quality API: email, phone, fbc, fbp, external_id, ip_address. '
   'Every event carries event_id: its count is that of all events.';
 comment on column fb_ads.sent_event_keys.events is 'How many carried it.';
 

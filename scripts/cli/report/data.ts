@@ -124,6 +124,40 @@ export interface Coverage {
   reasons: CoverageReason[];
 }
 
+/** How many of an event's people Meta can tell by one key, in per cent of the events. */
+export interface KeyShare {
+  /** In the words of Meta's Dataset Quality API, such as `email`. */
+  key: string;
+  /** As Meta counts; null where it says nothing. */
+  meta: number | null;
+  /** As the shop sent them; null where none carried it. */
+  sent: number | null;
+}
+
+/** How well Meta recognises the people behind one event of a pixel. Percentages are 0 to 100. */
+export interface EventRecognition {
+  /** Meta's id. */
+  pixel_id: string;
+  /** Meta's name of the event. */
+  event_name: string;
+  /** Day in UTC on which Meta said so, `YYYY-MM-DD`. */
+  date: string;
+  /** 0 to 10; null where Meta gave none. */
+  composite_score: number | null;
+  /** The median of the seven days before; null without any. */
+  score_before: number | null;
+  /** How much of what the browser sends the server sent too; null where no Pixel runs. */
+  event_coverage: number | null;
+  /** What Meta wants that to be. */
+  event_coverage_goal: number | null;
+  /** How late events arrive, in Meta's words. */
+  upload_frequency: string | null;
+  /** Those that most events carry first. */
+  keys: KeyShare[];
+  /** What Meta finds wrong. */
+  diagnostics: { name: string; description: string | null; solution: string | null }[];
+}
+
 /** A run of a sync. */
 export interface RunSummary {
   /** The function. */
@@ -230,6 +264,8 @@ export interface ReportData {
   funnel: FunnelStep[];
   /** How many sales found their ad. */
   coverage: Coverage;
+  /** How well Meta recognises the people behind the events. */
+  recognition: EventRecognition[];
   /** Why ours and Meta's figures can never be equal. */
   why_claims_differ: string;
   /** The state of the machinery. */

@@ -25,13 +25,18 @@ function parseLocale(text: string): string {
   throw new InvalidArgumentError("A locale looks like id-ID or en-PH.");
 }
 
+function parseCurrency(text: string): string {
+  if (!/^[A-Z]{3}$/.test(text)) throw new InvalidArgumentError("A currency is its three capitals, such as IDR.");
+  return text;
+}
+
 /** The verb. */
 export const report = verb("report", {
   summary: "write one HTML page of what ads cost and sold",
   examples: [
     "report --project-ref abcdefghijklmnopqrst",
     "report --db-url postgresql://postgres@127.0.0.1:54322/postgres --since 2026-08-01 --until 2026-08-31 --out august.html",
-    "report --project-ref abcdefghijklmnopqrst --locale id-ID --csv figures",
+    "report --project-ref abcdefghijklmnopqrst --locale id-ID --currency IDR --csv figures",
   ],
   more: CONNECTION_HELP,
 })
@@ -40,7 +45,15 @@ export const report = verb("report", {
   .option("--since <day>", "first day (default: 28 days with the last one)", parseDay)
   .option("--until <day>", "last day (default: today, where an account is furthest ahead)", parseDay)
   .option("--out <file>", "the page", "report.html")
-  .option("--csv <folder>", "its tables as files, too: days, ads, ad sets, campaigns, funnel, sales found")
+  .option(
+    "--currency <code>",
+    "home currency, into which amounts are converted (default: that of most figures)",
+    parseCurrency,
+  )
+  .option(
+    "--csv <folder>",
+    "its tables as files, too: days, weeks, months, ads, ad sets, campaigns, funnel, sales found",
+  )
   .option("--locale <tag>", "how numbers and dates are written, e.g. id-ID", parseLocale, DEFAULT_LOCALE)
   .action(async (options) => {
     if (options.since && options.until && options.since > options.until) {
@@ -50,7 +63,8 @@ export const report = verb("report", {
     const until = options.until ?? await findToday(database.sql);
     const since = options.since ?? daysBefore(until, 27);
     if (since > until) throw new UsageError(`--since ${since} is after today, ${until}.`);
-    const data = await readReport(database.sql, { since, until }, new Date());
+    const range = { since, until, home_currency: options.currency };
+    const data = await readReport(database.sql, range, new Date());
     const page = buildReportPage(data, options.locale);
     const out = pathFromUser(options.out);
     writeFileSync(out, page);

@@ -15,7 +15,7 @@ const APP_KEY = "default";
 /** Turns readings into rows of `fb_ads.quotas`; readings without an owner are left out. */
 export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
   return readings.flatMap((reading): UsageRow[] => {
-    const isApp = reading.scope === "app" || reading.scope === "insights_app";
+    const isApp = isOfApp(reading);
     const key = isApp ? APP_KEY : reading.key;
     if (key === null) return [];
     return [{
@@ -27,6 +27,10 @@ export function buildUsageRows(readings: readonly UsageReading[]): UsageRow[] {
       access_tier: reading.tier ?? null,
     }];
   });
+}
+
+function isOfApp({ scope }: UsageReading): boolean {
+  return scope === "app" || scope === "insights_app";
 }
 
 function businessUseCaseOf(reading: UsageReading): string {
@@ -50,7 +54,8 @@ export interface BrakeScope {
 
 /**
  * How much each quota rises between two readings of one account's calls, at most. Others call at the same time, so what
- * the last rise was is what the next call may find.
+ * the last rise was is what the next call may find; and what the app's quota rose by for one account, the first call
+ * of another may find.
  */
 export class UsageRises {
   #last = new Map<string, number>();
@@ -59,17 +64,22 @@ export class UsageRises {
   /** Keeps what an answer of the account's says. */
   note(fb_account_id: string | null, readings: readonly UsageReading[]): void {
     for (const reading of readings) {
-      const key = keyOf(fb_account_id, reading);
-      const rise = reading.pct - (this.#last.get(key) ?? reading.pct);
-      this.#rises.set(key, Math.max(this.#rises.get(key) ?? 0, rise));
-      this.#last.set(key, reading.pct);
+      const last = keyOf(fb_account_id, reading);
+      const shared = riseKeyOf(fb_account_id, reading);
+      const rise = reading.pct - (this.#last.get(last) ?? reading.pct);
+      this.#rises.set(shared, Math.max(this.#rises.get(shared) ?? 0, rise));
+      this.#last.set(last, reading.pct);
     }
   }
 
   /** The largest rise so far, in per cent; 0 after the first reading. */
   of(fb_account_id: string | null, reading: UsageReading): number {
-    return this.#rises.get(keyOf(fb_account_id, reading)) ?? 0;
+    return this.#rises.get(riseKeyOf(fb_account_id, reading)) ?? 0;
   }
+}
+
+function riseKeyOf(fb_account_id: string | null, reading: UsageReading): string {
+  return keyOf(isOfApp(reading) ? null : fb_account_id, reading);
 }
 
 function keyOf(fb_account_id: string | null, { scope, key, type }: UsageReading): string {
@@ -86,7 +96,7 @@ export function decideThrottle(readings: readonly UsageReading[], scope: BrakeSc
   const relevant = readings.filter((reading) => {
     const use_case = businessUseCaseOf(reading);
     if (use_case !== "" && use_case !== scope.use_case) return false;
-    if (reading.scope === "app" || reading.scope === "insights_app") return true;
+    if (isOfApp(reading)) return true;
     if (scope.fb_account_id === null) return false;
     return !names_account || reading.key === null || reading.key === scope.fb_account_id;
   });
@@ -94,7 +104,7 @@ export function decideThrottle(readings: readonly UsageReading[], scope: BrakeSc
   const throttles = decideBrakes(relevant, scope.now, { threshold: scope.threshold, riseOf }).map((
     brake,
   ): Throttle => ({
-    scope: brake.reading.scope === "app" || brake.reading.scope === "insights_app" ? "app" : "account",
+    scope: isOfApp(brake.reading) ? "app" : "account",
     use_case: businessUseCaseOf(brake.reading),
     seconds: Math.ceil((brake.until.getTime() - scope.now.getTime()) / 1000),
     is_window: brake.is_window,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import type { ReportData } from "../../scripts/cli/report/data.ts";
 import { buildReportPage } from "../../scripts/cli/report/page.ts";
@@ -29,7 +29,15 @@ const SHAPES: readonly (readonly [string, ReportData, BrowserContextOptions])[] 
   ["with a year and 5,000 ads", fullReport(365, 5_000), {}],
   [
     "with two currencies",
-    { ...fullReport(28, 5), currencies: [sampleFigures(28, 5), sampleFigures(28, 0, "USD")] },
+    {
+      ...fullReport(28, 5),
+      home: {
+        currency: "IDR",
+        converted: [],
+        missing_rates: [{ from_currency: "USD", first_date: "2026-11-03", days: 3 }],
+      },
+      currencies: [sampleFigures(28, 5), sampleFigures(28, 0, "USD")],
+    },
     {},
   ],
 ];
@@ -167,7 +175,7 @@ browserTest("the report on paper has its tables, and no table wider than the pag
   const { page } = await openReport(browser, fullReport(28, 40), { viewport: { width: 1047, height: 740 } });
   await page.emulateMedia({ media: "print" });
   await page.evaluate('dispatchEvent(new Event("beforeprint"))');
-  assertEquals(await page.locator("details[open]").count(), 1);
+  assertEquals(await page.locator("details[open]:visible").count(), 1);
   assertEquals(
     await page.evaluate(
       `[...document.querySelectorAll("table")].filter((table) => table.offsetWidth > innerWidth).length`,
@@ -177,12 +185,61 @@ browserTest("the report on paper has its tables, and no table wider than the pag
   assertEquals(await page.locator(".filter:visible, nav:visible").count(), 0);
 });
 
+/** What is told of the last period when the pointer stands at the right end of the chart. */
+async function readLastPoint(page: Page): Promise<string> {
+  const over = page.locator(".chart .u-over").first();
+  const { width = 0, height = 0 } = await over.boundingBox() ?? {};
+  await over.hover({ position: { x: width - 1, y: height / 2 } });
+  return await page.locator(".chart .u-legend").first().innerText();
+}
+
+browserTest("the report's figures are by day, week or month, as the keyboard chooses, and so on paper", async () => {
+  await using browser = await startChromium();
+  const { page } = await openReport(browser, fullReport(28, 40), { viewport: { width: 1047, height: 740 } });
+  const table = page.locator("details[data-period]:visible");
+  const days = () => table.locator("tbody th").allTextContents();
+  await table.locator("summary").click();
+  assertEquals((await days()).length, 28);
+
+  await page.getByRole("radio", { name: "day", exact: true }).focus();
+  await page.keyboard.press("ArrowRight");
+  assertEquals(await page.getByRole("radio", { name: "week" }).isChecked(), true);
+  await table.locator("summary").click();
+  // The 25th of October 2026 is a Sunday, the 21st of November a Saturday.
+  assertEquals(await days(), [
+    "2026-11-16 to 2026-11-21",
+    "2026-11-09 to 2026-11-15",
+    "2026-11-02 to 2026-11-08",
+    "2026-10-26 to 2026-11-01",
+    "2026-10-25",
+  ]);
+
+  await page.getByRole("radio", { name: "month" }).press("Space");
+  await page.getByRole("radio", { name: "its payment" }).press("Space");
+  assertEquals(await days(), ["2026-11-01 to 2026-11-21", "2026-10-25 to 2026-10-31"]);
+  const cells = await table.locator("tbody tr").first().locator("td").allTextContents();
+  const [spend, , , , , revenue] = cells;
+  const told = await readLastPoint(page);
+  for (const part of ["2026-11-01 to 2026-11-21", spend, revenue]) assertStringIncludes(told, part ?? "no such cell");
+
+  await page.emulateMedia({ media: "print" });
+  await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+  assertEquals(await page.locator("details table:visible caption").allTextContents(), [
+    "Figures by month, amounts in IDR",
+  ]);
+  assertEquals(
+    await page.locator("figcaption").first().textContent(),
+    "Spend and net revenue by month, a sale on the day of its payment. The table below has the figures.",
+  );
+});
+
 browserTest("the report's tables are there without its script", async () => {
   await using browser = await startChromium();
   const { page } = await openReport(browser, fullReport(28, 40), { javaScriptEnabled: false });
   assertEquals(await page.locator("[data-table=live-0] tbody tr").count(), 25);
-  await page.click("summary");
-  assertEquals(await page.locator("details tbody tr").count(), 28);
+  await page.locator("summary", { hasText: "by day" }).click();
+  assertEquals(await page.locator("details[open] tbody tr").count(), 28);
+  assertEquals(await page.locator("summary:visible", { hasText: "The figures by" }).count(), 3);
 });
 
 Deno.test("the report speaks a marketer's words", () => {

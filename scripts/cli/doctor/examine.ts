@@ -5,6 +5,7 @@
  */
 
 import { checkUrlTags } from "./ads_checks.ts";
+import { checkAuth } from "./auth_checks.ts";
 import {
   checkAlerts,
   checkExtensions,
@@ -27,6 +28,7 @@ const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
   ["host", checkHost],
   ["pg_net", checkPgNet],
   ["functions", checkFunctions],
+  ["auth", checkAuth],
   ["meta", checkMeta],
   ["url_tags", checkUrlTags],
   ["queues", checkQueues],

@@ -26,6 +26,8 @@ async function readQueue({ database }: Patient): Promise<{ count: number; first:
   return { count: Number(row?.count ?? 0), first: row?.first };
 }
 
+const waiting = (count: number): string => count === 1 ? "1 request waits" : `${count} requests wait`;
+
 /** The queue has no times, so its first row is looked at twice. */
 async function checkQueue(patient: Patient): Promise<Finding> {
   const check = "pg_net:queue";
@@ -33,11 +35,11 @@ async function checkQueue(patient: Patient): Promise<Finding> {
   if (before.count === 0) return { check, severity: "ok", found: "nothing waits to be sent" };
   await new Promise((resolve) => setTimeout(resolve, STANDS_MS));
   const { count, first } = await readQueue(patient);
-  if (first !== before.first) return { check, severity: "ok", found: `it moves; ${count} requests wait` };
+  if (first !== before.first) return { check, severity: "ok", found: `it moves; ${waiting(count)}` };
   return {
     check,
     severity: "error",
-    found: `${count} requests wait, and for ${STANDS_MS / 1_000} s the first of them was not taken.`,
+    found: `${waiting(count)}, and for ${STANDS_MS / 1_000} s the first of them was not taken.`,
     cost: "No function is called: nothing is synced, sales are not sent, and the alerts' webhook is silent too.",
     remedy: RESTART,
   };

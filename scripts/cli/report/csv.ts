@@ -11,9 +11,10 @@ import type { Figure } from "./format.ts";
 import {
   type Column,
   coverageLines,
-  DAY_COLUMNS,
   FUNNEL_COLUMNS,
   judgeAll,
+  periodColumns,
+  PERIODS,
   spenderColumns,
   usualValue,
 } from "./tables.ts";
@@ -36,9 +37,11 @@ const FILES: Readonly<Record<Level, string>> = { ad: "ads", adset: "ad_sets", ca
 export function makeCsvFiles(data: ReportData): Record<string, string> {
   const files: Record<string, string> = {};
   for (const figures of data.currencies) {
-    const { currency, days, ads, adsets, campaigns } = figures;
+    const { currency, periods, ads, adsets, campaigns } = figures;
     const place = currency.replace(/[^A-Z]/g, "other");
-    files[`days_${place}.csv`] = makeFile(DAY_COLUMNS, days);
+    for (const period of PERIODS) {
+      files[`${period}s_${place}.csv`] = makeFile(periodColumns(period), periods[period]);
+    }
     for (const [level, spenders] of [["ad", ads], ["adset", adsets], ["campaign", campaigns]] as const) {
       const judged = judgeAll(spenders, data.break_even_roas, usualValue(figures));
       files[`${FILES[level]}_${place}.csv`] = makeFile(spenderColumns(level, currency), judged);

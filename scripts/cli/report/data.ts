@@ -5,19 +5,25 @@
  * @module
  */
 
+/** By what the figures are added up. A week begins on Monday. */
+export type Period = "day" | "week" | "month";
+
 /**
- * A day of one currency. Net revenue is after refunds, once by the day of the click and once by that of the payment.
+ * A day, week or month of one currency, cut to the range. Net revenue is after refunds, once by the day of the click
+ * and once by that of the payment.
  */
-export interface DayFigures {
-  /** Calendar day in the ad account's time zone, `YYYY-MM-DD`. */
-  date: string;
-  /** Spend of the day. */
+export interface PeriodFigures {
+  /** First calendar day in the ad account's time zone, `YYYY-MM-DD`. */
+  since: string;
+  /** Last day, inclusive; of a day the same. */
+  until: string;
+  /** Spend of these days. */
   spend: string;
-  /** Sales whose credited click fell on the day. */
+  /** Sales whose credited click fell on these days. */
   click_sales: number;
   /** Null where a sale has no value or no exchange rate. */
   click_revenue: string | null;
-  /** Credited sales that were paid on the day. */
+  /** Credited sales that were paid on these days. */
   paid_sales: number;
   /** Null where a sale has no value or no exchange rate. */
   paid_revenue: string | null;
@@ -76,12 +82,12 @@ export interface TotalsBefore {
   revenue: string | null;
 }
 
-/** Everything in one currency: currencies are never added up. */
+/** Everything in one currency: that of some accounts, or the home currency into which all were converted. */
 export interface CurrencyFigures {
   /** ISO 4217. */
   currency: string;
-  /** Every day of the range, oldest first. */
-  days: DayFigures[];
+  /** Every day, week and month of the range, oldest first. */
+  periods: Readonly<Record<Period, PeriodFigures[]>>;
   /** The days before. */
   before: TotalsBefore;
   /** Those with the most spend. */
@@ -90,6 +96,26 @@ export interface CurrencyFigures {
   adsets: Spender[];
   /** The same by campaign, with the sales that name no single ad. */
   campaigns: Spender[];
+}
+
+/** Days of one currency for which no exchange rate into the home currency is known. */
+export interface MissingRates {
+  /** ISO 4217 of the ad accounts; `?` where it is not known. */
+  from_currency: string;
+  /** The first of these days, `YYYY-MM-DD`. */
+  first_date: string;
+  /** How many they are. */
+  days: number;
+}
+
+/** What became of amounts in other currencies than the home currency. */
+export interface HomeCurrency {
+  /** ISO 4217. */
+  currency: string;
+  /** The currencies that were converted, by the rate of each day; none where a rate is missing. */
+  converted: string[];
+  /** Where there is any, the currencies stay apart. */
+  missing_rates: MissingRates[];
 }
 
 /** Events of one name. */
@@ -224,7 +250,9 @@ export interface ReportData {
   break_even_roas: number;
   /** IANA time zone of the account that spends the most: times are shown in it. */
   timezone_name: string;
-  /** The one with the most spend first. */
+  /** Null where no figures are known. */
+  home: HomeCurrency | null;
+  /** The home currency alone; without its rates each currency, the one with the most figures first. */
   currencies: CurrencyFigures[];
   /** Events by name, in the order of a visit. */
   funnel: FunnelStep[];
@@ -242,4 +270,6 @@ export interface ReportRange {
   since: string;
   /** Last day, inclusive. */
   until: string;
+  /** ISO 4217, into which amounts are converted. @default that of most figures */
+  home_currency?: string | undefined;
 }

@@ -10,8 +10,9 @@ import { divide, escapeHtml, type Figure, type Formats, type Kind, sumOf } from 
 import { makeSentences } from "./sentences.ts";
 import { type SpenderTable, spenderTable } from "./spender_table.ts";
 import { MOST_SPENDERS } from "./spenders.ts";
-import { emptyNote, makeTable } from "./table.ts";
-import { DAY_COLUMNS, isLive, judgeAll, usualValue } from "./tables.ts";
+import { periodCharts } from "./periods.ts";
+import { emptyNote } from "./table.ts";
+import { isLive, judgeAll, usualValue } from "./tables.ts";
 
 /** A section of the page, for its table of contents. */
 export interface Section {
@@ -79,7 +80,7 @@ export function currencySections(data: ReportData, index: number, formats: Forma
       unit,
       content: `${sentences.map((text) => `<p class="sentence">${escapeHtml(text)}</p>`).join("\n")}
 ${totals(figures, formats)}
-${charts(figures, index, formats)}`,
+${periodCharts(figures, index, formats)}`,
     },
     {
       id: `ads-${index}`,
@@ -108,10 +109,10 @@ by chance: in the long run the ROAS lies between “at least” and “at most�
 buy.</p>`;
 }
 
-function totals({ currency, days, before }: CurrencyFigures, formats: Formats): string {
-  const spend = sumOf(days.map((day) => day.spend)) ?? 0;
-  const revenue = sumOf(days.map((day) => day.click_revenue));
-  const sales = days.reduce((sum, day) => sum + day.click_sales, 0);
+function totals({ currency, periods, before }: CurrencyFigures, formats: Formats): string {
+  const spend = sumOf(periods.day.map((day) => day.spend)) ?? 0;
+  const revenue = sumOf(periods.day.map((day) => day.click_revenue));
+  const sales = periods.day.reduce((sum, day) => sum + day.click_sales, 0);
   const cards: [term: string, now: Figure, then: Figure, kind: Kind][] = [
     ["Spend", spend, before.spend, "money"],
     ["Net revenue", revenue, before.revenue, "money"],
@@ -132,22 +133,4 @@ function totals({ currency, days, before }: CurrencyFigures, formats: Formats): 
       return `<div><dt>${term}</dt><dd>${escapeHtml(now === null ? "not known" : value)}</dd>${change}</div>`;
     }).join("")
   }</dl>${note}`;
-}
-
-function charts({ currency, days }: CurrencyFigures, index: number, formats: Formats): string {
-  const spend = formats.shortMoney(sumOf(days.map((day) => day.spend)), currency);
-  const revenue = formats.shortMoney(sumOf(days.map((day) => day.click_revenue)), currency);
-  const table = makeTable(`Figures by day, amounts in ${currency}`, DAY_COLUMNS, days.toReversed(), formats);
-  return `<fieldset class="basis" hidden>
-<legend>A sale counts on the day of</legend>
-<label><input type="radio" name="basis-${index}" value="click" checked> its click, as Meta counts</label>
-<label><input type="radio" name="basis-${index}" value="paid"> its payment</label>
-</fieldset>
-<figure><figcaption>Spend and net revenue by day; the last day may not be over</figcaption>
-<div class="chart" data-currency="${index}" data-kind="money" role="img" aria-label="Lines of ${days.length} days: spend, in all ${
-    escapeHtml(spend)
-  }, and net revenue, in all ${escapeHtml(revenue)}. The table below has the figures."></div></figure>
-<figure><figcaption>ROAS by day</figcaption>
-<div class="chart low" data-currency="${index}" data-kind="roas" role="img" aria-label="Line of net revenue divided by spend, by day. The table below has the figures."></div></figure>
-<details><summary>The figures by day as a table</summary>${table}</details>`;
 }

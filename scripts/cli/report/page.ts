@@ -13,6 +13,7 @@ import { AMOUNT_OPTIONS, escapeHtml, type Formats, makeFormats, NUMBER_OPTIONS }
 import { coverageSection, funnelSection } from "./people.ts";
 import { healthSection } from "./pipeline.ts";
 import { spenderData } from "./spender_table.ts";
+import { CHOICE_WORDS, periodData } from "./periods.ts";
 import { emptyNote } from "./table.ts";
 
 /** How numbers and dates are written where nobody asked for another locale. */
@@ -40,14 +41,8 @@ function scriptData(data: ReportData, locale: string) {
   return {
     locale,
     numbers: { ...NUMBER_OPTIONS, ...AMOUNT_OPTIONS },
-    days: data.currencies.map(({ days }) =>
-      days.map((day) => [
-        day.date,
-        Number(day.spend),
-        day.click_revenue === null ? null : Number(day.click_revenue),
-        day.paid_revenue === null ? null : Number(day.paid_revenue),
-      ])
-    ),
+    words: CHOICE_WORDS,
+    periods: data.currencies.map(periodData),
     tables: Object.fromEntries(tables.map((table) => [table.id, spenderData(table)])),
   };
 }
@@ -57,6 +52,26 @@ function alertBanner({ health }: ReportData): string {
   if (alerts.length === 0) return "";
   const what = alerts.length === 1 ? "One thing needs" : `${alerts.length} things need`;
   return `<p class="banner"><a href="#health">${what} a person</a>: ${escapeHtml(alerts[0]?.problem ?? "")}</p>`;
+}
+
+/** What was converted into the home currency, or which rates are missing for it. */
+function currencyNote({ home }: ReportData, formats: Formats): string {
+  if (home === null) return "";
+  const { currency, converted, missing_rates } = home;
+  if (missing_rates.length > 0) {
+    const missing = missing_rates.map(({ from_currency, first_date, days }) => {
+      const more = days === 1 ? "" : ` and ${formats.count(days - 1)} more ${days === 2 ? "day" : "days"}`;
+      const from = from_currency === "?" ? "the unknown currency of an account" : from_currency;
+      return `from ${from} for ${formats.day(first_date)}${more}`;
+    });
+    return `<p class="banner hint">Amounts are not combined into ${escapeHtml(currency)}: no exchange rate is known ${
+      escapeHtml(missing.join("; "))
+    }. Rates stand in <code>fb_ads.exchange_rates</code>; one holds for its day and the 7 days after.</p>`;
+  }
+  if (converted.length === 0) return "";
+  return `<p class="note">Amounts in ${escapeHtml(converted.join(", "))} are converted into ${
+    escapeHtml(currency)
+  }, each day by its rate in <code>fb_ads.exchange_rates</code>.</p>`;
 }
 
 function makeSections(data: ReportData, formats: Formats): Section[] {
@@ -122,6 +137,7 @@ ${contentsHtml(sections)}
 </header>
 <main id="main">
 ${alertBanner(data)}
+${currencyNote(data, formats)}
 ${sections.map(sectionHtml).join("\n")}
 </main>
 <footer><p>Net revenue is what is left of credited sales after refunds and chargebacks. ROAS (return on ad spend) is net revenue divided by spend. CTR is clicks on links for each time an ad was shown, CPM what 1,000 times cost. “Seen a day” is how often a person saw it on a day.</p></footer>

@@ -10,12 +10,14 @@ import type {
   Coverage,
   CoverageReason,
   CurrencyFigures,
-  DayFigures,
   FunnelStep,
+  Period,
+  PeriodFigures,
   ReportData,
   ReportRange,
   TotalsBefore,
 } from "./data.ts";
+import { type CurrencyGroup, groupCurrencies } from "./currencies.ts";
 import { readHealth } from "./health.ts";
 import { readSpenders } from "./spenders.ts";
 
@@ -48,13 +50,18 @@ export async function readReport(sql: Sql, range: ReportRange, now: Date): Promi
   const length = (Date.parse(range.until) - Date.parse(range.since)) / DAY_MS + 1;
   const before_since = daysBefore(range.since, length);
   const { break_even_roas, timezone_name } = await readSettings(sql, range);
+  const { home, groups } = await groupCurrencies(sql, range, before_since);
   const currencies: CurrencyFigures[] = [];
-  for (const { currency } of await readCurrencies(sql, range)) {
-    const request = { ...range, before_since, currency, break_even_roas };
+  for (const group of groups) {
+    const request = { ...range, before_since, break_even_roas, rates: group.rates };
     currencies.push({
-      currency,
-      days: await readDays(sql, range, currency),
-      before: await readBefore(sql, before_since, range.since, currency),
+      currency: group.currency,
+      periods: {
+        day: await readPeriods(sql, range, group, "day"),
+        week: await readPeriods(sql, range, group, "week"),
+        month: await readPeriods(sql, range, group, "month"),
+      },
+      before: await readBefore(sql, before_since, range.since, group),
       ads: await readSpenders(sql, { ...request, level: "ad" }),
       adsets: await readSpenders(sql, { ...request, level: "adset" }),
       campaigns: await readSpenders(sql, { ...request, level: "campaign" }),
@@ -62,10 +69,12 @@ export async function readReport(sql: Sql, range: ReportRange, now: Date): Promi
   }
   return {
     generated_at: now.toISOString(),
-    ...range,
+    since: range.since,
+    until: range.until,
     before_since,
     break_even_roas,
     timezone_name,
+    home,
     currencies,
     funnel: await readFunnel(sql, range),
     coverage: await readCoverage(sql, range),
@@ -101,41 +110,56 @@ async function readBefore(
   sql: Sql,
   before_since: string,
   since: string,
-  currency: string,
+  { rates }: CurrencyGroup,
 ): Promise<TotalsBefore> {
   const [total] = await sql<TotalsBefore[]>`
     select
-      coalesce(sum(spend), 0)::text as spend,
-      coalesce(sum(sales_by_click_day), 0)::int as sales,
-      case when coalesce(sum(unpriced_by_click_day), 0) = 0
-        then coalesce(sum(revenue_by_click_day), 0)::text end as revenue
-    from public.fb_campaign_performance
-    where date >= ${before_since} and date < ${since} and coalesce(currency, '?') = ${currency}`;
+      coalesce(sum(performance.spend * day.rate), 0)::text as spend,
+      coalesce(sum(performance.sales_by_click_day), 0)::int as sales,
+      case when coalesce(sum(performance.unpriced_by_click_day), 0) = 0
+        then coalesce(sum(performance.revenue_by_click_day * day.rate), 0)::text end as revenue
+    from public.fb_campaign_performance as performance
+    join jsonb_to_recordset(${rates}::text::jsonb) as day (currency text, date date, rate numeric)
+      on day.currency = coalesce(performance.currency, '?') and day.date = performance.date
+    where performance.date >= ${before_since} and performance.date < ${since}`;
   return total ?? { spend: "0", sales: 0, revenue: "0" };
 }
 
-function readCurrencies(sql: Sql, { since, until }: ReportRange): Promise<{ currency: string }[]> {
-  return sql<{ currency: string }[]>`
-    select coalesce(currency, '?') as currency from public.fb_campaign_performance
-    where date between ${since} and ${until}
-    group by 1 order by count(*) desc, sum(spend) desc, 1`;
-}
-
-function readDays(sql: Sql, { since, until }: ReportRange, currency: string): Promise<DayFigures[]> {
-  return sql<DayFigures[]>`
+async function readPeriods(
+  sql: Sql,
+  { since, until }: ReportRange,
+  { rates }: CurrencyGroup,
+  period: Period,
+): Promise<PeriodFigures[]> {
+  return [
+    ...await sql<PeriodFigures[]>`
+    with figures as (
+      select
+        performance.date, performance.spend * day.rate as spend,
+        performance.sales_by_click_day as click_sales, performance.unpriced_by_click_day as click_unpriced,
+        performance.revenue_by_click_day * day.rate as click_revenue,
+        performance.sales_by_payment_day as paid_sales, performance.unpriced_by_payment_day as paid_unpriced,
+        performance.revenue_by_payment_day * day.rate as paid_revenue
+      from public.fb_campaign_performance as performance
+      join jsonb_to_recordset(${rates}::text::jsonb) as day (currency text, date date, rate numeric)
+        on day.currency = coalesce(performance.currency, '?') and day.date = performance.date
+      where performance.date between ${since} and ${until}
+    )
     select
-      day::date::text as date,
+      min(series.day)::date::text as since,
+      max(series.day)::date::text as until,
       coalesce(sum(spend), 0)::text as spend,
-      coalesce(sum(sales_by_click_day), 0)::int as click_sales,
-      case when coalesce(sum(unpriced_by_click_day), 0) = 0 then coalesce(sum(revenue_by_click_day), 0)::text end as click_revenue,
-      coalesce(sum(sales_by_payment_day), 0)::int as paid_sales,
-      case when coalesce(sum(unpriced_by_payment_day), 0) = 0 then coalesce(sum(revenue_by_payment_day), 0)::text end as paid_revenue
-    from generate_series(${since}::date::timestamp, ${until}::date, interval '1 day') as day
-    left join (
-      select * from public.fb_campaign_performance
-      where date between ${since} and ${until} and coalesce(currency, '?') = ${currency}
-    ) as performance on performance.date = day::date
-    group by day order by day`;
+      coalesce(sum(click_sales), 0)::int as click_sales,
+      case when coalesce(sum(click_unpriced), 0) = 0 then coalesce(sum(click_revenue), 0)::text end as click_revenue,
+      coalesce(sum(paid_sales), 0)::int as paid_sales,
+      case when coalesce(sum(paid_unpriced), 0) = 0 then coalesce(sum(paid_revenue), 0)::text end as paid_revenue
+    from (
+      select day, date_trunc(${period}, day) as period
+      from generate_series(${since}::date::timestamp, ${until}::date, interval '1 day') as day
+    ) as series
+    left join figures on figures.date = series.day::date
+    group by series.period order by series.period`,
+  ];
 }
 
 async function readFunnel(sql: Sql, { since, until }: ReportRange): Promise<FunnelStep[]> {

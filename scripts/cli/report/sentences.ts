@@ -36,16 +36,16 @@ export function makeSentences(data: ReportData, figures: CurrencyFigures, format
 
 function spentAndEarned(
   { since, until, break_even_roas }: ReportData,
-  { currency, days, before }: CurrencyFigures,
+  { currency, periods, before }: CurrencyFigures,
   formats: Formats,
 ): string | null {
-  const spend = sumOf(days.map((day) => day.spend)) ?? 0;
+  const spend = sumOf(periods.day.map((day) => day.spend)) ?? 0;
   if (spend === 0) return null;
   const money = (amount: number | string) => formats.money(amount, currency);
   const cost = `From ${formats.day(since)} to ${formats.day(until)} the ads cost ${money(spend)}`;
-  const revenue = sumOf(days.map((day) => day.click_revenue));
+  const revenue = sumOf(periods.day.map((day) => day.click_revenue));
   if (revenue === null) return `${cost}; what they earned is not known, for some sale has no value in ${currency}.`;
-  const sales = days.reduce((sum, day) => sum + day.click_sales, 0);
+  const sales = periods.day.reduce((sum, day) => sum + day.click_sales, 0);
   if (sales === 0) return `${cost}, and no sale was credited to them.`;
   const roas = divide(revenue, spend);
   const was = divide(before.revenue, before.spend);
@@ -71,8 +71,8 @@ function loss(ad: Judged, currency: string, formats: Formats): string {
   } (ROAS ${roas})`;
 }
 
-function gain(ad: Judged, { days }: CurrencyFigures, formats: Formats): string {
-  const all = sumOf(days.map((day) => day.spend)) ?? 0;
+function gain(ad: Judged, { periods }: CurrencyFigures, formats: Formats): string {
+  const all = sumOf(periods.day.map((day) => day.spend)) ?? 0;
   return `“${ad.name ?? ad.fb_id}” with a ROAS of ${formats.figure(ad.roas, "ratio")} on ${
     formats.share(Number(ad.spend), all)
   } of the spend`;

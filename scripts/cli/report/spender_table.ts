@@ -103,23 +103,28 @@ function cellClass(key: string, kind: Kind | undefined): string {
 export interface SpenderData {
   /** Where Ads Manager shows one. */
   url: string;
+  /** Meta's ids of the ad accounts, each once. */
+  accounts: string[];
   /** The columns after the name: kind (null: text) and class. */
   columns: [kind: Kind | null, style: string][];
-  /** Rows: name, path, id, account, verdict, then the cells. */
+  /** Rows: name, path, id, position of the account, verdict, then the cells. */
   rows: (Figure)[][];
 }
 
 /** Makes it. Figures are numbers here: the script only shows and sorts them. */
 export function spenderData(table: SpenderTable): SpenderData {
   const columns = shownColumns(table).slice(1);
+  const accounts = [...new Set(table.rows.map(({ fb_account_id }) => fb_account_id))];
+  const positions = new Map(accounts.map((id, position) => [id, position]));
   return {
     url: adsManagerUrl(table.level),
+    accounts,
     columns: columns.map(({ key, kind }) => [kind ?? null, cellClass(key, kind)]),
     rows: table.rows.map((row) => [
       row.name ?? row.fb_id,
       pathOf(row),
       row.fb_id,
-      row.fb_account_id,
+      positions.get(row.fb_account_id) ?? null,
       row.verdict,
       ...columns.map(({ kind, value }) => {
         return kind === undefined ? value(row) : trim(value(row), kind);

@@ -18,8 +18,8 @@ export interface SpendersRequest {
   until: string;
   /** First day of as many days before. */
   before_since: string;
-  /** ISO 4217. */
-  currency: string;
+  /** Rates of the currency's group, as `CurrencyGroup` has them. */
+  rates: string;
   /** By what. */
   level: Level;
   /** The ROAS from which it earns its money back. */
@@ -28,22 +28,32 @@ export interface SpendersRequest {
 
 /** Reads them, the one with the most spend first. */
 export async function readSpenders(sql: Sql, request: SpendersRequest): Promise<Spender[]> {
-  const { since, until, before_since, currency, level, break_even_roas } = request;
+  const { since, until, before_since, rates, level, break_even_roas } = request;
   return [
     ...await sql<Spender[]>`
-    with figures as materialized (
+    with native as (
       select
-        date, case when ${level} = 'ad' then fb_ad_id else fb_adset_id end as fb_id,
+        date, coalesce(currency, '?') as currency, case when ${level} = 'ad' then fb_ad_id else fb_adset_id end as fb_id,
         case when ${level} = 'ad' then ad_id else adset_id end as id, fb_account_id, spend, impressions, link_clicks, reach,
         sales_by_click_day, revenue_by_click_day, unpriced_by_click_day, meta_purchases, meta_purchase_value
       from public.fb_ad_performance
-      where ${level} <> 'campaign' and date between ${before_since} and ${until} and coalesce(currency, '?') = ${currency}
+      where ${level} <> 'campaign' and date between ${before_since} and ${until}
       union all
       select
-        date, fb_campaign_id, campaign_id, fb_account_id, spend, impressions, link_clicks, reach,
+        date, coalesce(currency, '?'), fb_campaign_id, campaign_id, fb_account_id, spend, impressions, link_clicks, reach,
         sales_by_click_day, revenue_by_click_day, unpriced_by_click_day, meta_purchases, meta_purchase_value
       from public.fb_campaign_performance
-      where ${level} = 'campaign' and date between ${before_since} and ${until} and coalesce(currency, '?') = ${currency}
+      where ${level} = 'campaign' and date between ${before_since} and ${until}
+    ),
+    figures as materialized (
+      select
+        native.date, native.fb_id, native.id, native.fb_account_id, native.spend * day.rate as spend, native.impressions,
+        native.link_clicks, native.reach, native.sales_by_click_day, native.unpriced_by_click_day,
+        native.revenue_by_click_day * day.rate as revenue_by_click_day, native.meta_purchases,
+        native.meta_purchase_value * day.rate as meta_purchase_value
+      from native
+      join jsonb_to_recordset(${rates}::text::jsonb) as day (currency text, date date, rate numeric)
+        on day.currency = native.currency and day.date = native.date
     ),
     running as (
       select id, date, sum(sum(coalesce(revenue_by_click_day, 0) / ${break_even_roas} - spend)) over (

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Coverage, CurrencyFigures, FunnelStep, Level, Spender } from "./data.ts";
+import type { Coverage, CurrencyFigures, FunnelStep, Level, Period, PeriodFigures, Spender } from "./data.ts";
 import { divide, type Figure, type Kind } from "./format.ts";
 import { judge, type Judgement, VERDICT_WORDS } from "./verdicts.ts";
 
@@ -37,8 +37,8 @@ export function judgeAll(
 }
 
 /** What a sale of a currency is usually worth; null where none is known. */
-export function usualValue({ days }: CurrencyFigures): number | null {
-  const known = days.filter((day) => day.click_revenue !== null);
+export function usualValue({ periods }: CurrencyFigures): number | null {
+  const known = periods.day.filter((day) => day.click_revenue !== null);
   return divide(
     known.reduce((sum, day) => sum + Number(day.click_revenue), 0),
     known.reduce((sum, day) => sum + day.click_sales, 0),
@@ -125,39 +125,50 @@ export function roasChange(
   return ratio === null ? null : ratio - 1;
 }
 
-type Day = CurrencyFigures["days"][number];
+/** The periods in the order in which they are offered. */
+export const PERIODS: readonly Period[] = ["day", "week", "month"];
 
-/** The columns of the figures by day. */
-export const DAY_COLUMNS: readonly Column<Day>[] = [
-  { key: "date", title: "Day", value: (day) => day.date },
-  { key: "spend", title: "Spend", kind: "money", value: (day) => day.spend },
-  { key: "sales_by_click_day", title: "Sales by click day", kind: "count", value: (day) => day.click_sales },
-  {
-    key: "net_revenue_by_click_day",
-    title: "Net revenue by click day",
-    kind: "money",
-    value: (day) => day.click_revenue,
-  },
-  {
-    key: "roas_by_click_day",
-    title: "ROAS by click day",
-    kind: "ratio",
-    value: (day) => divide(day.click_revenue, day.spend),
-  },
-  { key: "sales_by_payment_day", title: "Sales by payment day", kind: "count", value: (day) => day.paid_sales },
-  {
-    key: "net_revenue_by_payment_day",
-    title: "Net revenue by payment day",
-    kind: "money",
-    value: (day) => day.paid_revenue,
-  },
-  {
-    key: "roas_by_payment_day",
-    title: "ROAS by payment day",
-    kind: "ratio",
-    value: (day) => divide(day.paid_revenue, day.spend),
-  },
-];
+const PERIOD_WORDS: Readonly<Record<Period, string>> = { day: "Day", week: "Week", month: "Month" };
+
+/** The columns of the figures by day, week or month. */
+export function periodColumns(period: Period): readonly Column<PeriodFigures>[] {
+  return [
+    {
+      key: period,
+      title: PERIOD_WORDS[period],
+      value: ({ since, until }) => since === until ? since : `${since} to ${until}`,
+    },
+    { key: "since", value: (row) => row.since },
+    { key: "until", value: (row) => row.until },
+    { key: "spend", title: "Spend", kind: "money", value: (row) => row.spend },
+    { key: "sales_by_click_day", title: "Sales by click day", kind: "count", value: (row) => row.click_sales },
+    {
+      key: "net_revenue_by_click_day",
+      title: "Net revenue by click day",
+      kind: "money",
+      value: (row) => row.click_revenue,
+    },
+    {
+      key: "roas_by_click_day",
+      title: "ROAS by click day",
+      kind: "ratio",
+      value: (row) => divide(row.click_revenue, row.spend),
+    },
+    { key: "sales_by_payment_day", title: "Sales by payment day", kind: "count", value: (row) => row.paid_sales },
+    {
+      key: "net_revenue_by_payment_day",
+      title: "Net revenue by payment day",
+      kind: "money",
+      value: (row) => row.paid_revenue,
+    },
+    {
+      key: "roas_by_payment_day",
+      title: "ROAS by payment day",
+      kind: "ratio",
+      value: (row) => divide(row.paid_revenue, row.spend),
+    },
+  ];
+}
 
 /** The columns of the funnel's file. */
 export const FUNNEL_COLUMNS: readonly Column<FunnelStep>[] = [

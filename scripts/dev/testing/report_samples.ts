@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CurrencyFigures, ReportData, Spender } from "../../cli/report/data.ts";
+import type { CurrencyFigures, PeriodFigures, ReportData, Spender } from "../../cli/report/data.ts";
 
 const DAY_MS = 86_400_000;
 const LAST_DAY = Date.UTC(2026, 10, 21);
@@ -20,6 +20,7 @@ export function emptyReport(): ReportData {
     before_since: dayOf(55),
     break_even_roas: 1,
     timezone_name: "Asia/Jakarta",
+    home: null,
     currencies: [],
     funnel: [],
     coverage: { sales: 0, attributed_to_ads: 0, attributed_to_adsets: 0, attributed_to_campaigns: 0, reasons: [] },
@@ -28,14 +29,38 @@ export function emptyReport(): ReportData {
   };
 }
 
+const isMonday = (day: string): boolean => new Date(day).getUTCDay() === 1;
+const isFirst = (day: string): boolean => day.endsWith("-01");
+
+/** Adds days up to periods, of which each begins where the day says so. */
+function joinDays(days: readonly PeriodFigures[], begins: (day: string) => boolean): PeriodFigures[] {
+  const periods: PeriodFigures[] = [];
+  const add = (one: string | null, other: string | null) => `${Number(one) + Number(other)}`;
+  for (const day of days) {
+    const last = periods.at(-1);
+    if (last === undefined || begins(day.since)) {
+      periods.push({ ...day });
+    } else {
+      last.until = day.until;
+      last.spend = add(last.spend, day.spend);
+      last.click_sales += day.click_sales;
+      last.click_revenue = add(last.click_revenue, day.click_revenue);
+      last.paid_sales += day.paid_sales;
+      last.paid_revenue = add(last.paid_revenue, day.paid_revenue);
+    }
+  }
+  return periods;
+}
+
 /** Figures of a number of days and ads, the same at every call. */
 export function sampleFigures(day_count: number, ad_count: number, currency = "IDR"): CurrencyFigures {
-  const days = Array.from({ length: day_count }, (_, index) => {
+  const day = Array.from({ length: day_count }, (_, index) => {
     const back = day_count - 1 - index;
     const spend = 1_400_000 + 350_000 * Math.sin(index / 3) + 9_000 * index;
     const sales = Math.round(9 + 4 * Math.sin(index / 2.3));
     return {
-      date: dayOf(back),
+      since: dayOf(back),
+      until: dayOf(back),
       spend: spend.toFixed(0),
       click_sales: sales,
       click_revenue: `${sales * 329_000}`,
@@ -46,7 +71,7 @@ export function sampleFigures(day_count: number, ad_count: number, currency = "I
   const ads = Array.from({ length: ad_count }, (_, index) => sampleAd(index));
   return {
     currency,
-    days,
+    periods: { day, week: joinDays(day, isMonday), month: joinDays(day, isFirst) },
     before: { spend: "36000000", sales: 190, revenue: "62510000" },
     ads,
     adsets: ads.slice(0, 6).map((ad, index) => ({
@@ -97,6 +122,7 @@ export function fullReport(day_count: number, ad_count: number): ReportData {
   return {
     ...empty,
     since: dayOf(day_count - 1),
+    home: { currency: "IDR", converted: [], missing_rates: [] },
     currencies: [sampleFigures(day_count, ad_count)],
     funnel: [
       { event_name: "PageView", events: 4_812, suppressed: 610 },

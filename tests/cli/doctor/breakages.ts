@@ -118,6 +118,14 @@ export const BREAKAGES: Breakage[] = [
     says: "its call of the database fails",
   },
   {
+    name: "a key of the schedule that was stored in quotes",
+    sql: `select vault.update_secret(id, '"' || decrypted_secret || '"') from vault.decrypted_secrets
+      where name = 'fb_ads_function_key'`,
+    mend: "select fb_ads.renew_function_key()",
+    finds: "error alert:function_key",
+    says: "renew_function_key",
+  },
+  {
     name: "a key that the functions do not take",
     sql:
       "select vault.update_secret(id, 'sb_secret_of_another_project') from vault.secrets where name = 'fb_ads_function_key'",

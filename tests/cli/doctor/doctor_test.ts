@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { checkAuth } from "../../../scripts/cli/doctor/auth_checks.ts";
 import { checkFunctions } from "../../../scripts/cli/doctor/function_checks.ts";
 import { examine } from "../../../scripts/cli/doctor/examine.ts";
 import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
@@ -52,6 +53,7 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every p
         "pg_net:answers",
         "host:public.transactions",
         "function:capi-event",
+        "auth",
         `pixel:${PIXEL}`,
         "api_version",
         "url_tags",
@@ -133,6 +135,17 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every p
       graph.tokens.add(graph.token, { name: "marketing", scopes: ["ads_read"] });
     },
   );
+
+  await t.step("an Auth that signs with the legacy secret, and one that is not there", async () => {
+    const answered = (answer: () => Response): typeof fetch => (input, init) =>
+      new URL(String(input)).pathname.startsWith("/auth/v1/") ? Promise.resolve(answer()) : fetch(input, init);
+    const legacy = await checkAuth({ ...patient, fetch: answered(() => Response.json({ keys: [] })) });
+    assertEquals(wrong(legacy), ["warning auth"]);
+    assertStringIncludes(String(legacy[0]?.found), "legacy JWT secret");
+    const away = await checkAuth({ ...patient, fetch: answered(() => new Response("<html>", { status: 502 })) });
+    assertEquals(wrong(away), ["warning auth"]);
+    assertStringIncludes(String(away[0]?.found), "did not give Auth's public keys");
+  });
 
   await t.step("a token of which Meta does not say when it ends", async () => {
     for (const action of [{ kind: "null_entry" }, { kind: "body", body: { data: { is_valid: true } } }] as const) {

@@ -13,6 +13,8 @@ Deno.test("makeCsvFiles() writes a file a table, with every digit", () => {
   const files = makeCsvFiles(fullReport(28, 40));
   assertEquals(Object.keys(files), [
     "days_IDR.csv",
+    "weeks_IDR.csv",
+    "months_IDR.csv",
     "ads_IDR.csv",
     "ad_sets_IDR.csv",
     "campaigns_IDR.csv",
@@ -28,6 +30,14 @@ Deno.test("makeCsvFiles() writes a file a table, with every digit", () => {
     "11",
     "3619000",
     "Campaign paused",
+  ]);
+  const weeks = parse(files["weeks_IDR.csv"]?.slice(1) ?? "", { skipFirstRow: true });
+  assertEquals(weeks.map(({ since, until }) => [since, until]), [
+    ["2026-10-25", "2026-10-25"],
+    ["2026-10-26", "2026-11-01"],
+    ["2026-11-02", "2026-11-08"],
+    ["2026-11-09", "2026-11-15"],
+    ["2026-11-16", "2026-11-21"],
   ]);
   // Not known is empty, and not 0.
   const unpriced = ads.find(({ fb_ad_id }) => fb_ad_id === "120230000000004");

@@ -27,6 +27,7 @@ Deno.test("npm run report says what is wrong with its arguments, and exits 2", a
       ],
       [["--days", "7"], "--days"],
       [["--db-url", "postgresql://127.0.0.1:1/x", "--locale", "no such"], "A locale looks like id-ID"],
+      [["--db-url", "postgresql://127.0.0.1:1/x", "--currency", "rupiah"], "A currency is its three capitals"],
     ] as const
   ) {
     const { code, stderr } = await metaAds(["report", ...args]);
@@ -60,9 +61,9 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
     const stored = await platform.sql<{ currency: string; spend: string; ads: number }[]>`
       select currency, sum(spend)::text as spend, count(distinct ad_id)::int as ads
       from public.ad_spend where date between ${since} and ${until} group by currency order by currency`;
-    const shown = report.currencies.map(({ currency, days, ads }) => ({
+    const shown = report.currencies.map(({ currency, periods, ads }) => ({
       currency,
-      days: days.length,
+      days: periods.day.length,
       ads: ads.length,
     }));
     assertEquals(
@@ -70,7 +71,7 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
       stored.map(({ currency, ads }) => ({ currency, days: 28, ads })),
     );
     for (const { currency, spend } of stored) {
-      const days = report.currencies.find((figures) => figures.currency === currency)?.days ?? [];
+      const days = report.currencies.find((figures) => figures.currency === currency)?.periods.day ?? [];
       const sum = days.reduce((total, day) => total + Math.round(Number(day.spend) * 100), 0);
       assertEquals(sum, Math.round(Number(spend) * 100));
     }
@@ -125,7 +126,10 @@ Deno.test("readReport() tells since when an ad loses, what it did before, and th
   assertEquals(figures?.adsets.reduce((sum, { spend }) => sum + Number(spend), 0), 340);
 
   // With half of each sale left, the first day earns 25 more than it cost.
-  const request = { ...range, before_since: "2026-11-17", currency: "IDR", break_even_roas: 2 } as const;
+  const rates = JSON.stringify(
+    ["18", "20", "21", "22"].map((day) => ({ currency: "IDR", date: `2026-11-${day}`, rate: "1" })),
+  );
+  const request = { ...range, before_since: "2026-11-17", rates, break_even_roas: 2 } as const;
   const [half] = await readSpenders(sql, { ...request, level: "ad" });
   assertEquals([half?.losing_since, Number(half?.lost_since)], ["2026-11-21", 200]);
   const [dear] = await readSpenders(sql, { ...request, level: "ad", break_even_roas: 5 });

@@ -5,7 +5,7 @@
  */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import type { CurrencyFigures, ReportData, Spender } from "../../../scripts/cli/report/data.ts";
+import type { CurrencyFigures, PeriodFigures, ReportData, Spender } from "../../../scripts/cli/report/data.ts";
 import { makeFormats } from "../../../scripts/cli/report/format.ts";
 import { makeSentences } from "../../../scripts/cli/report/sentences.ts";
 import { judge, salesInterval } from "../../../scripts/cli/report/verdicts.ts";
@@ -54,9 +54,16 @@ Deno.test("makeSentences() names what was spent and earned, what loses since whe
     lost_since: "900000",
   });
   const winner = ad("Rina", { spend: "1000000", sales: 60, revenue: "6000000" });
-  const day = { date: "2026-11-20", spend: "2000000", click_sales: 61, paid_sales: 61, paid_revenue: "6100000" };
+  const day = {
+    since: "2026-11-20",
+    until: "2026-11-20",
+    spend: "2000000",
+    click_sales: 61,
+    paid_sales: 61,
+    paid_revenue: "6100000",
+  };
   const figures = {
-    days: [{ ...day, click_revenue: "6100000" }],
+    periods: { day: [{ ...day, click_revenue: "6100000" }], week: [], month: [] },
     before: { spend: "100", sales: 1, revenue: "200" },
   };
   const [spent, losing, earning, ...more] = sentencesOf(
@@ -80,12 +87,21 @@ Deno.test("makeSentences() says nothing that the figures do not carry", () => {
   const few = ad("New", { spend: "200000", sales: 1, revenue: "100000" });
   const paused = ad("Old", { spend: "9000000", sales: 1, revenue: "100000", effective_status: "ARCHIVED" });
   assertEquals(sentencesOf(...reportOf([few, paused])).length, 1);
-  const none = { date: "2026-11-20", spend: "0", click_sales: 0, click_revenue: "0", paid_sales: 0, paid_revenue: "0" };
-  assertEquals(sentencesOf(...reportOf([], { days: [none] })), []);
+  const none: PeriodFigures = {
+    since: "2026-11-20",
+    until: "2026-11-20",
+    spend: "0",
+    click_sales: 0,
+    click_revenue: "0",
+    paid_sales: 0,
+    paid_revenue: "0",
+  };
+  const periods = (day: PeriodFigures) => ({ periods: { day: [day], week: [], month: [] } });
+  assertEquals(sentencesOf(...reportOf([], periods(none))), []);
   const unsold = { ...none, spend: "500" };
-  assertMatch(sentencesOf(...reportOf([], { days: [unsold] }))[0] ?? "", /cost IDR 500, and no sale was credited/);
+  assertMatch(sentencesOf(...reportOf([], periods(unsold)))[0] ?? "", /cost IDR 500, and no sale was credited/);
   const unpriced = { ...unsold, click_sales: 1, click_revenue: null };
-  assertMatch(sentencesOf(...reportOf([], { days: [unpriced] }))[0] ?? "", /what they earned is not known/);
+  assertMatch(sentencesOf(...reportOf([], periods(unpriced)))[0] ?? "", /what they earned is not known/);
   // Many are not all named.
   const losers = Array.from(
     { length: 5 },

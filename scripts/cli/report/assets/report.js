@@ -25,18 +25,21 @@
   const charts = [];
   const heightOf = (place) => place.dataset.kind === "money" ? 270 : 180;
 
+  const chosen = (name, index) => document.querySelector(`input[name="${name}-${index}"]:checked`).value;
+
   function draw(place) {
-    const days = data.days[place.dataset.currency];
-    const basis = document.querySelector(`input[name="basis-${place.dataset.currency}"]:checked`)?.value ?? "click";
-    const revenue = days.map((day) => basis === "click" ? day[2] : day[3]);
-    const spend = days.map((day) => day[1]);
-    const times = days.map((day) => Date.parse(`${day[0]}T00:00:00Z`) / 1_000);
+    const index = place.dataset.currency;
+    const rows = data.periods[index][chosen("period", index)];
+    const revenue = rows.map((row) => chosen("basis", index) === "click" ? row[3] : row[4]);
+    const spend = rows.map((row) => row[2]);
+    const times = rows.map((row) => Date.parse(`${row[0]}T00:00:00Z`) / 1_000);
+    const days = ([since, until]) => since === until ? since : `${since} to ${until}`;
     const isMoney = place.dataset.kind === "money";
     const line = (label, stroke, value) => ({
       label,
       stroke: colour(stroke),
       width: 2,
-      points: { show: days.length < 3, size: 8 },
+      points: { show: rows.length < 40, size: 5 },
       value: (_, amount) => amount === null ? "–" : value(amount),
     });
     const axis = (more) => ({
@@ -61,8 +64,11 @@
       },
       axes: [
         axis({
-          incrs: [1, 2, 7, 14, 28, 91, 182, 365].map((count) => count * DAY_SECONDS),
-          space: 70,
+          // A tick stands where a period begins.
+          splits: ({ width }) => {
+            const step = Math.ceil(times.length * 70 / width);
+            return times.filter((_, position) => position % step === 0);
+          },
           values: (_, splits) =>
             splits.map((time) =>
               new Date(time * 1_000).toLocaleDateString(locale, { day: "numeric", month: "short", timeZone: "UTC" })
@@ -71,7 +77,7 @@
         axis({ size: 64, values: (_, splits) => splits.map((amount) => compact.format(amount)) }),
       ],
       series: [
-        { label: "Day", value: (_, time) => time === null ? "–" : new Date(time * 1_000).toISOString().slice(0, 10) },
+        { label: "Days", value: (_, __, ___, position) => position === null ? "–" : days(rows[position]) },
         ...(isMoney
           ? [line("Spend", "spend", money), { ...line("Net revenue", "revenue", money), dash: [7, 4] }]
           : [line("ROAS", "roas", (value) => numbers.ratio.format(value))]),
@@ -82,7 +88,15 @@
     return new uPlot(options, isMoney ? [times, spend, revenue] : [times, ratios], place);
   }
 
+  /** Shows the chosen period and basis: on paper nobody sees what was chosen but by the words and the table. */
   function drawAll() {
+    document.querySelectorAll("[data-chosen]").forEach((word) => {
+      const [name, index] = word.dataset.chosen.split("-");
+      word.textContent = data.words[chosen(name, index)];
+    });
+    document.querySelectorAll("[data-period]").forEach((box) => {
+      box.hidden = box.dataset.period !== chosen("period", box.dataset.currency);
+    });
     for (const chart of charts) {
       chart.plot?.destroy();
       chart.plot = draw(chart.place);
@@ -107,13 +121,13 @@
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((box) => box.open = true));
 
   document.querySelectorAll(".spenders").forEach((box) => {
-    const { url, columns, rows } = data.tables[box.dataset.table];
+    const { url, accounts, columns, rows } = data.tables[box.dataset.table];
     const step = Number(box.dataset.step);
     const body = box.querySelector("tbody");
     const status = box.querySelector("[role=status]");
     const more = box.querySelector(".more button");
     const filter = box.querySelector("input");
-    // A row is its name, path, id, account and verdict, then a cell a column.
+    // A row is its name, path, id, position of its account and verdict, then a cell a column.
     const FIRST_CELL = 5;
     let shown = step;
     let sorting = null;
@@ -138,7 +152,7 @@
       const heading = document.createElement("th");
       heading.scope = "row";
       const link = element("a", name);
-      link.href = url.replace("{account}", account).replace("{id}", id);
+      link.href = url.replace("{account}", accounts[account]).replace("{id}", id);
       heading.append(link);
       if (path !== "") heading.append(element("span", path, "path"));
       line.append(heading);

@@ -10,7 +10,7 @@ import { describeDifference } from "./installer/differences.ts";
 import { installInto, type InstallResult } from "./installer/install.ts";
 import { MANIFEST_PATH } from "./installer/manifest.ts";
 import type { InstallPlan } from "./installer/plan.ts";
-import { pathFromUser } from "./terminal.ts";
+import { countOf, pathFromUser } from "./terminal.ts";
 import { verb } from "./verb.ts";
 
 /** Files by the folder that they are counted under; a file elsewhere stands for itself. */
@@ -31,7 +31,7 @@ function tellFiles({ writes, removals, manifest }: InstallPlan, dryRun: boolean,
       ? new Map([...paths].sort().map((path) => [path, 1]))
       : countByFolder(paths, manifest.shared_directory);
     for (const [name, count] of counts) {
-      console.log(`  ${what} ${name}${name.endsWith("/") ? `  ${count} ${count === 1 ? "file" : "files"}` : ""}`);
+      console.log(`  ${what} ${name}${name.endsWith("/") ? `  ${countOf(count, "file")}` : ""}`);
     }
   };
   tell(dryRun ? "would write" : "wrote", writes.keys());
@@ -105,8 +105,10 @@ Files that you have changed are named, and nothing is written.
     const { version } = plan.manifest;
     console.log(
       previous_version === null
-        ? `Version ${version} ${done} installed: ${plan.new_migrations.length} migrations.`
-        : `Version ${previous_version} ${done} upgraded to ${version}: ${plan.new_migrations.length} new migrations.`,
+        ? `Version ${version} ${done} installed: ${countOf(plan.new_migrations.length, "migration")}.`
+        : `Version ${previous_version} ${done} upgraded to ${version}: ${
+          countOf(plan.new_migrations.length, "new migration")
+        }.`,
     );
     if (!dryRun) tellNext(host, plan);
   });

@@ -81,12 +81,12 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
   }
 }
 
-async function run(database: OperatorDatabase, ref: string | undefined, range: Range): Promise<number> {
+async function run(database: OperatorDatabase, key: string, range: Range): Promise<number> {
   const address = await readAccess({ database, env: {}, fetch });
   if (address === null) {
     throw new CommandError("Vault has no fb_ads_project_url or no fb_ads_function_key: run meta-ads doctor.");
   }
-  const access = { url: address.url, key: await findSecretKey(ref, process.env) };
+  const access = { url: address.url, key };
   let stopped = false;
   process.on("SIGINT", () => stopped = true);
 
@@ -140,5 +140,6 @@ export const backfill = verb("backfill", {
     const { since, until, account = [] } = options;
     if (until !== undefined && since > until) throw new UsageError(`--since ${since} is after --until ${until}.`);
     await using database = connect(options);
-    process.exitCode = await run(database, options.projectRef, { since, until, accounts: account });
+    const key = await findSecretKey(options.projectRef, process.env);
+    process.exitCode = await run(database, key, { since, until, accounts: account });
   });

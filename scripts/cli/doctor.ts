@@ -35,15 +35,12 @@ Exit code 1 when something is being lost.
   .action(async (options) => {
     await using database = connect(options);
     const patient: Patient = { database, env: process.env, fetch };
+    const { sendTestEvent: asked } = options;
+    const key = asked === undefined ? null : await findSecretKey(options.projectRef, process.env);
     const findings = await examine(patient);
-    if (options.sendTestEvent !== undefined) {
-      const code = options.sendTestEvent === true ? process.env.META_TEST_EVENT_CODE || null : options.sendTestEvent;
-      findings.push(
-        ...await attempt("test_event", async () => {
-          const key = await findSecretKey(options.projectRef, process.env);
-          return await sendTestEvent(patient, key, code);
-        }),
-      );
+    if (key !== null) {
+      const code = typeof asked === "string" ? asked : process.env.META_TEST_EVENT_CODE || null;
+      findings.push(...await attempt("test_event", () => sendTestEvent(patient, key, code)));
     }
     if (options.json) console.log(JSON.stringify({ ok: !hasErrors(findings), findings }, null, 2));
     else printFindings(findings, console.log, { verbose: options.verbose === true });

@@ -34,9 +34,11 @@ Examples:
   );
 for (const command of [addTo, deploy, doctor, backfill, report, browserClient, uninstall]) program.addCommand(command);
 
-/** Node's errors about files and the like: their message says what and where. */
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && "syscall" in error;
+/** Node's errors about files: `/nowhere/report.html: no such file or directory`. Null where it is another error. */
+function describeSystemError(error: unknown): string | null {
+  if (!(error instanceof Error && "syscall" in error)) return null;
+  const [, what, path] = /^[A-Z]+: (.*), \w+ '(.*)'$/.exec(error.message) ?? [];
+  return path === undefined ? error.message : `${path}: ${what}`;
 }
 
 /** Tells what went wrong; returns the exit code. */
@@ -44,8 +46,8 @@ function tell(error: unknown): number {
   // Commander has told it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof InterruptedError) return 130;
-  const isExpected = error instanceof CommandError || error instanceof UsageError || isSystemError(error);
-  console.error(isExpected ? error.message : error);
+  const isOurs = error instanceof CommandError || error instanceof UsageError;
+  console.error(isOurs ? error.message : describeSystemError(error) ?? error);
   return error instanceof UsageError ? 2 : 1;
 }
 

@@ -19,6 +19,11 @@ export function paint(style: Style, content: string): string {
   return styleText(style, content);
 }
 
+/** `1 file`, `2 files`. */
+export function countOf(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}
+
 /** Whether somebody can be asked. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;

@@ -10236,6 +10236,25 @@ comment on function fb_ads.delete_old_touchpoints(integer) is
 -- Operator: select public.fb_erase_person('<user id>'), or the SHA-256 of the e-mail address or phone number as Meta
 -- takes it.
 
+create function fb_ads.digests_of_phone(phone text, digests text[])
+returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select array(
+    select fb_ads.digest_of(given.digits)
+    union
+    -- A host that keeps 0812… may mean either country: the digest that is asked for tells.
+    select national.digest
+    from unnest(array['62', '63']) as market (calling_code)
+    cross join lateral (select fb_ads.digest_of(market.calling_code || substr(given.digits, 2))) as national (digest)
+    where given.digits ~ '^0[1-9]' and national.digest = any (digests)
+  )
+  from (select nullif(regexp_replace(phone, '[^0-9]', '', 'g'), '')) as given (digits)
+  where given.digits is not null;
+$$;
+
+comment on function fb_ads.digests_of_phone(text, text[]) is
+  'Under which digests a phone number that the host keeps is known: of its digits, and of a national number of '
+  'Indonesia or the Philippines the international form where it is among those asked for. Null for no number.';
+
 -- Definer: the host need not grant its tables to service_role. Gives out references alone.
 create function fb_ads.find_purchases_of(digests text[])
 returns table (
@@ -10249,14 +10268,15 @@ begin
   return query
     select
       sale.transaction_ref, sale.user_ref, known.user_digest,
-      array_remove(array[known.email_digest, known.phone_digest], null), sale.completed_at,
+      array_remove(array[known.email_digest] || known.phone_digests, null), sale.completed_at,
       coalesce(sale.is_completed, fb_ads.means_paid(sale.status))
     from fb_ads.purchases as sale
     cross join lateral (
-      select fb_ads.digest_of(sale.user_ref), fb_ads.digest_of(sale.email),
-        fb_ads.digest_of(nullif(regexp_replace(sale.phone, '[^0-9]', '', 'g'), ''))
-    ) as known (user_digest, email_digest, phone_digest)
-    where known.user_digest = any (digests) or known.email_digest = any (digests) or known.phone_digest = any (digests);
+      select fb_ads.digest_of(sale.user_ref), fb_ads.digest_of(sale.email), fb_ads.digests_of_phone(sale.phone, digests)
+    ) as known (user_digest, email_digest, phone_digests)
+    where known.user_digest = any (digests)
+      or known.email_digest = any (digests)
+      or known.phone_digests && digests;
 end;
 $$;
 

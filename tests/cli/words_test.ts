@@ -33,6 +33,8 @@ Deno.test("a wrong word exits 2 and is told beside the right one", async () => {
       [["backfill", "--since", "2026-02-30"], "A day of the calendar looks like 2026-08-31."],
       [["backfill", "--since", "2026-02-02", "--until", "2026-02-01"], "is after --until"],
       [["backfill", "--since", "2026-02-02", "--account", "shop"], "An ad account is Meta's digits"],
+      [["backfill", "--since", "2026-02-02", "--db-url", "postgresql://127.0.0.1:1/x"], "Set SECRET_KEY"],
+      [["doctor", "--send-test-event", "--db-url", "postgresql://127.0.0.1:1/x"], "Set SECRET_KEY"],
       [["report", "--out"], "argument missing"],
       [["browser-client"], "missing required argument 'folder'"],
       [["add-to", "."], "the suite's own repo"],

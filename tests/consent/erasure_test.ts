@@ -100,13 +100,13 @@ Deno.test("`fb_erase_person` finds the user behind an address or a number at any
   /** SHA-256 of `6281234567890`. */
   const number = "dd752605096029a73495a91862983963e1947a834a4300808074185af10bb725";
 
-  async function fill(): Promise<void> {
+  async function fill(phone: string): Promise<void> {
     await sql`truncate fb_ads.conversion_events, fb_ads.consents cascade`;
     await sql`delete from public.ad_attributions`;
     await sql`delete from public.transactions`;
     await sql`delete from public.unified_profiles`;
     await sql`insert into public.unified_profiles (id, email, phone)
-      values (${USER}, 'siti@example.com', '+62 812-3456-7890'), (gen_random_uuid(), 'budi@example.com', null)`;
+      values (${USER}, 'siti@example.com', ${phone}), (gen_random_uuid(), 'budi@example.com', '0812-3456-7891')`;
     // Sold a year ago: no event and no touchpoint is left.
     await sql`alter table public.transactions disable trigger user`;
     await sql`insert into public.transactions (user_id, status, created_at, completed_at)
@@ -120,9 +120,21 @@ Deno.test("`fb_erase_person` finds the user behind an address or a number at any
     await sql`select public.fb_store_consent(${sql.json({ ...denial, since: 1_795_200_000 })})`;
   }
 
-  for (const person of [USER, SITI, "Siti@Example.com ", "+62 812 3456 7890", number]) {
-    await t.step(`by ${person.slice(0, 20)}`, async () => {
-      await fill();
+  const kept = "+62 812-3456-7890";
+  const cases: [person: string, phone: string][] = [
+    [USER, kept],
+    [SITI, kept],
+    ["Siti@Example.com ", kept],
+    ["+62 812 3456 7890", kept],
+    [number, kept],
+    // The host keeps the number as people write it at home.
+    [number, "0812-3456-7890"],
+    ["+62 812 3456 7890", "0812-3456-7890"],
+    ["081234567890", "0812-3456-7890"],
+  ];
+  for (const [person, phone] of cases) {
+    await t.step(`by ${person.slice(0, 20)}, where the host keeps ${phone}`, async () => {
+      await fill(phone);
       await sql`select public.fb_erase_person(${person})`;
       const credits = await sql`select attribution.user_id, attribution.user_ref, attribution.fb_click_id
         from public.ad_attributions as attribution

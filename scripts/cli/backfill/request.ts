@@ -27,6 +27,7 @@ function nameOf(path: string, request: BackfillRequest): string {
 }
 
 function describeRefusal(status: number, answer: string, request: BackfillRequest): string {
+  if (status === 401) return "fb-sync-insights does not take this secret key. See SECRET_KEY in the environment.";
   try {
     const { message, details = [] } = RefusalSchema.parse(JSON.parse(answer)).error;
     return [message, ...details.map((detail) => `  ${nameOf(detail.path, request)} ${detail.message}`)].join("\n");

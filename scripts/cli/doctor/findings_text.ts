@@ -4,7 +4,7 @@
  * @module
  */
 
-import { paint, type Style } from "../terminal.ts";
+import { countOf, paint, type Style } from "../terminal.ts";
 import type { Finding } from "./finding.ts";
 
 const MARKS: Record<Finding["severity"], { mark: string; style: Style; order: number }> = {
@@ -57,5 +57,6 @@ export function printFindings(
     if (finding.remedy) print(`${INDENT}to mend: ${finding.remedy}`);
   }
   const count = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity).length;
-  print(`\n${findings.length} checks: ${count("ok")} ok, ${count("warning")} warnings, ${count("error")} errors`);
+  const parts = [`${count("ok")} ok`, countOf(count("warning"), "warning"), countOf(count("error"), "error")];
+  print(`\n${countOf(findings.length, "check")}: ${parts.join(", ")}`);
 }

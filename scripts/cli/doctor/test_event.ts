@@ -50,6 +50,15 @@ export async function sendTestEvent(
     redirect: "manual",
   });
   const answer = await response.text();
+  if (response.status === 401) {
+    return [{
+      check: CHECK,
+      severity: "error",
+      found: "capi-event does not take this secret key.",
+      cost: "The event was not sent.",
+      remedy: "Set SECRET_KEY to a secret key of the project (dashboard > Project Settings > API Keys).",
+    }];
+  }
   if (response.status !== 202) {
     return [{
       check: CHECK,

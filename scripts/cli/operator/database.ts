@@ -41,6 +41,12 @@ export interface OperatorDatabase extends AsyncDisposable {
   storeSecret(name: string, value: string): Promise<void>;
 }
 
+const NOT_INSTALLED =
+  "Is the suite installed there, in this version? meta-ads doctor says so; meta-ads deploy brings it.";
+
+/** Longer than the driver takes to connect. */
+const ANSWER_MS = 20_000;
+
 /** A text as an SQL literal. */
 export function quoteLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
@@ -67,11 +73,21 @@ function decodeRows(value: unknown): Row[] {
   return value;
 }
 
+/** What to do about an error of PostgreSQL's, by its code: a wrong log-in; no such schema, table or function. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  "28000": "The password is taken from DB_URL, PGPASSWORD or SUPABASE_DB_PASSWORD.",
+  "28P01": "The password is taken from DB_URL, PGPASSWORD or SUPABASE_DB_PASSWORD.",
+  "3F000": NOT_INSTALLED,
+  "42P01": NOT_INSTALLED,
+  "42883": NOT_INSTALLED,
+};
+
 /** Says what went wrong without the connection string. */
 function describeFailure(error: unknown, host: string): CommandError {
+  if (error instanceof CommandError) return error;
   if (error instanceof postgres.PostgresError) {
-    const isLogin = error.code === "28P01" || error.code === "28000";
-    const remedy = isLogin ? "\nThe password is taken from DB_URL, PGPASSWORD or SUPABASE_DB_PASSWORD." : "";
+    const known = REMEDIES[error.code];
+    const remedy = known === undefined ? "" : `\n${known}`;
     const hint = error.hint === undefined ? "" : `\n${error.hint}`;
     return new CommandError(`The database at ${host} refuses: ${error.message}${hint}${remedy}`);
   }
@@ -82,7 +98,11 @@ function describeFailure(error: unknown, host: string): CommandError {
 /** Connects by a connection string without password. */
 export function connectDatabase(
   url: string,
-  { password, ref = null }: { password?: string | undefined; ref?: string | null } = {},
+  { password, ref = null, answer_ms = ANSWER_MS }: {
+    password?: string | undefined;
+    ref?: string | null;
+    answer_ms?: number;
+  } = {},
 ): OperatorDatabase {
   const { host } = new URL(url);
   const connection = postgres(url, {
@@ -91,8 +111,23 @@ export function connectDatabase(
     connect_timeout: 15,
     ...(password === undefined ? {} : { password }),
   });
+  let answered: Promise<void> | null = null;
+  /** Where a server cuts every connection without a word of PostgreSQL's, the driver connects again for ever. */
+  async function waitForAnswer(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const words = `The database at ${host} cannot be reached: what listens there does not answer as PostgreSQL does.`;
+      timer = setTimeout(() => reject(new CommandError(words)), answer_ms);
+    });
+    try {
+      await Promise.race([connection`select 1`, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
   async function reach<T>(work: () => Promise<T>): Promise<T> {
     try {
+      await (answered ??= waitForAnswer());
       return await work();
     } catch (error) {
       throw describeFailure(error, host);

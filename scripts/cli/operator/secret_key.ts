@@ -5,7 +5,7 @@
  * @module
  */
 
-import { CommandError } from "../command_errors.ts";
+import { CommandError, UsageError } from "../command_errors.ts";
 import { runHostedCli } from "./supabase_cli.ts";
 
 /** Finds a secret key; `default` before others. Rejects where there is none, and says what to set. */
@@ -15,7 +15,7 @@ export async function findSecretKey(
 ): Promise<string> {
   if (env.SECRET_KEY) return env.SECRET_KEY;
   if (ref === undefined) {
-    throw new CommandError("Set SECRET_KEY to a secret key of the project (dashboard > Project Settings > API Keys).");
+    throw new UsageError("Set SECRET_KEY to a secret key of the project (dashboard > Project Settings > API Keys).");
   }
   const args = ["projects", "api-keys", "--reveal", "--output-format", "json", `--remote=${ref}`];
   const listed: unknown = JSON.parse(await runHostedCli(args, { quiet: true }));

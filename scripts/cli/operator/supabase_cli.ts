@@ -6,12 +6,14 @@
  */
 
 import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { CommandError } from "../command_errors.ts";
 import { findSupabaseCli } from "../suite_root.ts";
+import { networkCause } from "./network.ts";
 
 /** How to run it. */
 export interface HostedCliOptions {
@@ -31,15 +33,39 @@ const OWN_WORDS: readonly [RegExp, string][] = [
   [/Rerun the command with --include-all flag/g, "Run this command again with --include-all"],
 ];
 
-/** Shows lines as they come; returns what was shown. */
+/** A line about an option that is not one of ours. */
+const THEIR_OPTION = /^Try rerunning the command with --debug/;
+
+/** How the CLI says that it did not reach Supabase's API; it leaves out why, and at times where. */
+const UNREACHED = /Transport ?error/i;
+
+/** Shows lines as they come; returns all of them. A line that this module says better is not shown. */
 async function show(stream: Readable): Promise<string> {
-  const shown: string[] = [];
+  const lines: string[] = [];
   for await (const line of createInterface({ input: stream })) {
     const told = OWN_WORDS.reduce((words, [theirs, ours]) => words.replace(theirs, ours), line);
-    console.error(`      ${told}`);
-    shown.push(told);
+    if (!THEIR_OPTION.test(line) && !UNREACHED.test(line)) console.error(`      ${told}`);
+    lines.push(told);
   }
-  return shown.join("\n");
+  return lines.join("\n");
+}
+
+/** Where the CLI finds the API: in the profile that the environment names, else at Supabase's own address. */
+function findApi(): URL {
+  const profile = process.env.SUPABASE_PROFILE;
+  const [, named] = profile && existsSync(profile)
+    ? /^api_url:\s*(\S+)/m.exec(readFileSync(profile, "utf8")) ?? []
+    : [];
+  return new URL(named ?? "https://api.supabase.com");
+}
+
+/** Says that the API was not reached and why, by going there once more; null where the words are of something else. */
+async function describeUnreached(words: string): Promise<string | null> {
+  if (!UNREACHED.test(words)) return null;
+  const api = findApi();
+  const cause = await fetch(api, { method: "HEAD", signal: AbortSignal.timeout(10_000) })
+    .then(() => "it answers now, so try again", (error: unknown) => networkCause(error) ?? "unknown reason");
+  return `${api.host} cannot be reached: ${cause}.`;
 }
 
 /** What a failed command says: in JSON mode an object on its standard output, else lines on standard error. */
@@ -78,7 +104,7 @@ export async function runHostedCli(args: readonly string[], options: HostedCliOp
     },
   );
   if (code === 0) return output;
-  const complaint = quiet ? complaintOf(output, errors) : "";
+  const complaint = await describeUnreached(`${output}\n${errors}`) ?? (quiet ? complaintOf(output, errors) : "");
   const told = hide.reduce((words, secret) => words.replaceAll(secret, "***"), complaint);
   const words = args.slice(0, args.findIndex((arg) => arg.startsWith("-")));
   throw new CommandError(

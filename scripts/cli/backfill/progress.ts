@@ -22,8 +22,8 @@ export interface Progress {
   graph_calls: number;
   /** The worst percentage of an insights quota that Meta last told; null before it did. */
   quota_percent: number | null;
-  /** When parked work goes on; null while something may run. */
-  parked_until: Date | null;
+  /** When throttled work goes on; null while something may run. */
+  throttled_until: Date | null;
   /** Whether an invocation is at work. */
   is_running: boolean;
 }
@@ -41,7 +41,7 @@ export async function readProgress(database: OperatorDatabase, plan_ids: readonl
       (select coalesce(sum(run.graph_calls), 0) from fb_ads.sync_runs as run
         where run.function_slug = 'fb-sync-insights' and run.started_at >= min(asked.requested_at) - interval '5 seconds') as graph_calls,
       (select max(quota.usage_percent) from fb_ads.quotas as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
-      (select waiting.earliest from waiting where waiting.earliest > now() + interval '5 seconds') as parked_until,
+      (select waiting.earliest from waiting where waiting.earliest > now() + interval '5 seconds') as throttled_until,
       exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-insights' and fb_ads.is_live_run(run)) as is_running
     from asked`);
   const number = (column: string) => Number(row?.[column] ?? 0);
@@ -53,7 +53,7 @@ export async function readProgress(database: OperatorDatabase, plan_ids: readonl
     rows: number("rows"),
     graph_calls: number("graph_calls"),
     quota_percent: typeof row?.quota_percent === "number" ? row.quota_percent : null,
-    parked_until: typeof row?.parked_until === "string" ? new Date(row.parked_until) : null,
+    throttled_until: typeof row?.throttled_until === "string" ? new Date(row.throttled_until) : null,
     is_running: row?.is_running === true,
   };
 }
@@ -76,8 +76,8 @@ export function formatProgress(progress: Progress, since: { days_done: number; s
   const pace = (days_done - since.days_done) / Math.max(since.seconds, 0.001);
   const left = progress.jobs_left === 0
     ? "done"
-    : progress.parked_until !== null && !progress.is_running
-    ? `quota spent, goes on at ${progress.parked_until.toISOString().slice(11, 16)} UTC`
+    : progress.throttled_until !== null && !progress.is_running
+    ? `quota spent, goes on at ${progress.throttled_until.toISOString().slice(11, 16)} UTC`
     : pace > 0
     ? `${formatDuration((days - days_done) / pace)} left`
     : "working";

@@ -185,12 +185,13 @@ export async function checkQueues({ database }: Patient): Promise<Finding[]> {
       (select count(*) from fb_ads.event_deliveries where state = 'pending') as pending,
       (select count(*) from fb_ads.event_deliveries where state = 'blocked') as blocked,
       (select count(*) from fb_ads.event_deliveries where state = 'dead') as dead,
-      (select count(*) from fb_ads.quotas where throttled_until > now()) as parked,
+      (select count(*) from fb_ads.quotas where throttled_until > now()) as throttled,
       (select count(*) from fb_ads.reconciliations where state = 'off') as days_off`);
   return [{
     check: "queues",
     severity: "ok",
-    found: `${row?.jobs} jobs of the syncs (${row?.parked} quotas parked), ${row?.waiting} sales to be taken up, ` +
+    found:
+      `${row?.jobs} jobs of the syncs (${row?.throttled} quotas throttled), ${row?.waiting} sales to be taken up, ` +
       `${row?.pending} events to be sent, ${row?.blocked} blocked, ${row?.dead} refused; ` +
       `${row?.days_off} days whose spend is not Meta's`,
   }];

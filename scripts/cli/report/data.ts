@@ -195,13 +195,13 @@ export interface AlertSummary {
 }
 
 /** A quota that is used up, or access that is lost. */
-export interface ParkedScope {
+export interface ThrottledScope {
   /** Whose quota or access it is. */
   scope: string;
   /** The account, or what else the scope is of. */
   name: string;
   /** ISO 8601; null when it is not a matter of time. */
-  parked_until: string | null;
+  throttled_until: string | null;
   /** ISO 8601; null when access is not lost. */
   stopped_at: string | null;
 }
@@ -229,7 +229,7 @@ export interface PipelineHealth {
   /** What waits, and what was given up. */
   queues: QueueState[];
   /** Quotas that are used up, access that is lost. */
-  parked: ParkedScope[];
+  throttled: ThrottledScope[];
   /** Days whose sum is not Meta's. */
   differing_days: DifferingDay[];
   /** The newest change of any day's spend, ISO 8601. */

@@ -1,5 +1,6 @@
 /**
- * Reads the state of the machinery for the report: alerts, the last runs, queues, what is parked, and days that differ.
+ * Reads the state of the machinery for the report: alerts, the last runs, queues, what is throttled, and days that
+ * differ.
  *
  * @module
  */
@@ -7,11 +8,11 @@
 import type {
   AlertSummary,
   DifferingDay,
-  ParkedScope,
   PipelineHealth,
   QueueState,
   ReportRange,
   RunSummary,
+  ThrottledScope,
 } from "./data.ts";
 import type { Sql } from "../operator/database.ts";
 
@@ -38,16 +39,16 @@ export async function readHealth(sql: Sql, { since, until }: ReportRange): Promi
       select 'Events to Meta', state, count(*)::int
       from fb_ads.event_deliveries where state <> 'sent' or created_at >= ${since}::date group by state
     ) as counted order by queue desc, state`;
-  const parked = await sql<ParkedScope[]>`
+  const throttled = await sql<ThrottledScope[]>`
     select
       scope,
-      coalesce(account.name, parked.key) as name,
-      to_char(parked.throttled_until at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as parked_until,
-      to_char(parked.stopped_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as stopped_at
-    from fb_ads.quotas as parked
-    left join public.ad_accounts as account on parked.scope = 'account' and account.fb_account_id = parked.key
-    where parked.throttled_until > now() or parked.stopped_at is not null
-    order by parked.stopped_at nulls last, parked.throttled_until limit 50`;
+      coalesce(account.name, throttled.key) as name,
+      to_char(throttled.throttled_until at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as throttled_until,
+      to_char(throttled.stopped_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as stopped_at
+    from fb_ads.quotas as throttled
+    left join public.ad_accounts as account on throttled.scope = 'account' and account.fb_account_id = throttled.key
+    where throttled.throttled_until > now() or throttled.stopped_at is not null
+    order by throttled.stopped_at nulls last, throttled.throttled_until limit 50`;
   const differing_days = await sql<DifferingDay[]>`
     select
       coalesce(account_name, fb_account_id) as account_name, date::text, coalesce(currency, '?') as currency,
@@ -62,7 +63,7 @@ export async function readHealth(sql: Sql, { since, until }: ReportRange): Promi
     alerts: [...alerts],
     runs: [...runs],
     queues: [...queues],
-    parked: [...parked],
+    throttled: [...throttled],
     differing_days: [...differing_days],
     newest_insight_at: newest?.at ?? null,
   };

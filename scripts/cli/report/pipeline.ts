@@ -35,7 +35,7 @@ export function healthSection(health: PipelineHealth, formats: Formats): Section
     alerts(health, formats),
     runs(health, formats),
     queues(health, formats),
-    parked(health, formats),
+    throttled(health, formats),
     differences(health, formats),
   ].filter((part) => part !== "").join("\n");
   return { id: "health", title: "Is the data complete?", content };
@@ -90,15 +90,15 @@ function queues({ queues }: PipelineHealth, formats: Formats): string {
   );
 }
 
-function parked({ parked }: PipelineHealth, formats: Formats): string {
-  if (parked.length === 0) return "";
+function throttled({ throttled }: PipelineHealth, formats: Formats): string {
+  if (throttled.length === 0) return "";
   return buildTable(
     "Held up by Meta’s limits",
     [{ title: "What" }, { title: "Name" }, { title: "Until" }],
-    parked.map(({ scope, name, parked_until, stopped_at }) => [
+    throttled.map(({ scope, name, throttled_until, stopped_at }) => [
       scope,
       name,
-      stopped_at === null ? formats.time(parked_until) : `a person acts (since ${formats.time(stopped_at)})`,
+      stopped_at === null ? formats.time(throttled_until) : `a person acts (since ${formats.time(stopped_at)})`,
     ]),
   );
 }

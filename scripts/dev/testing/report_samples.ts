@@ -25,7 +25,7 @@ export function emptyReport(): ReportData {
     funnel: [],
     coverage: { sales: 0, attributed_to_ads: 0, attributed_to_adsets: 0, attributed_to_campaigns: 0, reasons: [] },
     why_claims_differ: "Meta counts what it models.",
-    health: { alerts: [], runs: [], queues: [], parked: [], differing_days: [], newest_insight_at: null },
+    health: { alerts: [], runs: [], queues: [], throttled: [], differing_days: [], newest_insight_at: null },
   };
 }
 
@@ -175,7 +175,12 @@ export function fullReport(day_count: number, ad_count: number): ReportData {
         state: "sent",
         count: 5_391,
       }],
-      parked: [{ scope: "account", name: "Warung Kreatif ID", parked_until: "2026-11-22T06:00:00Z", stopped_at: null }],
+      throttled: [{
+        scope: "account",
+        name: "Warung Kreatif ID",
+        throttled_until: "2026-11-22T06:00:00Z",
+        stopped_at: null,
+      }],
       differing_days: [{
         account_name: "Warung Kreatif ID",
         date: dayOf(3),

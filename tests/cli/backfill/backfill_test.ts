@@ -20,7 +20,7 @@ const SOME: Progress = {
   rows: 1234,
   graph_calls: 56,
   quota_percent: 41.6,
-  parked_until: null,
+  throttled_until: null,
   is_running: true,
 };
 
@@ -34,7 +34,7 @@ Deno.test("`formatProgress()` tells days, rows, calls, quota and time left at th
     "[###-------] 25 %  50/200 days  1234 rows  56 calls  quota 42 %  5 min left",
   );
   assertStringIncludes(formatProgress(SOME, { days_done: 50, seconds: 60 }), "working");
-  const throttled = { ...SOME, is_running: false, parked_until: new Date("2026-11-22T19:05:00Z") };
+  const throttled = { ...SOME, is_running: false, throttled_until: new Date("2026-11-22T19:05:00Z") };
   assertStringIncludes(formatProgress(throttled, { days_done: 20, seconds: 60 }), "quota spent, goes on at 19:05 UTC");
   assertStringIncludes(
     formatProgress({ ...SOME, days_done: 200, jobs_left: 0 }, { days_done: 0, seconds: 9 }),

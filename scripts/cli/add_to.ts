@@ -58,7 +58,7 @@ function tellConflicts(host: string, { conflicts, plan, previous_version }: Inst
   if (plan.changed.length > 0 && !showsDiff) console.error("--diff shows what differs in the changed files.");
   if (conflicts.some(({ forcible }) => forcible)) {
     console.error(
-      "--force goes on all the same: changed files are replaced, and the database is left to judge of names.",
+      "--force goes on all the same: changed files are replaced, and the database checks the names.",
     );
   }
   if (conflicts.some(({ forcible }) => !forcible) && previous_version === null) {

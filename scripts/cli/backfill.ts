@@ -18,7 +18,7 @@ import { findSecretKey } from "./operator/secret_key.ts";
 import { parseDay, verb } from "./verb.ts";
 
 const LOOK_MS = 1_000;
-const NOTIFY_MS = 5_000;
+const CALL_AGAIN_MS = 5_000;
 const LINE_MS = 10_000;
 const INTERRUPTED = 130;
 
@@ -59,7 +59,7 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
   const began = performance.now();
   const isTerminal = process.stdout.isTTY === true;
   let first: Progress | null = null;
-  let notified = performance.now();
+  let called_at = performance.now();
   let printed = Number.NEGATIVE_INFINITY;
   for (;;) {
     const progress = await readProgress(database, plans);
@@ -73,8 +73,8 @@ async function watch(database: OperatorDatabase, access: FunctionAccess, plans: 
     }
     if (isOver) return progress;
     // The tick would go on within a minute; whoever looks need not wait for it.
-    if (!progress.is_running && progress.throttled_until === null && performance.now() - notified > NOTIFY_MS) {
-      notified = performance.now();
+    if (!progress.is_running && progress.throttled_until === null && performance.now() - called_at > CALL_AGAIN_MS) {
+      called_at = performance.now();
       await requestBackfill(access, { resume: true });
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

@@ -34,7 +34,7 @@ export const PURCHASE_ROW_SCHEMA = z.object({
 /** A row of `fb_ads.purchases`. */
 export type PurchaseRow = z.infer<typeof PURCHASE_ROW_SCHEMA>;
 
-/** A stored event as the database gives it back. */
+/** A stored event as the database returns it. */
 export const STORED_EVENT_SCHEMA = z.object({
   event_name: z.string(),
   event_id: z.string(),

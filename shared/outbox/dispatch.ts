@@ -175,7 +175,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
         if (!await hold()) return void stopped.add(pixel_id);
         const result = await sendBatch(group, {
           hold,
-          // A pixel that was halted gives back, untried, what else was leased for it.
+          // A pixel that was halted releases, untried, what else was leased for it.
           exhausted: () => stopped.has(pixel_id) || ports.exhausted(),
           is_open: taking.has(pixel_id),
           send: (part) => {

@@ -183,7 +183,7 @@ export function dropAfter(
  *
  * @param more Null where the refusal is the end of the job's report.
  */
-export async function giveBack(
+export async function releaseFailed(
   run: SyncRun,
   job: SyncJob,
   failure: unknown,

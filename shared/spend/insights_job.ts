@@ -12,7 +12,7 @@ import type { SyncJob } from "../database/sync_jobs.ts";
 import { fetchAdAccount } from "../meta/ad_accounts.ts";
 import { fetchInsightsPage } from "../meta/insights.ts";
 import { buildJobError } from "../queue/failure.ts";
-import { giveBack, reshapeRange } from "./insights_failure.ts";
+import { releaseFailed, reshapeRange } from "./insights_failure.ts";
 import { adDays, type DailyWork } from "./insights_page.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "../queue/account_job.ts";
@@ -45,7 +45,7 @@ async function readAccountFirst(run: SyncRun, job: SyncJob): Promise<null> {
   try {
     ({ row } = await fetchAdAccount(run.graph, accountOf(job)));
   } catch (failure) {
-    await giveBack(run, job, failure);
+    await releaseFailed(run, job, failure);
     return null;
   }
   if (row === null || row.timezone_name === null || row.currency === null) {

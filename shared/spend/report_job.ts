@@ -15,7 +15,7 @@ import { fetchReport, fetchReportPage, type ReportStatus, type StartedReport, st
 import { retryInPlace } from "../meta/retry.ts";
 import { buildJobError } from "../queue/failure.ts";
 import type { DailyWork } from "./insights_page.ts";
-import { dropAfter, giveBack, reshapeRange, splitRange } from "./insights_failure.ts";
+import { dropAfter, releaseFailed, reshapeRange, splitRange } from "./insights_failure.ts";
 import { rangeOf } from "./insights_range.ts";
 import { accountOf } from "../queue/account_job.ts";
 import { droppedFields, type LoopPage, type OwnDecision, readPages } from "../queue/page_loop.ts";
@@ -105,7 +105,7 @@ async function start(run: SyncRun, job: SyncJob, figures: DailyFigures<unknown>)
       if (await reshapeRange(run, job, failure) !== null) return;
       // Asked again at once, so that no other range is refused for the same field meanwhile.
       const more = run.stopped() === false ? dropAfter(run, job, failure, dropped_fields) : null;
-      if (more === null) return await giveBack(run, job, failure);
+      if (more === null) return await releaseFailed(run, job, failure);
       dropped_fields = more;
     }
   }
@@ -157,7 +157,7 @@ async function endFailed(run: SyncRun, job: SyncJob, status: ReportStatus): Prom
   if (failure !== null && status.action !== "resubmit") {
     // A throttle, a dead token, a field: what it was refused for means what it means in any other answer.
     if (await reshapeRange(run, job, failure) !== null) return;
-    return await giveBack(run, job, failure, { report_run_id: null });
+    return await releaseFailed(run, job, failure, { report_run_id: null });
   }
   const error: JobError = {
     code: "meta_unavailable",
@@ -178,7 +178,7 @@ async function look(run: SyncRun, job: SyncJob, report: { report_run_id: string;
     status = await retryInPlace(() => fetchReport(run.graph, report), briefly(run));
   } catch (failure) {
     if (isUnreadable(failure)) await lookAgain(run, job, failure);
-    else await giveBack(run, job, failure);
+    else await releaseFailed(run, job, failure);
     return false;
   }
   if (status.state === "done") return true;

@@ -48,7 +48,7 @@ function fault(slug: string, found: string, remedy: string): Finding {
 }
 
 /** A setting is an environment variable of the functions; names in small letters are of Vault secrets. */
-function judgeConfiguration(slug: string, { details = [], message }: FunctionError): Finding {
+function findConfiguration(slug: string, { details = [], message }: FunctionError): Finding {
   const names = details.map(({ path, message: what = "" }) => `${path} ${what}`.trim());
   const ofVault = details.some(({ path }) => /^[a-z]/.test(path));
   return fault(
@@ -58,7 +58,7 @@ function judgeConfiguration(slug: string, { details = [], message }: FunctionErr
   );
 }
 
-function judgeFailure(slug: string, status: number, error: FunctionError | undefined): Finding {
+function findFailure(slug: string, status: number, error: FunctionError | undefined): Finding {
   const own = error === undefined ? "" : `: ${error.message ?? error.code}`;
   const log = "See its log (dashboard > Edge Functions > Logs).";
   if (!error?.code.startsWith("database_")) return fault(slug, `It answers HTTP ${status}${own}.`, log);
@@ -69,7 +69,7 @@ function judgeFailure(slug: string, status: number, error: FunctionError | undef
   );
 }
 
-function judge(slug: string, status: number, body: unknown): Finding {
+function findingOf(slug: string, status: number, body: unknown): Finding {
   const error = ErrorSchema.safeParse(body).data?.error;
   const check = `function:${slug}`;
   if (status === 200) {
@@ -90,11 +90,11 @@ function judge(slug: string, status: number, body: unknown): Finding {
       "Enable it, and expose public (dashboard > Project Settings > Data API > Exposed schemas).",
     );
   }
-  if (error?.code === "config_invalid") return judgeConfiguration(slug, error);
-  return judgeFailure(slug, status, error);
+  if (error?.code === "config_invalid") return findConfiguration(slug, error);
+  return findFailure(slug, status, error);
 }
 
-function judgeSilence(slug: string, host: string, error: unknown): Finding {
+function findSilence(slug: string, host: string, error: unknown): Finding {
   if (error instanceof Error && error.name === "TimeoutError") {
     return {
       check: `function:${slug}`,
@@ -122,9 +122,9 @@ export async function checkFunctions(patient: Patient): Promise<Finding[]> {
         redirect: "manual",
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
-      return judge(slug, response.status, parse(await response.text()));
+      return findingOf(slug, response.status, parse(await response.text()));
     } catch (error) {
-      return judgeSilence(slug, new URL(access.url).host, error);
+      return findSilence(slug, new URL(access.url).host, error);
     }
   }));
 }

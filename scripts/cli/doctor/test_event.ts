@@ -76,7 +76,7 @@ export async function sendTestEvent(
       where event.event_id = '${event_id}'`);
     const isFinal = rows.length > 0 && rows.every((row) => FINAL.has(String(row.state)));
     if (isFinal || Date.now() > until) {
-      return rows.length === 0 ? [lost(cost, remedy)] : rows.map((row) => judge(row, event_id, testEventCode));
+      return rows.length === 0 ? [lost(cost, remedy)] : rows.map((row) => findingOf(row, event_id, testEventCode));
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
@@ -92,7 +92,7 @@ function lost(cost: string, remedy: string): Finding {
   };
 }
 
-function judge(row: Record<string, unknown>, event_id: string, code: string | null): Finding {
+function findingOf(row: Record<string, unknown>, event_id: string, code: string | null): Finding {
   const check = `${CHECK}:${row.pixel_id}`;
   if (row.state === "sent") {
     return {

@@ -88,7 +88,7 @@ async function readCredentials(database: Database, pixel_ids: string[]): Promise
 }
 
 /** Purchases travel apart from everything else, probes alone, and each test code in requests of its own. */
-export function groupDeliveries(deliveries: readonly Delivery[]): Delivery[][] {
+function groupDeliveries(deliveries: readonly Delivery[]): Delivery[][] {
   const groups = new Map<string, Delivery[]>();
   for (const delivery of deliveries) {
     const kind = delivery.is_probe ? "probe" : delivery.event_name === "Purchase" ? "purchase" : "other";

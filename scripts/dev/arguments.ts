@@ -16,6 +16,8 @@ export interface Usage {
   takesNames?: boolean;
   /** Whether it takes `--port`. */
   takesPort?: boolean;
+  /** Whether it takes `--path`. */
+  takesPath?: boolean;
 }
 
 /** What a command was given. */
@@ -24,6 +26,8 @@ export interface Arguments {
   names: string[];
   /** `--port`; undefined where none was given. */
   port: number | undefined;
+  /** `--path`, as it was typed; undefined where none was given. */
+  path: string | undefined;
 }
 
 function parsePort(text: string): number {
@@ -33,16 +37,26 @@ function parsePort(text: string): number {
 }
 
 /** Returns what was given. Exits 0 after `--help`, and 2 on anything that the command does not know. */
-export function readArguments({ call, does, takesNames = false, takesPort = false }: Usage): Arguments {
+export function readArguments(
+  { call, does, takesNames = false, takesPort = false, takesPath = false }: Usage,
+): Arguments {
   try {
     const { values, positionals } = parseArgs({
       args: Deno.args,
-      options: { help: { type: "boolean", short: "h" }, ...(takesPort ? { port: { type: "string" } } : {}) } as const,
+      options: {
+        help: { type: "boolean", short: "h" },
+        ...(takesPort ? { port: { type: "string" } } : {}),
+        ...(takesPath ? { path: { type: "string" } } : {}),
+      } as const,
       allowPositionals: takesNames,
     });
     if (!values.help) {
-      const { port } = values;
-      return { names: positionals, port: port === undefined ? undefined : parsePort(String(port)) };
+      const { port, path } = values;
+      return {
+        names: positionals,
+        port: port === undefined ? undefined : parsePort(String(port)),
+        path: path === undefined ? undefined : String(path),
+      };
     }
     console.log(`${call}\n\n${does}`);
     return Deno.exit(0);

@@ -1,22 +1,27 @@
 /**
  * `npm run stack`: the local platform alone. Prints its addresses and keys as `NAME="value"` lines, then `ready`, and
  * runs until it is interrupted; what the functions print goes to standard error. Without `META_GRAPH_URL` it brings the
- * Graph API emulator, with the given tokens or the emulator's own.
+ * Graph API emulator, with the given tokens and pixels or the emulator's own. `--path` serves the repo of a host that
+ * the suite was added to, with the host's own migrations and functions.
  *
  * @module
  */
 
 import { readArguments } from "./arguments.ts";
+import { UsageError } from "../cli/command_errors.ts";
+import { findHost } from "../cli/installer/host_repo.ts";
+import { pathFromUser } from "../cli/terminal.ts";
 import { readProjectEnvironment } from "../supabase-local/environment.ts";
 import { PlatformError, startPlatform } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 
-async function startEmulator(vault: Record<string, string>) {
+async function startEmulator(vault: Record<string, string>, pixel_ids: string | undefined) {
   const { startGraphEmulator } = await import("../meta-emulator/mod.ts");
   const { meta_marketing_api_token: token, meta_capi_access_token: capiToken } = vault;
   const emulator = await startGraphEmulator({ ...(token ? { token } : {}), ...(capiToken ? { capiToken } : {}) });
   vault.meta_marketing_api_token ??= emulator.token;
   vault.meta_capi_access_token ??= emulator.capiToken;
+  for (const id of pixel_ids?.split(",") ?? []) emulator.world.pixels.add(id.trim());
   return emulator;
 }
 
@@ -30,18 +35,23 @@ function milliseconds(name: string): number | undefined {
 }
 
 async function main(): Promise<void> {
-  readArguments({
-    call: "npm run stack",
-    does: "Boots the local platform alone, prints its addresses, and runs until interrupted.",
+  const { path } = readArguments({
+    call: "npm run stack [-- --path <repo>]",
+    does:
+      "Boots the local platform alone, prints its addresses, and runs until interrupted. --path: with the migrations " +
+      "and functions of a repo that the suite was added to.",
+    takesPath: true,
   });
+  const host = path === undefined ? null : findHost(pathFromUser(path));
   const interrupted = untilInterrupted();
   const { functionEnv, vault } = readProjectEnvironment(Deno.env.toObject());
-  const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault);
+  const emulator = functionEnv.META_GRAPH_URL ? null : await startEmulator(vault, functionEnv.META_PIXEL_ID);
   const graphUrl = functionEnv.META_GRAPH_URL ?? emulator?.url ?? "";
   const wallClockMs = milliseconds("PLATFORM_WALL_CLOCK_MS");
   const cpuSoftMs = milliseconds("PLATFORM_CPU_SOFT_MS");
   const cpuHardMs = milliseconds("PLATFORM_CPU_HARD_MS");
   const starting = startPlatform({
+    ...(host === null ? {} : { projectRoot: host, isHost: true }),
     graphUrl,
     functionEnv,
     vault,
@@ -59,6 +69,10 @@ async function main(): Promise<void> {
       PUBLISHABLE_KEY: platform.publishableKey,
       SECRET_KEY: platform.secretKey,
       GRAPH_URL: graphUrl,
+      // What the functions were given; else what the emulator knows, under the names by which they would be given it.
+      META_PIXEL_ID: functionEnv.META_PIXEL_ID ?? [...emulator?.world.pixels ?? []].join(","),
+      FB_ADS_ACCOUNT_IDS: functionEnv.FB_ADS_ACCOUNT_IDS ??
+        (emulator?.world.accounts ?? []).map(({ plan }) => plan.account_id).join(","),
     };
     for (const [name, value] of Object.entries(values)) console.log(`${name}="${value}"`);
     console.log("ready");
@@ -72,6 +86,7 @@ try {
   await main();
   Deno.exit(0);
 } catch (error) {
-  console.error(error instanceof PlatformError ? error.message : error);
-  Deno.exit(1);
+  const isOurs = error instanceof PlatformError || error instanceof UsageError;
+  console.error(isOurs ? error.message : error);
+  Deno.exit(error instanceof UsageError ? 2 : 1);
 }

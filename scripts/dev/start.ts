@@ -9,7 +9,7 @@ import { readArguments } from "./arguments.ts";
 import { showAdTree, showDisabledAccounts } from "./demo/tree_table.ts";
 import { runNightly, step } from "./demo/demo_progress.ts";
 import { showReconciliation, showSpend } from "./demo/spend.ts";
-import { awaitPurchases, refund, showEvents, showPerformance } from "./demo/results.ts";
+import { awaitPurchases, refund, showEvents, showPerformance, showRecognition } from "./demo/results.ts";
 import { playShoppers } from "./demo/shoppers.ts";
 import { storeHistory } from "./demo/invented/history.ts";
 import { DEMO_SETTINGS, setStage, type Stage } from "./demo/stage.ts";
@@ -17,7 +17,7 @@ import type { GraphEmulator } from "../meta-emulator/mod.ts";
 import { PlatformError } from "../supabase-local/mod.ts";
 import { untilInterrupted } from "../supabase-local/parent.ts";
 
-const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects"];
+const METADATA_KINDS = ["accounts", "account", "campaigns", "adsets", "ads", "objects", "event_quality"];
 const INSIGHT_KINDS = ["insights", "reconciliation"];
 
 async function play(stage: Stage): Promise<void> {
@@ -50,7 +50,13 @@ async function playShop({ platform }: Stage, graph: GraphEmulator): Promise<void
   );
   const [, , , paid_back] = sales;
   if (paid_back !== undefined) await step("one sale is paid back", () => refund(platform, paid_back));
+  graph.capi.planQuality(DEMO_SETTINGS.META_PIXEL_ID, "Purchase", { browser_events: sales.length });
+  await step(
+    "fb-sync-metadata, as the next night: how well Meta recognises the buyers",
+    (tell) => runNightly(platform, "fb-sync-metadata", METADATA_KINDS, tell),
+  );
   showEvents(graph);
+  await showRecognition(platform);
   await showPerformance(platform, sales);
 }
 

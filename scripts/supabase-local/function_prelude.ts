@@ -61,24 +61,19 @@ async function obeyPlatform(load: () => void): Promise<void> {
   exit(0);
 }
 
-/**
- * Loads a function once the platform counts its CPU, and serves its default export, which must have `fetch` as its own
- * property, as the edge runtime demands.
- */
-export async function serveFunction(load: () => Promise<object>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    obeyPlatform(resolve);
-    console.log(BOOTED);
-  });
-  const served: unknown = Object.getOwnPropertyDescriptor(await load(), "default")?.value;
-  if (typeof served !== "object" || served === null || !Object.hasOwn(served, "fetch")) {
-    throw new TypeError("The function's default export has no own property fetch.");
-  }
-  const handler = Object.entries(served).find(([name]) => name === "fetch")?.[1];
-  if (typeof handler !== "function") {
-    throw new TypeError("The function's default export has a fetch that is no function.");
-  }
-  Deno.serve({
+type Handler = (request: Request) => Response | Promise<Response>;
+
+function isHandler(value: unknown): value is Handler {
+  return typeof value === "function";
+}
+
+const serve = Deno.serve;
+let isServed = false;
+
+/** Serves a function, whatever port it wished. */
+function listen(handler: Handler): Deno.HttpServer<Deno.NetAddr> {
+  isServed = true;
+  return serve({
     hostname: "127.0.0.1",
     port: 0,
     onListen: ({ port }) => console.log(LISTENING + port),
@@ -86,5 +81,36 @@ export async function serveFunction(load: () => Promise<object>): Promise<void> 
       console.error(error);
       return new Response("Internal Server Error", { status: 500 });
     },
-  }, (request) => handler.call(served, request));
+  }, handler);
+}
+
+/** `Deno.serve(handler)`, `Deno.serve(options, handler)` and `Deno.serve({ handler })`. */
+function serveAsAsked(...given: unknown[]): Deno.HttpServer<Deno.NetAddr> {
+  const [options] = given;
+  const named = typeof options === "object" && options !== null && "handler" in options ? options.handler : undefined;
+  const handler = [...given, named].find(isHandler);
+  if (handler === undefined) throw new TypeError("Deno.serve() was given no handler.");
+  return listen(handler);
+}
+Object.defineProperty(Deno, "serve", { value: serveAsAsked, configurable: true });
+
+/**
+ * Loads a function once the platform counts its CPU, and serves its default export, which must have `fetch` as its own
+ * property, as the edge runtime demands; one that calls `Deno.serve()` by itself is served by that.
+ */
+export async function serveFunction(load: () => Promise<object>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    obeyPlatform(resolve);
+    console.log(BOOTED);
+  });
+  const served: unknown = Object.getOwnPropertyDescriptor(await load(), "default")?.value;
+  if (isServed) return;
+  if (typeof served !== "object" || served === null || !Object.hasOwn(served, "fetch")) {
+    throw new TypeError("The function's default export has no own property fetch.");
+  }
+  const handler: unknown = Object.entries(served).find(([name]) => name === "fetch")?.[1];
+  if (!isHandler(handler)) {
+    throw new TypeError("The function's default export has a fetch that is no function.");
+  }
+  listen((request) => handler.call(served, request));
 }

@@ -7,6 +7,7 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseEnv } from "node:util";
 import { parse } from "@std/toml";
 import { FunctionProcess, type WorkerLimits } from "./function_process.ts";
 import { pause } from "./pause.ts";
@@ -35,6 +36,8 @@ export interface FunctionHostOptions {
   workDirectory: string;
   /** Life of a worker. */
   limits: WorkerLimits;
+  /** Of a host's repo: more variables for its own functions, which also reach every host and package. */
+  hostEnv?: Record<string, string> | undefined;
   /** Told of every line that a function prints. */
   onLog?: ((slug: string, line: string) => void) | undefined;
 }
@@ -165,14 +168,20 @@ export class FunctionHost {
 
   async #boot(slug: string): Promise<FunctionProcess> {
     if (this.#stopped) throw new Error("The platform has stopped.");
-    const { projectRoot, denoPath, denoDirectory, workDirectory, limits } = this.#options;
+    const { projectRoot, denoPath, denoDirectory, workDirectory, limits, hostEnv } = this.#options;
     const folder = join(projectRoot, "supabase/functions", slug);
-    const variables: Record<string, string> = { ...this.#options.env, SB_EXECUTION_ID: crypto.randomUUID() };
+    // The suite's packages are here; what a host's own function imports, Deno fetches.
+    const isOwn = hostEnv !== undefined && !listFunctions(repositoryRoot).includes(slug);
+    const variables: Record<string, string> = {
+      ...this.#options.env,
+      ...(isOwn ? { ...hostEnv, ...readDotEnv(projectRoot) } : {}),
+      SB_EXECUTION_ID: crypto.randomUUID(),
+    };
     const entry = join(workDirectory, `${slug}.entry.ts`);
     const importMap = join(workDirectory, `${slug}.import_map.json`);
     await Deno.writeTextFile(entry, entryModule(join(folder, "index.ts")));
     await Deno.writeTextFile(importMap, JSON.stringify(readImportMap(folder)));
-    const readable = [folder, join(projectRoot, "shared"), join(repositoryRoot, "node_modules")];
+    const readable = hostEnv === undefined ? [folder, join(projectRoot, "shared")] : [projectRoot];
     const child = await this.#reaper.spawn({
       command: [
         denoPath,
@@ -180,14 +189,15 @@ export class FunctionHost {
         "--quiet",
         "--no-prompt",
         "--no-lock",
-        "--no-remote",
         "--no-check",
+        ...(isOwn
+          ? ["--node-modules-dir=none", "--allow-net"]
+          : ["--no-remote", `--allow-net=${["127.0.0.1:0", ...this.#options.allowNet].join(",")}`]),
         `--config=${join(repositoryRoot, "deno.json")}`,
         `--import-map=${importMap}`,
         `--v8-flags=--max-old-space-size=${MEMORY_MB}`,
-        `--allow-net=${["127.0.0.1:0", ...this.#options.allowNet].join(",")}`,
         `--allow-env=${[...Object.keys(variables), "PLATFORM_VARIABLES"].join(",")}`,
-        `--allow-read=${readable.join(",")}`,
+        `--allow-read=${[...readable, join(repositoryRoot, "node_modules")].join(",")}`,
         "--allow-sys=hostname",
         entry,
       ],
@@ -209,6 +219,12 @@ export class FunctionHost {
     this.#workers.set(slug, worker);
     return worker;
   }
+}
+
+/** Secrets for a host's functions on its developer's machine, where `supabase functions serve` finds them, too. */
+function readDotEnv(projectRoot: string): Record<string, string> {
+  const path = join(projectRoot, "supabase/functions/.env");
+  return exists(path) ? { ...parseEnv(Deno.readTextFileSync(path)) } : {};
 }
 
 /** The functions of a project: folders with an `index.ts`, as the CLI sees them. */

@@ -12,13 +12,14 @@ import { join } from "node:path";
 import { cacheDirectory } from "./cache.ts";
 import { type CronRun, runJob } from "./cron_job.ts";
 import { type CronWorker, startCronWorker } from "./cron_worker.ts";
+import { functionOptions } from "./function_options.ts";
 import { FunctionHost } from "./functions.ts";
 import { type Gateway, startGateway, type Upstreams } from "./gateway.ts";
 import { type Installation, prepareInstallation } from "./installation.ts";
 import { PlatformKeys, type TokenSigning, type UserTokenOptions } from "./keys.ts";
 import { type NetWorker, startNetWorker } from "./net_worker.ts";
 import { DataApi } from "./postgrest.ts";
-import { exists, findDeno, findPostgrest, PlatformError, repositoryRoot } from "./project.ts";
+import { exists, findPostgrest, repositoryRoot } from "./project.ts";
 import { Reaper } from "./reaper.ts";
 import { type Server, type Sql, startServer } from "./server.ts";
 import { serverMayEnter } from "./server_user.ts";
@@ -62,6 +63,8 @@ export interface PlatformOptions {
   migrations?: boolean;
   /** The project to run: `supabase/` and `shared/` are inside. Default: this repository. */
   projectRoot?: string;
+  /** Whether it is a host's repo, whose own functions may reach every host and package. Default false. */
+  isHost?: boolean;
   /** Directory of the PostgreSQL programs. Default: `PG_BIN`, else the server from npm. */
   pgBin?: string;
   /** Further `host:port` that functions may reach. */
@@ -150,7 +153,14 @@ async function assemble(parts: Parts, options: PlatformOptions): Promise<Platfor
   const apiUrl = `http://127.0.0.1:${gateway.port}`;
   const functions = parts.functions = upstreams.functions = new FunctionHost(
     reaper,
-    functionOptions(options, keys, apiUrl, gateway.port, projectRoot, directory),
+    functionOptions(options, {
+      keys,
+      apiUrl,
+      port: gateway.port,
+      projectRoot,
+      directory,
+      dbUrl: server.url("postgres"),
+    }),
   );
   await storeSecrets(sql, { fb_ads_project_url: apiUrl, ...options.vault });
   const dataApi = new DataApi(reaper, {
@@ -229,47 +239,6 @@ async function startDatabase(
     schedule: options.schedule !== false,
     durable: options.durable === true,
   });
-}
-
-function functionOptions(
-  options: PlatformOptions,
-  keys: PlatformKeys,
-  apiUrl: string,
-  port: number,
-  projectRoot: string,
-  directory: string,
-) {
-  const graphUrl = options.graphUrl ?? options.functionEnv?.META_GRAPH_URL;
-  const graph = graphHost(graphUrl ?? "https://graph.facebook.com");
-  const graphPort = graph.port || (graph.protocol === "https:" ? "443" : "80");
-  const denoPath = options.denoPath ?? findDeno();
-  return {
-    projectRoot,
-    denoPath,
-    denoDirectory: join(cacheDirectory(), "deno"),
-    env: {
-      ...options.functionEnv,
-      ...(graphUrl ? { META_GRAPH_URL: graphUrl } : {}),
-      SUPABASE_URL: apiUrl,
-      SUPABASE_PUBLISHABLE_KEYS: JSON.stringify(keys.publishable),
-      SUPABASE_SECRET_KEYS: JSON.stringify(keys.secret),
-      SUPABASE_JWKS: JSON.stringify(keys.jwks),
-      SB_REGION: "local",
-    },
-    allowNet: [`127.0.0.1:${port}`, `${graph.hostname}:${graphPort}`, ...(options.allowNet ?? [])],
-    workDirectory: directory,
-    onLog: options.onFunctionLog,
-    limits: {
-      wallClockMs: options.wallClockMs ?? 150_000,
-      cpuSoftMs: options.cpuSoftMs ?? 1_000,
-      cpuHardMs: options.cpuHardMs ?? 2_000,
-    },
-  };
-}
-
-function graphHost(url: string): URL {
-  if (!URL.canParse(url)) throw new PlatformError(`META_GRAPH_URL is "${url}", which is no URL.`);
-  return new URL(url);
 }
 
 async function invoke(url: string, key: string, body?: unknown, headers?: Record<string, string>): Promise<Response> {

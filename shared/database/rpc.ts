@@ -34,6 +34,7 @@ export const OPERATIONS = [
   "fb_store_ad_tree_objects",
   "fb_store_ad_tree_page",
   "fb_store_consent",
+  "fb_store_event_quality",
   "fb_store_events",
   "fb_store_insights_page",
   "fb_store_report",

@@ -17,6 +17,7 @@ const SyncJobSchema = z.object({
     "adsets",
     "ads",
     "objects",
+    "event_quality",
     "insights",
     "reconciliation",
     "missing_objects",

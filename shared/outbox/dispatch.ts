@@ -18,6 +18,7 @@ import { DatabaseError } from "../errors.ts";
 import { type EventsAnswer, MAX_EVENTS_PER_REQUEST } from "../meta/conversions_api.ts";
 import type { GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
+import { readPixelCredentials } from "./pixel_credentials.ts";
 import { PURCHASES_PER_CLAIM, rebuildEvent, snapshotWaitingPurchases } from "./snapshot_purchases.ts";
 import { type BatchResult, sendBatch } from "./send_batch.ts";
 import type { ServerEvent } from "./event/server_event.ts";
@@ -73,20 +74,6 @@ export interface DispatchConfig {
 /** A lease lasts 90 s; a batch that is halved again and again renews it well before. */
 const RENEW_AFTER_MS = 30_000;
 
-/** What Vault has for each pixel: its own token first, and the secret of the tokens' app where that app requires it. */
-async function readCredentials(database: Database, pixel_ids: string[]): Promise<Map<string, GraphCredentials>> {
-  const credentials = new Map<string, GraphCredentials>();
-  const app_secret = await database.readSecret("meta_capi_app_secret") ?? undefined;
-  let shared: string | null | undefined;
-  for (const pixel_id of pixel_ids) {
-    const own = await database.readSecret(`meta_capi_access_token_${pixel_id}`);
-    if (own === null && shared === undefined) shared = await database.readSecret("meta_capi_access_token");
-    const token = own ?? shared ?? null;
-    if (token !== null) credentials.set(pixel_id, { token, app_secret });
-  }
-  return credentials;
-}
-
 /** Purchases travel apart from everything else, probes alone, and each test code in requests of its own. */
 function groupDeliveries(deliveries: readonly Delivery[]): Delivery[][] {
   const groups = new Map<string, Delivery[]>();
@@ -127,7 +114,7 @@ export async function dispatch(config: DispatchConfig, ports: DispatchPorts): Pr
     }
     const open = pixel_ids.filter((pixel_id) => !halted.has(pixel_id));
     if (open.length === 0) break;
-    const credentials = await readCredentials(database, open);
+    const credentials = await readPixelCredentials(database, open);
     const pixels: PixelToken[] = open.map((pixel_id) => {
       const token = credentials.get(pixel_id)?.token;
       return { pixel_id, token_fingerprint: token === undefined ? null : fingerprintToken(token) };

@@ -10,7 +10,7 @@ import { finishSyncRun, type JobCounts, type StartedRun, startSyncRun, takeSyncS
 import type { Answer } from "../edge/answer.ts";
 import type { Call } from "../edge/serve.ts";
 import { ConfigError, GraphApiError, RequestError } from "../errors.ts";
-import { createGraphClient, type GraphCredentials } from "../meta/graph_client.ts";
+import { createGraphClient, type GraphClient, type GraphCredentials } from "../meta/graph_client.ts";
 import { fingerprintToken } from "../meta/tokens.ts";
 import { buildJobError } from "./failure.ts";
 import { runWorkers, type WorkOnJob } from "./workers.ts";
@@ -134,21 +134,26 @@ export async function answerSync(call: SyncCall, definition: SyncDefinition): Pr
 
   let graph_calls = 0;
   let refusal: GraphApiError | null = null;
-  const graph = createGraphClient({
-    ...credentials,
-    fetch: call.fetch,
-    api_version: call.config.api_version,
-    graph_url: call.config.graph_url,
-    clock: call.clock,
-    on_call: (made) => {
-      graph_calls += 1;
-      call.budget.count({ calls: 1, bytes: made.bytes });
-      if (made.error !== null) {
-        const { path, http_status, duration_ms } = made;
-        log.warn("graph call refused", { path, http_status, duration_ms, ...buildJobError(made.error) });
-        if (made.error.action === "stop_token") refusal = made.error;
-      }
-    },
+  function openGraph(of: GraphCredentials, onRefusal?: (error: GraphApiError) => void): GraphClient {
+    return createGraphClient({
+      ...of,
+      fetch: call.fetch,
+      api_version: call.config.api_version,
+      graph_url: call.config.graph_url,
+      clock: call.clock,
+      on_call: (made) => {
+        graph_calls += 1;
+        call.budget.count({ calls: 1, bytes: made.bytes });
+        if (made.error !== null) {
+          const { path, http_status, duration_ms } = made;
+          log.warn("graph call refused", { path, http_status, duration_ms, ...buildJobError(made.error) });
+          onRefusal?.(made.error);
+        }
+      },
+    });
+  }
+  const graph = openGraph(credentials, (error) => {
+    if (error.action === "stop_token") refusal = error;
   });
   const run = new SyncRun({
     scope: { run_id, function_slug, token_fingerprint, ...scope },
@@ -156,6 +161,7 @@ export async function answerSync(call: SyncCall, definition: SyncDefinition): Pr
     configured: call.config.account_ids,
     database,
     graph,
+    openGraph: (of) => openGraph(of),
     clock: call.clock,
     budget: call.budget,
     log,

@@ -10,7 +10,7 @@ import type { ClaimScope, SyncJob } from "../database/sync_jobs.ts";
 import type { RunWarning } from "../database/sync_runs.ts";
 import type { Budget, Exhausted } from "../edge/budget.ts";
 import type { Log } from "../edge/log.ts";
-import type { GraphClient } from "../meta/graph_client.ts";
+import type { GraphClient, GraphCredentials } from "../meta/graph_client.ts";
 import { UsageRises } from "./usage.ts";
 
 /** Settings of `fb_ads.settings` that a run works by. */
@@ -37,8 +37,10 @@ export interface RunOptions {
   configured: { mode: "none" | "all" | "list"; ids: string[] };
   /** The database door. */
   database: Database;
-  /** The Graph door. */
+  /** The Graph door, with the Marketing API token. */
   graph: GraphClient;
+  /** Opens it with another token; what Meta answers to that one says nothing of the invocation's own. */
+  openGraph: (credentials: GraphCredentials) => GraphClient;
   /** The present time. */
   clock: Clock;
   /** What is left of wall clock and CPU. */
@@ -67,8 +69,10 @@ export class SyncRun {
   readonly configured: RunOptions["configured"];
   /** The database door. */
   readonly database: Database;
-  /** The Graph door. */
+  /** The Graph door, with the Marketing API token. */
   readonly graph: GraphClient;
+  /** Opens it with another token; what Meta answers to that one says nothing of the invocation's own. */
+  readonly openGraph: RunOptions["openGraph"];
   /** The present time. */
   readonly clock: Clock;
   /** What is left of wall clock and CPU. */
@@ -95,6 +99,7 @@ export class SyncRun {
     this.configured = options.configured;
     this.database = options.database;
     this.graph = options.graph;
+    this.openGraph = options.openGraph;
     this.clock = options.clock;
     this.budget = options.budget;
     this.log = options.log;

@@ -4,16 +4,18 @@
 do $$
 declare
   relations text[] := array[
-    'ad_accounts', 'ad_ads', 'ad_adsets', 'ad_attributions', 'ad_campaigns', 'ad_spend', 'ad_spend_reconciliation',
-    'fb_ad_performance', 'fb_alerts', 'fb_attribution_coverage', 'fb_campaign_performance', 'fb_meta_claims'
+    'ad_accounts', 'ad_ads', 'ad_adsets', 'ad_attributions', 'ad_campaigns', 'ad_event_quality', 'ad_spend',
+    'ad_spend_reconciliation', 'fb_ad_performance', 'fb_alerts', 'fb_attribution_coverage', 'fb_campaign_performance',
+    'fb_meta_claims'
   ];
   functions text[] := array[
     'fb_attribute_purchases', 'fb_charge_visitor', 'fb_check_alerts', 'fb_claim_deliveries', 'fb_claim_purchases',
     'fb_claim_sync_job', 'fb_erase_person', 'fb_finish_sync_run', 'fb_identify_project', 'fb_list_sales_to_attribute',
     'fb_read_secret', 'fb_record_deliveries', 'fb_refresh_reversals', 'fb_release_sync_job', 'fb_renew_deliveries',
     'fb_replan_insights', 'fb_replay_deliveries', 'fb_reshape_insights', 'fb_snapshot_purchases', 'fb_start_sync_run',
-    'fb_store_account_days', 'fb_store_ad_tree_objects', 'fb_store_ad_tree_page', 'fb_store_consent', 'fb_store_events',
-    'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot', 'fb_validate'
+    'fb_store_account_days', 'fb_store_ad_tree_objects', 'fb_store_ad_tree_page', 'fb_store_consent',
+    'fb_store_event_quality', 'fb_store_events', 'fb_store_insights_page', 'fb_store_report', 'fb_take_sync_slot',
+    'fb_validate'
   ];
   taken text;
 begin
@@ -1361,13 +1363,14 @@ create table fb_ads.sync_jobs (
   finished_at timestamptz,
   constraint kind_is_known check (
     kind in (
-      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects'
+      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'event_quality', 'insights', 'reconciliation',
+      'missing_objects'
     )
   ),
   constraint state_is_known check (state in ('pending', 'running', 'done', 'failed')),
   constraint running_has_a_lease check ((state = 'running') = (lease_id is not null and lease_until is not null)),
   constraint ended_has_a_finish check ((state in ('done', 'failed')) = (finished_at is not null)),
-  constraint account_is_named check (account_id is not null or kind = 'accounts'),
+  constraint account_is_named check (account_id is not null or kind in ('accounts', 'event_quality')),
   constraint purpose_is_known check (purpose in ('window', 'refresh', 'backfill', 'recheck')),
   constraint insights_have_a_range check (
     kind not in ('insights', 'reconciliation')
@@ -1378,6 +1381,9 @@ create table fb_ads.sync_jobs (
     kind not in ('objects', 'missing_objects')
     or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)
   ),
+  constraint quality_is_of_one_pixel check (
+    kind <> 'event_quality' or (account_id is null and cardinality(object_ids) = 1)
+  ),
   constraint page_size_is_positive check (page_size > 0)
 );
 
@@ -1386,12 +1392,12 @@ comment on table fb_ads.sync_jobs is
   'it: a worker whose lease was given to another is refused.';
 comment on column fb_ads.sync_jobs.id is 'Key; a lower one is older.';
 comment on column fb_ads.sync_jobs.account_id is
-  'The ad account to read; null for the discovery of accounts. One job an '
+  'The ad account to read; null for the discovery of accounts and for pixels. One job an '
   'account runs at a time, whichever sync it is of.';
 comment on column fb_ads.sync_jobs.kind is
-  'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: '
-  'daily figures of a range; reconciliation: totals to compare with; missing_objects: objects that an insight spoke '
-  'of before any list did.';
+  'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; '
+  'event_quality: how well Meta recognises the people behind a pixel''s events; insights: daily figures of a range; '
+  'reconciliation: totals to compare with; missing_objects: objects that an insight spoke of before any list did.';
 comment on column fb_ads.sync_jobs.priority is 'Lower is sooner.';
 comment on column fb_ads.sync_jobs.plan_id is 'Jobs of the insights sync that were planned together for one account.';
 comment on column fb_ads.sync_jobs.purpose is
@@ -1401,7 +1407,7 @@ comment on column fb_ads.sync_jobs.since is 'First day of the range, in the acco
 comment on column fb_ads.sync_jobs.until is 'Last day of the range, inclusive.';
 comment on column fb_ads.sync_jobs.object_level is 'Of which level object_ids are.';
 comment on column fb_ads.sync_jobs.object_ids is
-  'Meta''s ids to read one by one, or to which a split report is restricted.';
+  'Meta''s ids to read one by one, or to which a split report is restricted; the pixel of event_quality.';
 comment on column fb_ads.sync_jobs.params is
   'What else a job of this kind must remember between pages, such as fields that Meta refused.';
 comment on column fb_ads.sync_jobs.state is 'pending, running (has a lease), done, failed.';
@@ -1430,6 +1436,8 @@ comment on column fb_ads.sync_jobs.finished_at is 'When it was done or given up.
 create unique index sync_jobs_one_running_an_account_idx on fb_ads.sync_jobs (account_id) where state = 'running';
 create unique index sync_jobs_one_open_list_idx on fb_ads.sync_jobs (account_id, kind) nulls not distinct
   where state in ('pending', 'running') and kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads');
+create unique index sync_jobs_one_open_quality_idx on fb_ads.sync_jobs (object_ids)
+  where state in ('pending', 'running') and kind = 'event_quality';
 create index sync_jobs_claim_idx on fb_ads.sync_jobs (priority, id) where state = 'pending';
 create index sync_jobs_lease_until_idx on fb_ads.sync_jobs (lease_until) where state = 'running';
 create index sync_jobs_account_id_kind_created_at_idx on fb_ads.sync_jobs (account_id, kind, created_at);
@@ -1446,12 +1454,21 @@ alter table fb_ads.sync_jobs enable row level security;
 create function fb_ads.sync_kinds(function_slug text)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select case function_slug
-    when 'fb-sync-metadata' then array['accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects']
+    when 'fb-sync-metadata' then array['accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'event_quality']
     when 'fb-sync-insights' then array['insights', 'reconciliation', 'missing_objects']
   end;
 $$;
 
 comment on function fb_ads.sync_kinds(text) is 'Which kinds of jobs an Edge Function works on.';
+
+create function fb_ads.is_asked_with_marketing_token(kind text)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select is_asked_with_marketing_token.kind <> 'event_quality';
+$$;
+
+comment on function fb_ads.is_asked_with_marketing_token(text) is
+  'Whether jobs of that kind are asked with the Marketing API token. What Meta answers to the others, which go with a '
+  'pixel''s token, tells nothing of that token, its app or its accounts.';
 
 create function fb_ads.open_job_count(function_slug text, account_ids uuid[])
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
@@ -1990,6 +2007,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.probe_after is not null
+    and fb_ads.is_asked_with_marketing_token(begin_probe.kind)
     and (
       (quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null)
       or (quota.scope = 'app' and begin_probe.kind = any (fb_ads.use_case_kinds(quota.use_case)))
@@ -2032,11 +2050,14 @@ comment on function fb_ads.revive_refused_jobs(text) is
 
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.revive_refused_jobs(run.token_fingerprint) from fb_ads.sync_runs as run where run.id = job.run_id;
+  select fb_ads.revive_refused_jobs(run.token_fingerprint)
+  from fb_ads.sync_runs as run
+  where run.id = job.run_id and fb_ads.is_asked_with_marketing_token(job.kind);
   -- A token or account whose call Meta answered is not stopped.
   update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
+    and fb_ads.is_asked_with_marketing_token(job.kind)
     and (
       (
         quota.scope = 'token'
@@ -2053,6 +2074,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where quota.scope = 'app'
     and quota.probe_after is not null
     and quota.throttled_at < job.claimed_at
+    and fb_ads.is_asked_with_marketing_token(job.kind)
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 
@@ -4514,6 +4536,270 @@ comment on function public.fb_store_ad_tree_objects(jsonb) is
   'dropped_fields, next_cursor, done, row_count, usage, throttle}. missing_ids, which Meta does not know by id, become '
   'DELETED. Returns {state, next_job}. Raises lease_lost (409).';
 
+-- schemas/outbox/sent_event_keys.sql
+
+-- How many of the events that Meta confirmed carried each key by which it recognises a person.
+-- Why counted at the confirmation: what an event holds in clear is deleted then, and with it what it carried.
+
+create table fb_ads.sent_event_keys (
+  date date not null,
+  pixel_id text not null,
+  event_name text collate "C" not null,
+  key text collate "C" not null,
+  events bigint not null,
+  primary key (date, pixel_id, event_name, key),
+  constraint events_is_positive check (events > 0)
+);
+
+comment on table fb_ads.sent_event_keys is
+  'Events that Meta confirmed, counted by day, pixel, name and key that they carried. Kept for good: it says nothing '
+  'of anybody.';
+comment on column fb_ads.sent_event_keys.date is 'Day of event_time in UTC.';
+comment on column fb_ads.sent_event_keys.pixel_id is 'Meta''s id of the pixel that took them.';
+comment on column fb_ads.sent_event_keys.event_name is 'Meta''s event_name.';
+comment on column fb_ads.sent_event_keys.key is
+  'What they carried, in the words of Meta''s Dataset Quality API: email, phone, fbc, fbp, external_id, ip_address. '
+  'Every event carries event_id: its count is that of all events.';
+comment on column fb_ads.sent_event_keys.events is 'How many carried it.';
+
+alter table fb_ads.sent_event_keys enable row level security;
+create policy reader_reads_sent_event_keys on fb_ads.sent_event_keys for select to fb_ads_reader using (true);
+
+-- https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters
+create function fb_ads.match_key(parameter text)
+returns text language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select case parameter
+    when 'em' then 'email'
+    when 'ph' then 'phone'
+    when 'fn' then 'first_name'
+    when 'ln' then 'last_name'
+    when 'ct' then 'city'
+    when 'st' then 'state'
+    when 'zp' then 'zip'
+    when 'db' then 'date_of_birth'
+    when 'ge' then 'gender'
+    when 'client_ip_address' then 'ip_address'
+    when 'client_user_agent' then 'user_agent'
+    else parameter
+  end;
+$$;
+
+comment on function fb_ads.match_key(text) is
+  'What Meta''s Dataset Quality API calls a parameter of user_data; the parameter itself where both have one name.';
+
+create view fb_ads.daily_event_keys with (security_invoker = true) as
+select carried.date, carried.pixel_id, carried.event_name, carried.key, carried.events, sent.events as sent,
+  round(100.0 * carried.events / sent.events, 1) as percentage
+from fb_ads.sent_event_keys as carried
+join fb_ads.sent_event_keys as sent
+  on sent.date = carried.date
+    and sent.pixel_id = carried.pixel_id
+    and sent.event_name = carried.event_name
+    and sent.key = 'event_id';
+
+comment on view fb_ads.daily_event_keys is
+  'Of the events that Meta confirmed, the share that carried each key, by day, pixel and name: our side of '
+  'public.ad_event_quality. Give a range of days.';
+comment on column fb_ads.daily_event_keys.date is 'Day of event_time in UTC.';
+comment on column fb_ads.daily_event_keys.pixel_id is 'Meta''s id of the pixel that took them.';
+comment on column fb_ads.daily_event_keys.event_name is 'Meta''s event_name.';
+comment on column fb_ads.daily_event_keys.key is 'What they carried, in the words of Meta''s Dataset Quality API.';
+comment on column fb_ads.daily_event_keys.events is 'How many carried it.';
+comment on column fb_ads.daily_event_keys.sent is 'How many events of the name Meta confirmed.';
+comment on column fb_ads.daily_event_keys.percentage is 'events of sent, 0 to 100.';
+
+-- schemas/outbox/event_quality.sql
+
+-- How well Meta recognises the people behind the events: what its Dataset Quality API says of each pixel, once a night.
+-- Why planned for the pixels that something was sent to: Meta tells of the last seven days, and of an event without
+-- traffic nothing. So the sync needs no setting of the sender's, whose mistakes then stay with the sender.
+-- Why a refusal is a row and no failure: the events are sent all the same, and a person needs to hear of it once.
+
+create table public.ad_event_quality (
+  date date not null,
+  pixel_id text not null,
+  event_name text collate "C" not null,
+  composite_score numeric,
+  match_key_coverage jsonb not null default '{}',
+  event_coverage numeric,
+  event_coverage_goal numeric,
+  dedupe_key_feedback jsonb not null default '{}',
+  upload_frequency text,
+  diagnostics jsonb not null default '[]',
+  raw jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (date, pixel_id, event_name),
+  constraint pixel_id_is_digits check (pixel_id ~ '^[0-9]{1,20}$'),
+  constraint diagnostics_is_a_list check (jsonb_typeof(diagnostics) = 'array')
+);
+
+comment on table public.ad_event_quality is
+  'How well Meta recognises the people behind the events of a pixel, as Events Manager shows it: a day, pixel and '
+  'event. Only website events, and only those that had traffic in the last seven days. Kept for good.';
+comment on column public.ad_event_quality.date is 'Day in UTC on which it was read.';
+comment on column public.ad_event_quality.pixel_id is 'Meta''s id of the pixel (dataset_id).';
+comment on column public.ad_event_quality.event_name is 'Meta''s event_name.';
+comment on column public.ad_event_quality.composite_score is
+  'Event match quality, 0 to 10 (event_match_quality.composite_score); null where Meta gave none.';
+comment on column public.ad_event_quality.match_key_coverage is
+  'Per cent of the events that carried each key, as Meta counted them: {"email": 98.1, "fbc": 41}. Our own count is in '
+  'fb_ads.daily_event_keys.';
+comment on column public.ad_event_quality.event_coverage is
+  'Per cent of the browser Pixel''s events that the server sent too, on average over seven days '
+  '(event_coverage.percentage); null where no Pixel runs.';
+comment on column public.ad_event_quality.event_coverage_goal is
+  'What Meta wants event_coverage to be (event_coverage.goal_percentage).';
+comment on column public.ad_event_quality.dedupe_key_feedback is
+  'Per key of deduplication, in per cent: {"event_id": {"browser_events_with_dedupe_key": 100, '
+  '"server_events_with_dedupe_key": 100, "overall_browser_coverage_from_dedupe_key": 33}}.';
+comment on column public.ad_event_quality.upload_frequency is
+  'How late events arrive, in Meta''s words: real_time, hourly, daily, ... (data_freshness.upload_frequency).';
+comment on column public.ad_event_quality.diagnostics is
+  'What Meta finds wrong, as it came: [{name, description, solution, percentage, affected_event_count, '
+  'total_event_count}].';
+comment on column public.ad_event_quality.raw is 'Everything that Meta said of the event, as it came.';
+comment on column public.ad_event_quality.created_at is 'When the row was first written.';
+comment on column public.ad_event_quality.updated_at is 'When a column of this row last changed.';
+
+alter table public.ad_event_quality enable row level security;
+create policy reader_reads_ad_event_quality on public.ad_event_quality for select to fb_ads_reader using (true);
+
+create table fb_ads.quality_refusals (
+  pixel_id text primary key,
+  error jsonb not null,
+  refused_at timestamptz not null default now(),
+  tried_at timestamptz not null default now(),
+  learned_with text not null
+);
+
+comment on table fb_ads.quality_refusals is
+  'Pixels of which Meta does not say how well it recognises people. Asked again after a week, or at once with another '
+  'token or API version; the row goes when Meta answers.';
+comment on column fb_ads.quality_refusals.pixel_id is 'Meta''s id of the pixel.';
+comment on column fb_ads.quality_refusals.error is
+  'The last refusal: code, reason, Meta''s code and error_subcode, fbtrace_id, message. Never a token or a URL.';
+comment on column fb_ads.quality_refusals.refused_at is 'Since when Meta refuses.';
+comment on column fb_ads.quality_refusals.tried_at is 'When it last did.';
+comment on column fb_ads.quality_refusals.learned_with is 'Fingerprint of the token and API version that it refused.';
+
+alter table fb_ads.quality_refusals enable row level security;
+
+-- Definer: the fingerprint is computed from a Vault secret. It gives out no more than the name of the token.
+create function fb_ads.capi_token_fingerprint(pixel_id text)
+returns text language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select fb_ads.token_fingerprint(coalesce(
+    fb_ads.read_token('meta_capi_access_token_' || capi_token_fingerprint.pixel_id),
+    fb_ads.read_token('meta_capi_access_token')
+  ));
+$$;
+
+comment on function fb_ads.capi_token_fingerprint(text) is
+  'Name of the Conversions API token that Vault has for a pixel, its own first; null where it has none.';
+
+create function fb_ads.plan_event_quality(request jsonb)
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.sync_jobs (kind, priority, object_ids, not_before)
+  select 'event_quality', 900, array[pixel.pixel_id], fb_ads.throttled_until(null, 'event_quality')
+  from (
+    select distinct sent.pixel_id
+    from fb_ads.sent_event_keys as sent
+    where sent.date >= (now() at time zone 'UTC')::date - 7
+  ) as pixel
+  cross join lateral (select fb_ads.capi_token_fingerprint(pixel.pixel_id) as fingerprint) as token
+  where token.fingerprint is not null
+    and not exists (
+      select from fb_ads.quality_refusals as refusal
+      where refusal.pixel_id = pixel.pixel_id
+        and refusal.tried_at > now() - interval '7 days'
+        and refusal.learned_with = concat_ws(' ', token.fingerprint, request ->> 'api_version')
+    )
+    -- One that was planned since the request arrived serves it too.
+    and not exists (
+      select from fb_ads.sync_jobs as job
+      where job.kind = 'event_quality'
+        and job.object_ids = array[pixel.pixel_id]
+        and job.created_at >= coalesce((request ->> 'arrived_at')::timestamptz, now())
+    )
+  order by pixel.pixel_id
+  on conflict do nothing;
+$$;
+
+comment on function fb_ads.plan_event_quality(jsonb) is
+  'Plans to read the match quality of each pixel that something was sent to in the last seven days and that Vault has '
+  'a token for, but not of one that Meta refused with that token less than a week ago.';
+
+create function fb_ads.upsert_event_quality(pixel_id text, rows jsonb)
+returns bigint language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  with incoming as (
+    select distinct on (r.event_name) r.*
+    from jsonb_populate_recordset(null::public.ad_event_quality, rows) as r
+    order by r.event_name
+  ),
+  written as (
+    insert into public.ad_event_quality as q (
+      date, pixel_id, event_name, composite_score, match_key_coverage, event_coverage, event_coverage_goal,
+      dedupe_key_feedback, upload_frequency, diagnostics, raw
+    )
+    select
+      (now() at time zone 'UTC')::date, upsert_event_quality.pixel_id, i.event_name, i.composite_score,
+      i.match_key_coverage, i.event_coverage, i.event_coverage_goal, i.dedupe_key_feedback, i.upload_frequency,
+      i.diagnostics, i.raw
+    from incoming as i
+    order by i.event_name
+    on conflict (date, pixel_id, event_name) do update set
+      composite_score = excluded.composite_score,
+      match_key_coverage = excluded.match_key_coverage,
+      event_coverage = excluded.event_coverage,
+      event_coverage_goal = excluded.event_coverage_goal,
+      dedupe_key_feedback = excluded.dedupe_key_feedback,
+      upload_frequency = excluded.upload_frequency,
+      diagnostics = excluded.diagnostics,
+      raw = excluded.raw,
+      updated_at = now()
+    where (
+      q.composite_score, q.match_key_coverage, q.event_coverage, q.event_coverage_goal, q.dedupe_key_feedback,
+      q.upload_frequency, q.diagnostics, q.raw
+    )
+      is distinct from (
+        excluded.composite_score, excluded.match_key_coverage, excluded.event_coverage, excluded.event_coverage_goal,
+        excluded.dedupe_key_feedback, excluded.upload_frequency, excluded.diagnostics, excluded.raw
+      )
+    returning 1
+  )
+  select count(*) from written;
+$$;
+
+comment on function fb_ads.upsert_event_quality(text, jsonb) is
+  'Stores what Meta says today of the events of one pixel; returns how many rows it wrote.';
+
+create function public.fb_store_event_quality(request jsonb)
+returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+declare
+  job fb_ads.sync_jobs := fb_ads.hold_sync_job(request);
+  refused jsonb := nullif(request -> 'refusal', 'null');
+begin
+  perform fb_ads.upsert_event_quality(job.object_ids[1], request -> 'rows');
+  if refused is null then
+    delete from fb_ads.quality_refusals as known where known.pixel_id = job.object_ids[1];
+  else
+    insert into fb_ads.quality_refusals as known (pixel_id, error, learned_with)
+    select job.object_ids[1], refused, concat_ws(' ', request ->> 'token_fingerprint', run.api_version)
+    from fb_ads.sync_runs as run
+    where run.id = job.run_id
+    on conflict (pixel_id) do update set
+      error = excluded.error, tried_at = excluded.tried_at, learned_with = excluded.learned_with;
+  end if;
+  perform fb_ads.advance_sync_job(job, request);
+  return '{"state": "done", "next_job": null}';
+end;
+$$;
+
+comment on function public.fb_store_event_quality(jsonb) is
+  'Stores what Meta said of one pixel''s events and ends the job: {job_id, lease_id, rows, refusal, token_fingerprint, '
+  'done: true, row_count}. refusal: why Meta says nothing, with the token of that fingerprint; null where it answered. '
+  'Returns {state, next_job}. Raises lease_lost (409) when another holds the job.';
+
 -- schemas/queue/next_job.sql
 
 -- Which job a worker is given next.
@@ -4650,6 +4936,9 @@ begin
   if not coalesce((request ->> 'resume')::boolean, false) then
     if slug = 'fb-sync-metadata' then
       perform fb_ads.plan_metadata(request, account_ids);
+      if account_ids is null then
+        perform fb_ads.plan_event_quality(request);
+      end if;
     else
       perform fb_ads.plan_insights(request, account_ids);
     end if;
@@ -4724,7 +5013,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   cross join lateral (
     select greatest(max(job.finished_at), now() - interval '1 hour') as at
     from fb_ads.sync_jobs as job
-    where job.state = 'done' and job.finished_at > now() - interval '1 hour'
+    where job.state = 'done'
+      and job.finished_at > now() - interval '1 hour'
+      and fb_ads.is_asked_with_marketing_token(job.kind)
   ) as last_answer
   where refused.state = 'failed'
     and refused.finished_at > last_answer.at
@@ -7216,12 +7507,41 @@ comment on function fb_ads.retry_delay(integer) is
   'How long to wait after so many attempts: 15 s, 30 s, 1 min, ... to 1 h, each times 0.5 to 1.5, so that events that '
   'failed together do not come back together.';
 
+create function fb_ads.count_sent_events(event_row_ids bigint[], pixel_ids text[])
+returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
+  insert into fb_ads.sent_event_keys as known (date, pixel_id, event_name, key, events)
+  select carried.date, carried.pixel_id, carried.event_name, fb_ads.match_key(carried.parameter), sum(carried.events)
+  from (
+    select
+      (event.event_time at time zone 'UTC')::date as date, sent.pixel_id, event.event_name, given.parameter,
+      count(*) as events
+    from unnest(event_row_ids, pixel_ids) as sent (event_row_id, pixel_id)
+    join fb_ads.conversion_events as event on event.id = sent.event_row_id
+    cross join lateral (
+      select 'event_id'
+      union all
+      select jsonb_object_keys(coalesce(event.user_data, '{}') || coalesce(event.browser_data, '{}'))
+    ) as given (parameter)
+    group by (event.event_time at time zone 'UTC')::date, sent.pixel_id, event.event_name, given.parameter
+  ) as carried
+  group by carried.date, carried.pixel_id, carried.event_name, fb_ads.match_key(carried.parameter)
+  -- Locked in one order, so that two senders never deadlock over the counts.
+  order by 1, 2, 3, 4
+  on conflict (date, pixel_id, event_name, key) do update set events = known.events + excluded.events;
+$$;
+
+comment on function fb_ads.count_sent_events(bigint[], text[]) is
+  'Counts what the events that a pixel has just confirmed carried; the two lists go in pairs, a pair a delivery. '
+  'Called before what they hold in clear is deleted.';
+
 create function public.fb_record_deliveries(request jsonb)
 returns jsonb language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   lease uuid := (request ->> 'lease_id')::uuid;
   recorded bigint;
   settled bigint[];
+  sent bigint[];
+  sent_to text[];
 begin
   with given as (
     select said.pixel_id, said.outcome, said.code, said.subcode, said.fbtrace_id, said.reason, said.may_be_sent,
@@ -7267,11 +7587,19 @@ begin
     join held on held.event_row_id = given.event_row_id and held.pixel_id = given.pixel_id
     where delivery.event_row_id = held.event_row_id and delivery.pixel_id = held.pixel_id
       and delivery.state = 'sending' and delivery.lease_id = lease
-    returning delivery.event_row_id, delivery.state
+    returning delivery.event_row_id, delivery.pixel_id, delivery.state
   )
-  select count(*), array_agg(written.event_row_id) filter (where written.state in ('sent', 'expired'))
-  into recorded, settled
+  select
+    count(*),
+    array_agg(written.event_row_id) filter (where written.state in ('sent', 'expired')),
+    array_agg(written.event_row_id) filter (where written.state = 'sent'),
+    array_agg(written.pixel_id) filter (where written.state = 'sent')
+  into recorded, settled, sent, sent_to
   from written;
+
+  if sent is not null then
+    perform fb_ads.count_sent_events(sent, sent_to);
+  end if;
 
   perform fb_ads.record_pixels(coalesce(request -> 'pixels', '[]'));
   if settled is not null then
@@ -11518,7 +11846,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     limit 1
   ) as refused
   where not exists (
-    select from fb_ads.sync_jobs as job where job.state = 'done' and job.finished_at > refused.finished_at
+    select from fb_ads.sync_jobs as job
+    where job.state = 'done'
+      and job.finished_at > refused.finished_at
+      and fb_ads.is_asked_with_marketing_token(job.kind)
   )
   union all
   select
@@ -11654,6 +11985,8 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
       and quota.stopped_at is not null
   where failed.state = 'failed'
     and failed.finished_at > now() - interval '3 days'
+    -- Nothing of the figures is missing for it, and the next night asks again.
+    and failed.kind <> 'event_quality'
     -- A dead version has an alert of its own, and jobs of a disabled account need none.
     and coalesce(failed.last_error ->> 'reason', '') not in ('version_dead', 'account_disabled')
     and quota.key is null
@@ -11987,6 +12320,144 @@ $$;
 comment on function fb_ads.sales_alerts() is
   'Alerts about sales that wait to be attributed, and about unusual silence. Part of fb_ads.current_alerts.';
 
+-- schemas/operations/quality_alerts.sql
+
+-- Alerts about how well Meta recognises the people behind the events. An alert needs a figure of the last three days,
+-- so that none outlives an event or a pixel that is no longer used.
+
+create function fb_ads.newest_event_quality()
+returns setof public.ad_event_quality language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select distinct on (quality.pixel_id, quality.event_name) quality.*
+  from public.ad_event_quality as quality
+  where quality.date >= (now() at time zone 'UTC')::date - 2
+  order by quality.pixel_id, quality.event_name, quality.date desc;
+$$;
+
+comment on function fb_ads.newest_event_quality() is
+  'What Meta last said of each pixel and event, where that is of today or the two days before.';
+
+create function fb_ads.fallen_keys(pixel_id text, event_name text, date date)
+returns text language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  with counted as (
+    select
+      sent.key,
+      coalesce(sum(sent.events) filter (where sent.date < fallen_keys.date - 1), 0) as before,
+      coalesce(sum(sent.events) filter (where sent.date >= fallen_keys.date - 1), 0) as after
+    from fb_ads.sent_event_keys as sent
+    where sent.pixel_id = fallen_keys.pixel_id
+      and sent.event_name = fallen_keys.event_name
+      and sent.date between fallen_keys.date - 8 and fallen_keys.date
+    group by sent.key
+  ),
+  compared as (
+    select
+      counted.key,
+      round(100.0 * counted.before / total.before) as before,
+      round(100.0 * counted.after / total.after) as after
+    from counted
+    join counted as total on total.key = 'event_id' and total.before > 0 and total.after > 0
+  )
+  select string_agg(
+    compared.key || ' fell from ' || compared.before || ' % to ' || compared.after || ' %', ', '
+    order by compared.after - compared.before, compared.key
+  )
+  from compared
+  where compared.after <= compared.before - 10;
+$$;
+
+comment on function fb_ads.fallen_keys(text, text, date) is
+  'Which keys the events sent carry less often than before, by ten points or more, in words: the two days to date '
+  'against the seven before them. Null where none does.';
+
+create function fb_ads.quality_alerts()
+returns table (key text, severity text, problem text, cost text, remedy text, since timestamptz)
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  select
+    'match_quality_fell:' || newest.pixel_id || ':' || newest.event_name, 'warning',
+    'Meta recognises the people behind ' || newest.event_name || ' of pixel ' || newest.pixel_id || ' worse: '
+      || trim_scale(newest.composite_score) || ' of 10, after ' || trim_scale(before.median) || ' in the week before'
+      || coalesce('. Of the events sent, ' || fb_ads.fallen_keys(newest.pixel_id, newest.event_name, newest.date), '')
+      || '.',
+    'Meta credits fewer sales to the ads, and learns from fewer whom to show them to.',
+    'See what the shop and its checkout send, day by day: select * from fb_ads.daily_event_keys where pixel_id = '
+      || quote_literal(newest.pixel_id) || ' and event_name = ' || quote_literal(newest.event_name)
+      || ' and date >= current_date - 14 order by key, date;',
+    null::timestamptz
+  from fb_ads.newest_event_quality() as newest
+  cross join lateral (
+    select round((percentile_cont(0.5) within group (order by older.composite_score))::numeric, 2) as median
+    from public.ad_event_quality as older
+    where older.pixel_id = newest.pixel_id
+      and older.event_name = newest.event_name
+      and older.date between newest.date - 7 and newest.date - 1
+    -- The first days of a pixel swing.
+    having count(older.composite_score) >= 3
+  ) as before
+  where newest.composite_score <= before.median - 1
+  union all
+  select
+    'event_coverage_low:' || newest.pixel_id, 'warning',
+    'Of what the browser''s Pixel ' || newest.pixel_id || ' sends, Meta gets too little from the server too: '
+      || string_agg(
+        newest.event_name || ' ' || trim_scale(newest.event_coverage) || ' % (goal '
+          || trim_scale(newest.event_coverage_goal) || ' %)',
+        ', ' order by newest.event_coverage, newest.event_name
+      ) || '.',
+    'What browsers block is lost to Meta: it counts fewer sales, and learns from fewer.',
+    'Send from the server each event that the Pixel sends, under the same event_id (docs/browser.md), and see that '
+    'both have fbp or external_id.',
+    null
+  from fb_ads.newest_event_quality() as newest
+  where newest.event_coverage < newest.event_coverage_goal
+  group by newest.pixel_id
+  union all
+  select
+    'quality_diagnostic:' || newest.pixel_id || ':' || found.name, 'warning',
+    'Meta finds on pixel ' || newest.pixel_id || ': ' || found.name || ' ('
+      || string_agg(
+        newest.event_name || coalesce(' ' || found.percentage || ' %', ''), ', ' order by newest.event_name
+      ) || ').',
+    coalesce(min(nullif(found.description, '')), 'Meta recognises fewer of the people behind these events.'),
+    coalesce(min(nullif(found.solution, '')), 'See Events Manager > Data sources > the pixel > Diagnostics.'),
+    null
+  from fb_ads.newest_event_quality() as newest
+  cross join lateral (
+    select
+      left(told.name, 200) as name, left(told.description, 1000) as description, left(told.solution, 1000) as solution,
+      left(told.percentage, 20) as percentage
+    from jsonb_to_recordset(newest.diagnostics) as told (name text, description text, solution text, percentage text)
+    where told.name <> ''
+  ) as found
+  group by newest.pixel_id, found.name
+  union all
+  select
+    'quality_refused:' || refusal.pixel_id, 'warning',
+    'Meta does not say how well it recognises the people behind the events of pixel ' || refusal.pixel_id || ': '
+      || coalesce(refusal.error ->> 'reason', 'no reason given')
+      || coalesce(' (' || (refusal.error ->> 'meta_code') || ')', '') || '.',
+    'ad_event_quality has no figures of it, and nobody is told when they fall. Events are sent all the same.',
+    'Give the system user of the pixel''s token "use events dataset" (partial access) on it, and the token''s app '
+    'ads_read with ads_management or business_management; or make a token in Events Manager (Settings > Conversions '
+    'API) and store it in Vault as meta_capi_access_token_' || refusal.pixel_id
+      || '. Meta is asked again after a week, or the night after another token is stored; at the next sync after: '
+      || 'delete from fb_ads.quality_refusals where pixel_id = ' || quote_literal(refusal.pixel_id) || ';',
+    refusal.refused_at
+  from fb_ads.quality_refusals as refusal
+  where exists (
+      select from fb_ads.sent_event_keys as sent
+      where sent.pixel_id = refusal.pixel_id and sent.date >= (now() at time zone 'UTC')::date - 7
+    )
+    -- A pixel that takes no events has an alert of its own.
+    and not exists (
+      select from fb_ads.pixels as pixel where pixel.pixel_id = refusal.pixel_id and pixel.state = 'blocked'
+    );
+$$;
+
+comment on function fb_ads.quality_alerts() is
+  'Alerts about how well Meta recognises the people behind the events: a score that fell by a point against the median '
+  'of the seven days before, coverage under Meta''s goal, what Meta finds wrong, a refusal. Part of '
+  'fb_ads.current_alerts.';
+
 -- schemas/operations/alerts.sql
 
 -- The one place to look: what a person must act on now. An empty view means that nothing is wrong.
@@ -12005,6 +12476,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
   union all select * from fb_ads.host_alerts()
   union all select * from fb_ads.delivery_alerts()
   union all select * from fb_ads.sales_alerts()
+  union all select * from fb_ads.quality_alerts()
   union all
   select
     'webhook_failing', 'warning',
@@ -12355,14 +12827,15 @@ revoke all on all tables in schema fb_ads from public, anon, authenticated;
 revoke execute on all functions in schema fb_ads from public, anon, authenticated;
 revoke all on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend,
-  public.ad_spend_reconciliation, public.ad_attributions, public.fb_ad_performance, public.fb_campaign_performance,
-  public.fb_attribution_coverage, public.fb_meta_claims, public.fb_alerts
+  public.ad_spend_reconciliation, public.ad_event_quality, public.ad_attributions, public.fb_ad_performance,
+  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, public.fb_alerts
 from public, anon, authenticated;
 revoke execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
+  public.fb_release_sync_job, public.fb_store_event_quality, public.fb_store_consent, public.fb_claim_purchases,
+  public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
@@ -12375,7 +12848,8 @@ grant execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
+  public.fb_release_sync_job, public.fb_store_event_quality, public.fb_store_consent, public.fb_claim_purchases,
+  public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
@@ -12387,6 +12861,7 @@ to service_role;
 grant execute on function
   fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
   fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
+  fb_ads.is_asked_with_marketing_token,
   fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
   fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
   fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,
@@ -12420,7 +12895,8 @@ grant execute on function
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
-  fb_ads.retry_delay
+  fb_ads.retry_delay, fb_ads.match_key, fb_ads.count_sent_events, fb_ads.capi_token_fingerprint,
+  fb_ads.plan_event_quality, fb_ads.upsert_event_quality
 to service_role;
 -- Consent.
 grant execute on function
@@ -12455,14 +12931,14 @@ grant select, insert, update, delete on
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
-  fb_ads.deleted_events
+  fb_ads.deleted_events, fb_ads.sent_event_keys, fb_ads.quality_refusals, public.ad_event_quality
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
-  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
-  fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, fb_ads.daily_event_keys,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts,
+  fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -12471,7 +12947,7 @@ grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
   public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
   public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
-  fb_ads.alert_states, public.fb_alerts
+  public.ad_event_quality, fb_ads.sent_event_keys, fb_ads.daily_event_keys, fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

@@ -9,14 +9,15 @@ revoke all on all tables in schema fb_ads from public, anon, authenticated;
 revoke execute on all functions in schema fb_ads from public, anon, authenticated;
 revoke all on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend,
-  public.ad_spend_reconciliation, public.ad_attributions, public.fb_ad_performance, public.fb_campaign_performance,
-  public.fb_attribution_coverage, public.fb_meta_claims, public.fb_alerts
+  public.ad_spend_reconciliation, public.ad_event_quality, public.ad_attributions, public.fb_ad_performance,
+  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, public.fb_alerts
 from public, anon, authenticated;
 revoke execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
+  public.fb_release_sync_job, public.fb_store_event_quality, public.fb_store_consent, public.fb_claim_purchases,
+  public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
@@ -29,7 +30,8 @@ grant execute on function
   public.fb_read_secret, public.fb_take_sync_slot, public.fb_finish_sync_run, public.fb_claim_sync_job,
   public.fb_replan_insights, public.fb_store_insights_page, public.fb_store_report, public.fb_reshape_insights,
   public.fb_store_account_days, public.fb_store_ad_tree_page, public.fb_store_ad_tree_objects, public.fb_start_sync_run,
-  public.fb_release_sync_job, public.fb_store_consent, public.fb_claim_purchases, public.fb_snapshot_purchases,
+  public.fb_release_sync_job, public.fb_store_event_quality, public.fb_store_consent, public.fb_claim_purchases,
+  public.fb_snapshot_purchases,
   public.fb_claim_deliveries, public.fb_renew_deliveries, public.fb_record_deliveries, public.fb_replay_deliveries,
   public.fb_charge_visitor, public.fb_store_events, public.fb_list_sales_to_attribute, public.fb_attribute_purchases,
   public.fb_refresh_reversals, public.fb_erase_person, public.fb_validate, public.fb_identify_project,
@@ -41,6 +43,7 @@ to service_role;
 grant execute on function
   fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
   fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
+  fb_ads.is_asked_with_marketing_token,
   fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
   fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
   fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,
@@ -74,7 +77,8 @@ grant execute on function
   fb_ads.fitting_checkouts, fb_ads.choose_checkout, fb_ads.consent_of_sale, fb_ads.claimed_sales,
   fb_ads.assign_checkouts, fb_ads.order_ids_of_sale, fb_ads.person_digests_of_sale, fb_ads.claim_waiting_purchases,
   fb_ads.settle_purchases_without_snapshot, fb_ads.rescue_deliveries, fb_ads.decide_delivery, fb_ads.claim_candidates,
-  fb_ads.retry_delay
+  fb_ads.retry_delay, fb_ads.match_key, fb_ads.count_sent_events, fb_ads.capi_token_fingerprint,
+  fb_ads.plan_event_quality, fb_ads.upsert_event_quality
 to service_role;
 -- Consent.
 grant execute on function
@@ -109,14 +113,14 @@ grant select, insert, update, delete on
   fb_ads.reconciliations, fb_ads.conversion_events, fb_ads.event_deliveries, fb_ads.pixels, fb_ads.consents,
   fb_ads.traffic_days, fb_ads.traffic_sources, public.ad_attributions, fb_ads.attribution_results,
   fb_ads.browser_people, fb_ads.touchpoints, fb_ads.checkout_clicks, fb_ads.ad_lookups, fb_ads.exchange_rates,
-  fb_ads.deleted_events
+  fb_ads.deleted_events, fb_ads.sent_event_keys, fb_ads.quality_refusals, public.ad_event_quality
 to service_role;
 grant select on
   fb_ads.settings, fb_ads.backfill_progress, public.ad_spend_reconciliation, fb_ads.attached_tables, fb_ads.purchases,
-  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, public.fb_ad_performance,
-  public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims, fb_ads.scheduled_jobs,
-  fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts, fb_ads.function_project,
-  fb_ads.function_answers
+  fb_ads.undelivered_events, fb_ads.priced_sales, fb_ads.claimed_spend, fb_ads.daily_events, fb_ads.daily_event_keys,
+  public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
+  fb_ads.scheduled_jobs, fb_ads.alert_states, fb_ads.alert_posts, fb_ads.alert_flights, public.fb_alerts,
+  fb_ads.function_project, fb_ads.function_answers
 to service_role;
 
 -- fb_ads_reader: what the reporting views read. No user, no reference to the host, no click id, no digest.
@@ -125,7 +129,7 @@ grant select on
   public.ad_accounts, public.ad_campaigns, public.ad_adsets, public.ad_ads, public.ad_spend, fb_ads.reconciliations,
   public.ad_spend_reconciliation, fb_ads.exchange_rates, fb_ads.priced_sales, fb_ads.claimed_spend,
   public.fb_ad_performance, public.fb_campaign_performance, public.fb_attribution_coverage, public.fb_meta_claims,
-  fb_ads.alert_states, public.fb_alerts
+  public.ad_event_quality, fb_ads.sent_event_keys, fb_ads.daily_event_keys, fb_ads.alert_states, public.fb_alerts
 to fb_ads_reader;
 grant select (
   id, campaign_id, adset_id, ad_id, conversion_event, event_time, conversion_value, currency, source_platform, state,

@@ -227,4 +227,36 @@ export const ALERTS: AlertCase[] = [
     begin: salesUntil(8),
     end: "update fb_ads.attribution_results set completed_at = now() where transaction_ref = 'alert0'",
   },
+  {
+    key: "match_quality_fell:4711:Purchase",
+    severity: "warning",
+    begin: `insert into public.ad_event_quality (date, pixel_id, event_name, composite_score)
+      select (now() at time zone 'UTC')::date - day, '4711', 'Purchase', case day when 0 then 6.1 else 7.1 end
+      from generate_series(0, 3) as day`,
+    end: "update public.ad_event_quality set composite_score = 6.2 where composite_score = 6.1",
+  },
+  {
+    key: "event_coverage_low:4711",
+    severity: "warning",
+    begin: `update public.ad_event_quality set event_coverage = 74.9, event_coverage_goal = 75
+      where date = (now() at time zone 'UTC')::date`,
+    end: "update public.ad_event_quality set event_coverage = 75 where event_coverage = 74.9",
+  },
+  {
+    key: "quality_diagnostic:4711:Mismatched IP addresses",
+    severity: "warning",
+    begin: `update public.ad_event_quality set diagnostics =
+        '[{"name": "Mismatched IP addresses", "description": "", "solution": "Send the buyer''s address.", "percentage": 12.5}]'
+      where date = (now() at time zone 'UTC')::date`,
+    end: "update public.ad_event_quality set diagnostics = '[]' where diagnostics <> '[]'",
+  },
+  {
+    key: "quality_refused:4713",
+    severity: "warning",
+    begin: `insert into fb_ads.sent_event_keys (date, pixel_id, event_name, key, events)
+      values ((now() at time zone 'UTC')::date, '4713', 'Purchase', 'event_id', 1);
+      insert into fb_ads.quality_refusals (pixel_id, error, learned_with)
+      values ('4713', '{"reason": "permission_missing", "meta_code": 10}', '0123456789abcdef v27.0')`,
+    end: "delete from fb_ads.quality_refusals where pixel_id = '4713'",
+  },
 ];

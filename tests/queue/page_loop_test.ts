@@ -9,7 +9,7 @@ import type { SyncJob } from "../../shared/database/sync_jobs.ts";
 import { createIsolateAccount } from "../../shared/edge/budget.ts";
 import { DEFAULT_API_VERSION } from "../../shared/edge/config.ts";
 import { createLog } from "../../shared/edge/log.ts";
-import { createGraphClient } from "../../shared/meta/graph_client.ts";
+import { createGraphClient, type GraphCredentials } from "../../shared/meta/graph_client.ts";
 import { type LoopPage, readPages } from "../../shared/queue/page_loop.ts";
 import { SyncRun } from "../../shared/queue/run.ts";
 
@@ -41,6 +41,14 @@ const JOB: SyncJob = {
 async function read(atFirstPage: (run: SyncRun) => "running" | "throttled"): Promise<string[]> {
   const seen: string[] = [];
   const clock = { now: () => NOW };
+  const openGraph = ({ token }: GraphCredentials) =>
+    createGraphClient({
+      fetch: () => Promise.reject(new TypeError("no network")),
+      token,
+      api_version: DEFAULT_API_VERSION,
+      graph_url: "http://127.0.0.1:1",
+      clock,
+    });
   const run = new SyncRun({
     scope: { run_id: "run", function_slug: "fb-sync-metadata", token_fingerprint: "0123456789abcdef" },
     settings: {
@@ -58,13 +66,8 @@ async function read(atFirstPage: (run: SyncRun) => "running" | "throttled"): Pro
       },
       readSecret: () => Promise.resolve(null),
     },
-    graph: createGraphClient({
-      fetch: () => Promise.reject(new TypeError("no network")),
-      token: "token",
-      api_version: DEFAULT_API_VERSION,
-      graph_url: "http://127.0.0.1:1",
-      clock,
-    }),
+    graph: openGraph({ token: "token" }),
+    openGraph,
     clock,
     budget: createIsolateAccount({ now_ms: () => clock.now().getTime(), born_ms: NOW.getTime() }).openBudget(),
     log: createLog(clock, {}, () => undefined),

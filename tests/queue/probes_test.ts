@@ -56,7 +56,7 @@ Deno.test("one job probes", async (t) => {
     await sql`select fb_ads.throttle_sync_jobs('app', 'default', '', 60, '{}')`;
     await sql`select fb_ads.begin_probe('0', 'ads')`;
     const waiting = async () => (await sql`select fb_ads.unprobed_kinds() as kinds`)[0]?.kinds.length;
-    assertEquals(await waiting(), 9);
+    assertEquals(await waiting(), 10);
     await sql`update fb_ads.quotas set probe_after = probe_after - interval '1 minute' where scope = 'app'`;
     assertEquals(await waiting(), 0);
   });

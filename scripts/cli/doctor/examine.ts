@@ -20,6 +20,7 @@ import { attempt, type Finding, type Patient } from "./finding.ts";
 import { checkFunctions } from "./function_checks.ts";
 import { checkMeta } from "./meta_checks.ts";
 import { checkPgNet } from "./pg_net_checks.ts";
+import { checkQuality } from "./quality_checks.ts";
 
 const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
   ["secrets", checkSecrets],
@@ -31,6 +32,7 @@ const CHECKS: [string, (patient: Patient) => Promise<Finding[]>][] = [
   ["auth", checkAuth],
   ["meta", checkMeta],
   ["url_tags", checkUrlTags],
+  ["match_quality", checkQuality],
   ["queues", checkQueues],
   ["alerts", checkAlerts],
 ];

@@ -8,6 +8,7 @@
 import { stringify } from "@std/csv";
 import type { Level, ReportData } from "./data.ts";
 import type { Figure } from "./format.ts";
+import { KEY_COLUMNS, keyLines, RECOGNITION_COLUMNS } from "./recognition.ts";
 import {
   type Column,
   coverageLines,
@@ -52,5 +53,7 @@ export function makeCsvFiles(data: ReportData): Record<string, string> {
     { key: "outcome", value: (row) => row.outcome },
     { key: "sales", value: (row) => row.sales },
   ], coverageLines(data.coverage));
+  files["match_quality.csv"] = makeFile(RECOGNITION_COLUMNS, data.recognition);
+  files["match_keys.csv"] = makeFile(KEY_COLUMNS, keyLines(data.recognition));
   return files;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { PipelineHealth } from "./health_data.ts";
+
 /** By what the figures are added up. A week begins on Monday. */
 export type Period = "day" | "week" | "month";
 
@@ -150,90 +152,38 @@ export interface Coverage {
   reasons: CoverageReason[];
 }
 
-/** A run of a sync. */
-export interface RunSummary {
-  /** The function. */
-  function_slug: string;
-  /** ISO 8601. */
-  started_at: string;
-  /** Null while it runs. */
-  seconds: number | null;
-  /** Jobs brought to their end. */
-  jobs_done: number;
-  /** Jobs given up. */
-  jobs_failed: number;
-  /** Rows received from Meta. */
-  rows: number;
-  /** Requests sent to Meta. */
-  graph_calls: number;
-  /** Why it ended early; null when it did not. */
-  error: string | null;
+/** How many of an event's people Meta can tell by one key, in per cent of the events. */
+export interface KeyShare {
+  /** In the words of Meta's Dataset Quality API, such as `email`. */
+  key: string;
+  /** As Meta counts; null where it says nothing. */
+  meta: number | null;
+  /** As the shop sent them; null where none carried it. */
+  sent: number | null;
 }
 
-/** A number of things in one state. */
-export interface QueueState {
-  /** Which queue, in words. */
-  queue: string;
-  /** The state. */
-  state: string;
-  /** How many are in it. */
-  count: number;
-}
-
-/** What a person must act on. */
-export interface AlertSummary {
-  /** `error` or `warning`. */
-  severity: string;
-  /** What is wrong. */
-  problem: string;
-  /** What it costs. */
-  cost: string;
-  /** How to mend it. */
-  remedy: string;
-  /** ISO 8601; null when nobody knows. */
-  since: string | null;
-}
-
-/** A quota that is used up, or access that is lost. */
-export interface ThrottledScope {
-  /** Whose quota or access it is. */
-  scope: string;
-  /** The account, or what else the scope is of. */
-  name: string;
-  /** ISO 8601; null when it is not a matter of time. */
-  throttled_until: string | null;
-  /** ISO 8601; null when access is not lost. */
-  stopped_at: string | null;
-}
-
-/** A day on which our sum is not Meta's. */
-export interface DifferingDay {
-  /** The ad account. */
-  account_name: string;
-  /** Calendar day in its time zone, `YYYY-MM-DD`. */
+/** How well Meta recognises the people behind one event of a pixel. Percentages are 0 to 100. */
+export interface EventRecognition {
+  /** Meta's id. */
+  pixel_id: string;
+  /** Meta's name of the event. */
+  event_name: string;
+  /** Day in UTC on which Meta said so, `YYYY-MM-DD`. */
   date: string;
-  /** ISO 4217. */
-  currency: string;
-  /** Our sum over the ads. */
-  our_spend: string;
-  /** Meta's total of the account. */
-  meta_spend: string;
-}
-
-/** The state of the machinery. */
-export interface PipelineHealth {
-  /** What a person must act on. */
-  alerts: AlertSummary[];
-  /** The newest runs of the syncs. */
-  runs: RunSummary[];
-  /** What waits, and what was given up. */
-  queues: QueueState[];
-  /** Quotas that are used up, access that is lost. */
-  throttled: ThrottledScope[];
-  /** Days whose sum is not Meta's. */
-  differing_days: DifferingDay[];
-  /** The newest change of any day's spend, ISO 8601. */
-  newest_insight_at: string | null;
+  /** 0 to 10; null where Meta gave none. */
+  composite_score: number | null;
+  /** The median of the seven days before; null without any. */
+  score_before: number | null;
+  /** How much of what the browser sends the server sent too; null where no Pixel runs. */
+  event_coverage: number | null;
+  /** What Meta wants that to be. */
+  event_coverage_goal: number | null;
+  /** How late events arrive, in Meta's words. */
+  upload_frequency: string | null;
+  /** Those that most events carry first. */
+  keys: KeyShare[];
+  /** What Meta finds wrong. */
+  diagnostics: { name: string; description: string | null; solution: string | null }[];
 }
 
 /** The whole report. */
@@ -258,6 +208,8 @@ export interface ReportData {
   funnel: FunnelStep[];
   /** How many sales found their ad. */
   coverage: Coverage;
+  /** How well Meta recognises the people behind the events. */
+  recognition: EventRecognition[];
   /** Why ours and Meta's figures can never be equal. */
   why_claims_differ: string;
   /** The state of the machinery. */

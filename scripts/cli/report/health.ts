@@ -5,15 +5,15 @@
  * @module
  */
 
+import type { ReportRange } from "./data.ts";
 import type {
   AlertSummary,
   DifferingDay,
   PipelineHealth,
   QueueState,
-  ReportRange,
   RunSummary,
   ThrottledScope,
-} from "./data.ts";
+} from "./health_data.ts";
 import type { Sql } from "../operator/database.ts";
 
 /** Reads it. */

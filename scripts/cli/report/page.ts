@@ -12,6 +12,7 @@ import { currencySections, type Section, spenderTables } from "./figures.ts";
 import { AMOUNT_OPTIONS, escapeHtml, type Formats, makeFormats, NUMBER_OPTIONS } from "./format.ts";
 import { coverageSection, funnelSection } from "./people.ts";
 import { healthSection } from "./pipeline.ts";
+import { recognitionSection } from "./recognition.ts";
 import { spenderData } from "./spender_table.ts";
 import { CHOICE_WORDS, periodData } from "./periods.ts";
 import { emptyNote } from "./table.ts";
@@ -88,6 +89,7 @@ function makeSections(data: ReportData, formats: Formats): Section[] {
     ...figures,
     funnelSection(data, formats),
     coverageSection(data.coverage, formats),
+    recognitionSection(data.recognition, formats),
     healthSection(data.health, formats),
   ];
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PipelineHealth } from "./data.ts";
+import type { PipelineHealth } from "./health_data.ts";
 import type { Section } from "./figures.ts";
 import { escapeHtml, type Formats } from "./format.ts";
 import { buildTable, emptyNote } from "./table.ts";

@@ -19,6 +19,7 @@ import type {
 } from "./data.ts";
 import { type CurrencyGroup, groupCurrencies } from "./currencies.ts";
 import { readHealth } from "./health.ts";
+import { readRecognition } from "./match_quality.ts";
 import { readSpenders } from "./spenders.ts";
 
 const DAY_MS = 86_400_000;
@@ -78,6 +79,7 @@ export async function readReport(sql: Sql, range: ReportRange, now: Date): Promi
     currencies,
     funnel: await readFunnel(sql, range),
     coverage: await readCoverage(sql, range),
+    recognition: await readRecognition(sql, range, FUNNEL),
     why_claims_differ: WHY_CLAIMS_DIFFER,
     health: await readHealth(sql, range),
   };

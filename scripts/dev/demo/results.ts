@@ -69,6 +69,25 @@ export function showEvents(graph: GraphEmulator): void {
   printTable("At the Conversions API: every event, e-mail and phone hashed", rows);
 }
 
+/** Prints what Meta says of the events, and which keys they carried. */
+export async function showRecognition(platform: Platform): Promise<void> {
+  const rows = await platform.sql<Record<string, Cell>[]>`
+    select
+      quality.event_name as event,
+      quality.composite_score::float8 as "of 10",
+      quality.event_coverage::float8 as "server too, %",
+      quality.event_coverage_goal::float8 as "goal, %",
+      (
+        select string_agg(own.key || ' ' || round(own.percentage), ', ' order by own.percentage desc, own.key)
+        from fb_ads.daily_event_keys as own
+        where own.date = quality.date and own.pixel_id = quality.pixel_id and own.event_name = quality.event_name
+          and own.key in ('email', 'phone', 'fbc')
+      ) as "keys sent, %"
+    from public.ad_event_quality as quality
+    order by quality.composite_score desc, quality.event_name`;
+  printTable("How well Meta recognises the people behind the events", rows);
+}
+
 /** Prints what each ad cost and brought in four weeks, and what became of these sales. */
 export async function showPerformance(platform: Platform, refs: readonly string[]): Promise<void> {
   const ads = await platform.sql<Record<string, Cell>[]>`

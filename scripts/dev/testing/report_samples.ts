@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CurrencyFigures, PeriodFigures, ReportData, Spender } from "../../cli/report/data.ts";
+import type { CurrencyFigures, EventRecognition, PeriodFigures, ReportData, Spender } from "../../cli/report/data.ts";
 
 const DAY_MS = 86_400_000;
 const LAST_DAY = Date.UTC(2026, 10, 21);
@@ -24,6 +24,7 @@ export function emptyReport(): ReportData {
     currencies: [],
     funnel: [],
     coverage: { sales: 0, attributed_to_ads: 0, attributed_to_adsets: 0, attributed_to_campaigns: 0, reasons: [] },
+    recognition: [],
     why_claims_differ: "Meta counts what it models.",
     health: { alerts: [], runs: [], queues: [], throttled: [], differing_days: [], newest_insight_at: null },
   };
@@ -90,6 +91,30 @@ export function sampleFigures(day_count: number, ad_count: number, currency = "I
   };
 }
 
+/** What Meta says of an event; with a goal a Pixel runs beside it, and Meta finds something wrong. */
+export function sampleRecognition(
+  event_name: string,
+  event_coverage_goal: number | null,
+  keys: [key: string, meta: number, sent: number | null][],
+): EventRecognition {
+  return {
+    pixel_id: "800000000000001",
+    event_name,
+    date: dayOf(0),
+    composite_score: event_coverage_goal === null ? null : 7.4,
+    score_before: event_coverage_goal === null ? null : 7.55,
+    event_coverage: event_coverage_goal === null ? null : 34.1,
+    event_coverage_goal,
+    upload_frequency: "real_time",
+    keys: keys.map(([key, meta, sent]) => ({ key, meta, sent })),
+    diagnostics: event_coverage_goal === null ? [] : [{
+      name: "Server sending <mismatched> IP addresses",
+      description: "The server's and the browser's addresses differ.",
+      solution: "Send the buyer's address.",
+    }],
+  };
+}
+
 /** An ad: every seventh is paused, the fifth has a sale without an exchange rate. */
 export function sampleAd(index: number): Spender {
   const sales = Math.round(90 / (index + 2));
@@ -140,6 +165,10 @@ export function fullReport(day_count: number, ad_count: number): ReportData {
         sales: 8,
       }],
     },
+    recognition: [
+      sampleRecognition("PageView", null, [["user_agent", 100, 100], ["fbp", 96.4, 97]]),
+      sampleRecognition("Purchase", 75, [["email", 98.1, 99], ["phone", 41, 20.3], ["fbc", 22.5, null]]),
+    ],
     health: {
       alerts: [{
         severity: "warning",

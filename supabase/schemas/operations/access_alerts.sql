@@ -213,7 +213,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     limit 1
   ) as refused
   where not exists (
-    select from fb_ads.sync_jobs as job where job.state = 'done' and job.finished_at > refused.finished_at
+    select from fb_ads.sync_jobs as job
+    where job.state = 'done'
+      and job.finished_at > refused.finished_at
+      and fb_ads.is_asked_with_marketing_token(job.kind)
   )
   union all
   select

@@ -14,6 +14,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set j
   union all select * from fb_ads.host_alerts()
   union all select * from fb_ads.delivery_alerts()
   union all select * from fb_ads.sales_alerts()
+  union all select * from fb_ads.quality_alerts()
   union all
   select
     'webhook_failing', 'warning',

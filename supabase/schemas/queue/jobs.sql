@@ -35,13 +35,14 @@ create table fb_ads.sync_jobs (
   finished_at timestamptz,
   constraint kind_is_known check (
     kind in (
-      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'insights', 'reconciliation', 'missing_objects'
+      'accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'event_quality', 'insights', 'reconciliation',
+      'missing_objects'
     )
   ),
   constraint state_is_known check (state in ('pending', 'running', 'done', 'failed')),
   constraint running_has_a_lease check ((state = 'running') = (lease_id is not null and lease_until is not null)),
   constraint ended_has_a_finish check ((state in ('done', 'failed')) = (finished_at is not null)),
-  constraint account_is_named check (account_id is not null or kind = 'accounts'),
+  constraint account_is_named check (account_id is not null or kind in ('accounts', 'event_quality')),
   constraint purpose_is_known check (purpose in ('window', 'refresh', 'backfill', 'recheck')),
   constraint insights_have_a_range check (
     kind not in ('insights', 'reconciliation')
@@ -52,6 +53,9 @@ create table fb_ads.sync_jobs (
     kind not in ('objects', 'missing_objects')
     or (object_level in ('campaign', 'adset', 'ad') and object_ids is not null)
   ),
+  constraint quality_is_of_one_pixel check (
+    kind <> 'event_quality' or (account_id is null and cardinality(object_ids) = 1)
+  ),
   constraint page_size_is_positive check (page_size > 0)
 );
 
@@ -60,12 +64,12 @@ comment on table fb_ads.sync_jobs is
   'it: a worker whose lease was given to another is refused.';
 comment on column fb_ads.sync_jobs.id is 'Key; a lower one is older.';
 comment on column fb_ads.sync_jobs.account_id is
-  'The ad account to read; null for the discovery of accounts. One job an '
+  'The ad account to read; null for the discovery of accounts and for pixels. One job an '
   'account runs at a time, whichever sync it is of.';
 comment on column fb_ads.sync_jobs.kind is
-  'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; insights: '
-  'daily figures of a range; reconciliation: totals to compare with; missing_objects: objects that an insight spoke '
-  'of before any list did.';
+  'accounts: discovery; account: one account by id; campaigns, adsets, ads: a list; objects: objects by id; '
+  'event_quality: how well Meta recognises the people behind a pixel''s events; insights: daily figures of a range; '
+  'reconciliation: totals to compare with; missing_objects: objects that an insight spoke of before any list did.';
 comment on column fb_ads.sync_jobs.priority is 'Lower is sooner.';
 comment on column fb_ads.sync_jobs.plan_id is 'Jobs of the insights sync that were planned together for one account.';
 comment on column fb_ads.sync_jobs.purpose is
@@ -75,7 +79,7 @@ comment on column fb_ads.sync_jobs.since is 'First day of the range, in the acco
 comment on column fb_ads.sync_jobs.until is 'Last day of the range, inclusive.';
 comment on column fb_ads.sync_jobs.object_level is 'Of which level object_ids are.';
 comment on column fb_ads.sync_jobs.object_ids is
-  'Meta''s ids to read one by one, or to which a split report is restricted.';
+  'Meta''s ids to read one by one, or to which a split report is restricted; the pixel of event_quality.';
 comment on column fb_ads.sync_jobs.params is
   'What else a job of this kind must remember between pages, such as fields that Meta refused.';
 comment on column fb_ads.sync_jobs.state is 'pending, running (has a lease), done, failed.';
@@ -104,6 +108,8 @@ comment on column fb_ads.sync_jobs.finished_at is 'When it was done or given up.
 create unique index sync_jobs_one_running_an_account_idx on fb_ads.sync_jobs (account_id) where state = 'running';
 create unique index sync_jobs_one_open_list_idx on fb_ads.sync_jobs (account_id, kind) nulls not distinct
   where state in ('pending', 'running') and kind in ('accounts', 'account', 'campaigns', 'adsets', 'ads');
+create unique index sync_jobs_one_open_quality_idx on fb_ads.sync_jobs (object_ids)
+  where state in ('pending', 'running') and kind = 'event_quality';
 create index sync_jobs_claim_idx on fb_ads.sync_jobs (priority, id) where state = 'pending';
 create index sync_jobs_lease_until_idx on fb_ads.sync_jobs (lease_until) where state = 'running';
 create index sync_jobs_account_id_kind_created_at_idx on fb_ads.sync_jobs (account_id, kind, created_at);
@@ -120,12 +126,21 @@ alter table fb_ads.sync_jobs enable row level security;
 create function fb_ads.sync_kinds(function_slug text)
 returns text[] language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
   select case function_slug
-    when 'fb-sync-metadata' then array['accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects']
+    when 'fb-sync-metadata' then array['accounts', 'account', 'campaigns', 'adsets', 'ads', 'objects', 'event_quality']
     when 'fb-sync-insights' then array['insights', 'reconciliation', 'missing_objects']
   end;
 $$;
 
 comment on function fb_ads.sync_kinds(text) is 'Which kinds of jobs an Edge Function works on.';
+
+create function fb_ads.is_asked_with_marketing_token(kind text)
+returns boolean language sql immutable security invoker set search_path = pg_catalog, pg_temp as $$
+  select is_asked_with_marketing_token.kind <> 'event_quality';
+$$;
+
+comment on function fb_ads.is_asked_with_marketing_token(text) is
+  'Whether jobs of that kind are asked with the Marketing API token. What Meta answers to the others, which go with a '
+  'pixel''s token, tells nothing of that token, its app or its accounts.';
 
 create function fb_ads.open_job_count(function_slug text, account_ids uuid[])
 returns integer language sql stable security invoker set search_path = pg_catalog, pg_temp as $$

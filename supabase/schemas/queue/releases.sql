@@ -21,7 +21,9 @@ returns boolean language sql stable security invoker set search_path = pg_catalo
   cross join lateral (
     select greatest(max(job.finished_at), now() - interval '1 hour') as at
     from fb_ads.sync_jobs as job
-    where job.state = 'done' and job.finished_at > now() - interval '1 hour'
+    where job.state = 'done'
+      and job.finished_at > now() - interval '1 hour'
+      and fb_ads.is_asked_with_marketing_token(job.kind)
   ) as last_answer
   where refused.state = 'failed'
     and refused.finished_at > last_answer.at

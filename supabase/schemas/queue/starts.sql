@@ -34,6 +34,9 @@ begin
   if not coalesce((request ->> 'resume')::boolean, false) then
     if slug = 'fb-sync-metadata' then
       perform fb_ads.plan_metadata(request, account_ids);
+      if account_ids is null then
+        perform fb_ads.plan_event_quality(request);
+      end if;
     else
       perform fb_ads.plan_insights(request, account_ids);
     end if;

@@ -48,6 +48,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   update fb_ads.quotas as quota
   set probe_after = now() + interval '55 seconds'
   where quota.probe_after is not null
+    and fb_ads.is_asked_with_marketing_token(begin_probe.kind)
     and (
       (quota.scope = 'token' and quota.key = fingerprint and quota.stopped_at is not null)
       or (quota.scope = 'app' and begin_probe.kind = any (fb_ads.use_case_kinds(quota.use_case)))
@@ -90,11 +91,14 @@ comment on function fb_ads.revive_refused_jobs(text) is
 
 create function fb_ads.clear_stops(job fb_ads.sync_jobs)
 returns void language sql volatile security invoker set search_path = pg_catalog, pg_temp as $$
-  select fb_ads.revive_refused_jobs(run.token_fingerprint) from fb_ads.sync_runs as run where run.id = job.run_id;
+  select fb_ads.revive_refused_jobs(run.token_fingerprint)
+  from fb_ads.sync_runs as run
+  where run.id = job.run_id and fb_ads.is_asked_with_marketing_token(job.kind);
   -- A token or account whose call Meta answered is not stopped.
   update fb_ads.quotas as quota
   set stopped_at = null, stop_error = null, probe_after = null, updated_at = now()
   where quota.stopped_at is not null
+    and fb_ads.is_asked_with_marketing_token(job.kind)
     and (
       (
         quota.scope = 'token'
@@ -111,6 +115,7 @@ returns void language sql volatile security invoker set search_path = pg_catalog
   where quota.scope = 'app'
     and quota.probe_after is not null
     and quota.throttled_at < job.claimed_at
+    and fb_ads.is_asked_with_marketing_token(job.kind)
     and job.kind = any (fb_ads.use_case_kinds(quota.use_case));
 $$;
 

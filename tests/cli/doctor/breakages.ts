@@ -79,6 +79,24 @@ export const BREAKAGES: Breakage[] = [
     finds: "error alert:pixel_blocked:4711",
   },
   {
+    name: "a match quality that fell",
+    sql: `insert into public.ad_event_quality (date, pixel_id, event_name, composite_score)
+      select (now() at time zone 'UTC')::date - day, '4711', 'Purchase', case day when 0 then 5.2 else 7.4 end
+      from generate_series(0, 3) as day`,
+    mend: "delete from public.ad_event_quality where pixel_id = '4711'",
+    finds: "warning alert:match_quality_fell:4711:Purchase",
+    says: "5.2 of 10, after 7.4",
+  },
+  {
+    name: "a diagnostic of Meta's",
+    sql: `insert into public.ad_event_quality (date, pixel_id, event_name, composite_score, diagnostics)
+      values ((now() at time zone 'UTC')::date, '4711', 'Purchase', 7.4,
+        '[{"name": "Mismatched IP addresses", "solution": "Send the address of the buyer."}]')`,
+    mend: "delete from public.ad_event_quality where pixel_id = '4711'",
+    finds: "warning alert:quality_diagnostic:4711:Mismatched IP addresses",
+    says: "Send the address of the buyer.",
+  },
+  {
     name: "a request that pg_net does not take up",
     // Nobody wakes the worker for it.
     sql:

@@ -11,6 +11,7 @@ import { examine } from "../../../scripts/cli/doctor/examine.ts";
 import type { Finding, Patient } from "../../../scripts/cli/doctor/finding.ts";
 import { checkMeta } from "../../../scripts/cli/doctor/meta_checks.ts";
 import { checkPgNet } from "../../../scripts/cli/doctor/pg_net_checks.ts";
+import { checkQuality } from "../../../scripts/cli/doctor/quality_checks.ts";
 import { connectDatabase } from "../../../scripts/cli/operator/database.ts";
 import { repositoryRoot, startPlatform } from "../../../scripts/supabase-local/mod.ts";
 import { knownVersions, planAccount, World } from "../../../scripts/meta-emulator/mod.ts";
@@ -57,10 +58,21 @@ Deno.test("the doctor finds nothing on a healthy installation, and names every p
         `pixel:${PIXEL}`,
         "api_version",
         "url_tags",
+        "match_quality",
       ]
     ) {
       assert(checks.includes(check), check);
     }
+  });
+
+  await t.step("the scores that Meta last told", async () => {
+    await sql`insert into public.ad_event_quality (date, pixel_id, event_name, composite_score)
+      values ('2026-11-02', ${PIXEL}, 'Lead', 3.5), ((now() at time zone 'UTC')::date, ${PIXEL}, 'Lead', 6.0),
+        ((now() at time zone 'UTC')::date, ${PIXEL}, 'Purchase', 7.4)`;
+    const [finding, ...more] = await checkQuality(patient);
+    assertEquals([finding?.check, finding?.severity, more], [`match_quality:${PIXEL}`, "ok", []]);
+    assertStringIncludes(finding?.found ?? "", ": Lead 6, Purchase 7.4");
+    await sql`delete from public.ad_event_quality where pixel_id = ${PIXEL}`;
   });
 
   await t.step("--json says so, exit code 0; no secret is in it", async () => {

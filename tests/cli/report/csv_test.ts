@@ -20,6 +20,8 @@ Deno.test("makeCsvFiles() writes a file a table, with every digit", () => {
     "campaigns_IDR.csv",
     "funnel.csv",
     "sales_found.csv",
+    "match_quality.csv",
+    "match_keys.csv",
   ]);
   const ads = parse(files["ads_IDR.csv"]?.slice(1) ?? "", { skipFirstRow: true });
   assertEquals(ads.length, 40);
@@ -43,7 +45,18 @@ Deno.test("makeCsvFiles() writes a file a table, with every digit", () => {
   const unpriced = ads.find(({ fb_ad_id }) => fb_ad_id === "120230000000004");
   assertEquals([unpriced?.net_revenue, unpriced?.roas, unpriced?.verdict], ["", "", "Not known"]);
   assertStringIncludes(files["sales_found.csv"] ?? "", "no_touch,31\r\n");
-  assertEquals(Object.keys(makeCsvFiles(emptyReport())), ["funnel.csv", "sales_found.csv"]);
+  assertStringIncludes(
+    files["match_quality.csv"] ?? "",
+    "Purchase,800000000000001,2026-11-21,7.4,7.55,0.341,0.75,real time\r\n",
+  );
+  assertStringIncludes(files["match_keys.csv"] ?? "", "Purchase,800000000000001,phone,0.41,0.203\r\n");
+  assertStringIncludes(files["match_keys.csv"] ?? "", "Purchase,800000000000001,fbc,0.225,\r\n");
+  assertEquals(Object.keys(makeCsvFiles(emptyReport())), [
+    "funnel.csv",
+    "sales_found.csv",
+    "match_quality.csv",
+    "match_keys.csv",
+  ]);
 });
 
 Deno.test("makeCsvFiles() keeps a name from being run as a formula", () => {

@@ -52,6 +52,7 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
     const empty = await readReport(sql, range, new Date("2026-02-01T00:00:00Z"));
     assertEquals([empty.currencies, empty.funnel, empty.coverage.sales, empty.health.runs], [[], [], 0, []]);
     assertStringIncludes(buildReportPage(empty), "No spend and no credited sale is known");
+    assertStringIncludes(buildReportPage(empty), "Meta has said nothing of the events of these days.");
 
     await syncToEnd(platform, "fb-sync-metadata");
     await syncToEnd(platform, "fb-sync-insights");
@@ -79,6 +80,67 @@ Deno.test("readReport() shows nothing before the first sync, and after it what a
   } finally {
     await sql.end();
   }
+});
+
+Deno.test("readReport() tells how well Meta recognises the buyers, beside what was sent in the same days", async () => {
+  await using platform = await startPlatform({ schedule: false });
+  const { sql } = platform;
+  await sql`
+    insert into public.ad_event_quality (
+      date, pixel_id, event_name, composite_score, match_key_coverage, event_coverage, event_coverage_goal, diagnostics
+    )
+    select '2026-11-22'::date - day, '4711', 'Purchase', 7 - day * 0.2, '{"email": 98.1, "fbc": 41}'::jsonb, 34.1, 75,
+      '[{"name": "Mismatched <IP> addresses", "solution": "Send the buyer''s."}]'::jsonb
+    from generate_series(0, 3) as day
+    union all
+    select '2026-11-21', '4711', 'AddToCart', null, '{}', null, null, '[]'
+    union all
+    select '2026-11-23', '4711', 'Lead', 9, '{}', null, null, '[]'`;
+  await sql`
+    insert into fb_ads.sent_event_keys (date, pixel_id, event_name, key, events)
+    values ('2026-11-15', '4711', 'Purchase', 'event_id', 900), ('2026-11-16', '4711', 'Purchase', 'event_id', 30),
+      ('2026-11-22', '4711', 'Purchase', 'event_id', 10), ('2026-11-16', '4711', 'Purchase', 'email', 29),
+      ('2026-11-22', '4711', 'Purchase', 'email', 10), ('2026-11-22', '4711', 'Purchase', 'phone', 4)`;
+  const report = await readReport(sql, { since: "2026-11-20", until: "2026-11-22" }, new Date("2026-11-23T00:00:00Z"));
+  const common = { pixel_id: "4711", upload_frequency: null };
+  assertEquals(report.recognition.map((row) => ({ ...row })), [
+    {
+      ...common,
+      event_name: "Purchase",
+      date: "2026-11-22",
+      composite_score: 7,
+      score_before: 6.6,
+      event_coverage: 34.1,
+      event_coverage_goal: 75,
+      // Of 40 events of the seven days 39 had an e-mail address and 4 a phone number.
+      keys: [{ key: "email", meta: 98.1, sent: 97.5 }, { key: "fbc", meta: 41, sent: null }, {
+        key: "phone",
+        meta: null,
+        sent: 10,
+      }],
+      diagnostics: [{ name: "Mismatched <IP> addresses", description: null, solution: "Send the buyer's." }],
+    },
+    {
+      ...common,
+      event_name: "AddToCart",
+      date: "2026-11-21",
+      composite_score: null,
+      score_before: null,
+      event_coverage: null,
+      event_coverage_goal: null,
+      keys: [],
+      diagnostics: [],
+    },
+  ]);
+  const page = buildReportPage(report);
+  for (
+    const shown of [
+      "How well Meta recognises your buyers",
+      "Purchase: Mismatched &#60;IP&#62; addresses",
+      '<th scope="row">E-mail address</th><td class="number">98.1% / 97.5%</td><td class="number">–</td>',
+      '<th scope="row">Phone number</th><td class="number">– / 10%</td>',
+    ]
+  ) assertStringIncludes(page, shown);
 });
 
 Deno.test("readReport() tells since when an ad loses, what it did before, and the funnel of the chosen days", async () => {

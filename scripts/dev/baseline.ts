@@ -22,7 +22,7 @@ export const BASELINE = "20261127000000_fb_ads_0_1_0.sql";
 export const DATA_FILE = "schemas/data.sql";
 
 /** Names of released migrations with the SHA-256 of their text. */
-export const RELEASED_FILE = "supabase/released.json";
+const RELEASED_FILE = "supabase/released.json";
 
 interface Config {
   db: { migrations: { schema_paths: string[] } };

@@ -35,7 +35,7 @@ export function requestedFields(call: GraphCall): FieldRequest[] {
 }
 
 /** Parses a list such as `id,creative{id,url_tags}`. */
-export function parseFieldList(text: string): FieldRequest[] {
+function parseFieldList(text: string): FieldRequest[] {
   let at = 0;
   const list = (): FieldRequest[] => {
     const found: FieldRequest[] = [];

@@ -12,7 +12,7 @@ import { exists, findEmbeddedPostgres, platformDirectory, PlatformError } from "
 import type { Reaper } from "./reaper.ts";
 
 /** The extensions that a hosted project has and a plain server has not. */
-export const PLATFORM_EXTENSIONS = ["pg_cron", "pg_net", "supabase_vault"] as const;
+const PLATFORM_EXTENSIONS = ["pg_cron", "pg_net", "supabase_vault"] as const;
 
 /** One of {@linkcode PLATFORM_EXTENSIONS}. */
 export type PlatformExtension = typeof PLATFORM_EXTENSIONS[number];

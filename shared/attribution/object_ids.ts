@@ -37,7 +37,7 @@ const KEPT_PARAMETERS = new Set([
 const PLAIN_VALUE = /^[\w.-]{1,100}$/;
 
 /** Tells whether a text is the id of one of Meta's objects: 1 to 30 digits that do not begin with 0. */
-export function isObjectId(text: string): boolean {
+function isObjectId(text: string): boolean {
   return /^[1-9][0-9]{0,29}$/.test(text);
 }
 

@@ -6,7 +6,7 @@
  */
 
 /** Domains of payment pages, with all hosts below them. */
-export const PAYMENT_HOSTS: readonly string[] = [
+const PAYMENT_HOSTS: readonly string[] = [
   "xendit.co",
   "midtrans.com",
   "veritrans.co.id",

@@ -59,7 +59,7 @@ export interface Database {
 }
 
 /** SQLSTATE of a write whose lease is another's by now; PostgREST answers it with HTTP 409. */
-export const LEASE_LOST = "PT409";
+const LEASE_LOST = "PT409";
 
 /** https://www.postgresql.org/docs/17/errcodes-appendix.html: query_canceled. */
 const STATEMENT_TIMEOUT = "57014";

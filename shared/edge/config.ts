@@ -47,7 +47,7 @@ export const META_GRAPH_URL = "https://graph.facebook.com";
 export const DEFAULT_API_VERSION = "v27.0";
 
 /** Whether a URL's host is this very machine, which nobody on the network can pose as. */
-export function isLoopbackHost(hostname: string): boolean {
+function isLoopbackHost(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 

@@ -82,7 +82,7 @@ function collect(issues: z.core.$ZodIssue[], prefix: PropertyKey[], problems: Fi
 }
 
 /** Every wrong field of a refused value, by path, in the schema's order. */
-export function listProblems(error: z.ZodError): FieldProblem[] {
+function listProblems(error: z.ZodError): FieldProblem[] {
   const problems: FieldProblem[] = [];
   collect(error.issues, [], problems);
   return problems.slice(0, MAX_PROBLEMS);

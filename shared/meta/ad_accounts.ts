@@ -25,7 +25,7 @@ export interface AdAccountRow {
 }
 
 /** What we read of an ad account. */
-export const AD_ACCOUNT_FIELDS: FieldList = {
+const AD_ACCOUNT_FIELDS: FieldList = {
   required: ["id", "account_id", "name", "currency", "timezone_name", "account_status"],
   optional: [],
 };
@@ -51,7 +51,7 @@ function readZone(value: unknown): string | null {
 }
 
 /** Reads an ad account; returns the reason when it cannot be read. */
-export function decodeAdAccount(value: unknown): AdAccountRow | string {
+function decodeAdAccount(value: unknown): AdAccountRow | string {
   if (!isObject(value)) return "is not an object";
   const prefixed = typeof value.id === "string" ? value.id.replace(/^act_/, "") : undefined;
   const fb_account_id = readId(value.account_id) ?? readId(prefixed);

@@ -42,7 +42,7 @@ export const AD_FIELDS: FieldList = {
 };
 
 /** Reads an ad; returns the reason when it cannot be read. */
-export function decodeAd(value: unknown): AdRow | string {
+function decodeAd(value: unknown): AdRow | string {
   if (!isObject(value)) return "is not an object";
   const fb_ad_id = readId(value.id);
   if (fb_ad_id === null) return "id is missing or no id";

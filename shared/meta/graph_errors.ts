@@ -188,7 +188,7 @@ export const GRAPH_ERRORS: Readonly<Record<string, GraphErrorRow>> = {
 };
 
 /** Families of codes that have no row of their own. */
-export const GRAPH_ERROR_RANGES: readonly { from: number; to: number; row: GraphErrorRow }[] = [
+const GRAPH_ERROR_RANGES: readonly { from: number; to: number; row: GraphErrorRow }[] = [
   { from: 200, to: 299, row: PERMISSION },
   { from: 80_000, to: 80_014, row: limit("use_case_limit", "calls of one of Meta's use cases") },
   { from: Number.MIN_SAFE_INTEGER, to: -1, row: temporary("internal", "an internal error at Meta") },

@@ -30,7 +30,7 @@ export interface RetryOptions {
 const LATEST_START_MS = 25_000;
 
 /** What is retried in place unless said otherwise. */
-export const RETRIED_IN_PLACE: readonly GraphAction[] = ["retry", "retry_then_shrink"];
+const RETRIED_IN_PLACE: readonly GraphAction[] = ["retry", "retry_then_shrink"];
 
 /** Whether another call may help at once; not where it would prolong a block, or outlive the job's lease. */
 function isPassing(error: unknown, actions: readonly GraphAction[]): boolean {

@@ -7,7 +7,7 @@
 import { readText } from "./graph_values.ts";
 
 /** Longest summary, in UTF-16 units: never more in Postgres' characters. */
-export const MAX_SUMMARY_LENGTH = 500;
+const MAX_SUMMARY_LENGTH = 500;
 
 const graphemes = new Intl.Segmenter("en", { granularity: "grapheme" });
 

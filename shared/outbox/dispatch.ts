@@ -75,7 +75,7 @@ export interface DispatchConfig {
 const RENEW_AFTER_MS = 30_000;
 
 /** Purchases travel apart from everything else, probes alone, and each test code in requests of its own. */
-export function groupDeliveries(deliveries: readonly Delivery[]): Delivery[][] {
+function groupDeliveries(deliveries: readonly Delivery[]): Delivery[][] {
   const groups = new Map<string, Delivery[]>();
   for (const delivery of deliveries) {
     const kind = delivery.is_probe ? "probe" : delivery.event_name === "Purchase" ? "purchase" : "other";

@@ -69,7 +69,7 @@ function refusedPurchase(claimed: ClaimedPurchase, refused: string): PurchaseSna
 }
 
 /** Builds what is written of one purchase. */
-export function buildPurchaseSnapshot(
+function buildPurchaseSnapshot(
   claimed: ClaimedPurchase,
   options: Pick<SnapshotOptions, "now_ms" | "default_country">,
 ): PurchaseSnapshot {

@@ -43,7 +43,7 @@ export interface Step {
 }
 
 /** The value of a Vault secret in the environment, under its name in capitals. */
-export function secretInEnvironment(env: Deployment["env"], name: string): string | undefined {
+function secretInEnvironment(env: Deployment["env"], name: string): string | undefined {
   return env[name.toUpperCase()] || undefined;
 }
 

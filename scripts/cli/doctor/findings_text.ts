@@ -21,7 +21,7 @@ export function hasErrors(findings: readonly Finding[]): boolean {
 }
 
 /** Findings that differ only in what they are about become one with a list. */
-export function foldFindings(findings: readonly Finding[]): Finding[] {
+function foldFindings(findings: readonly Finding[]): Finding[] {
   const kinds = new Map<string, { first: Finding; names: string[] }>();
   for (const finding of findings) {
     const { check, severity, found, cost, remedy, items } = finding;

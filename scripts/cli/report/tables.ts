@@ -115,7 +115,7 @@ export function spenderColumns(level: Level, currency: string): readonly Column<
 }
 
 /** By how much the ROAS changed against as many days before. */
-export function roasChange(
+function roasChange(
   { revenue, spend, revenue_before, spend_before }: Pick<
     Spender,
     "revenue" | "spend" | "revenue_before" | "spend_before"

@@ -10,7 +10,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** Where the browser is; undefined where there is none. */
-export const chromiumPath = [Deno.env.get("CHROMIUM_PATH"), ...PLACES].find((path) => {
+const chromiumPath = [Deno.env.get("CHROMIUM_PATH"), ...PLACES].find((path) => {
   try {
     return path !== undefined && Deno.statSync(path).isFile;
   } catch (error) {

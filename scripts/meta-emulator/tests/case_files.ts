@@ -34,7 +34,7 @@ export function readCases(file: string): Case[] {
 }
 
 /** Starts an emulator with the world of the cases, its clock standing still. */
-export async function startCaseEmulator(): Promise<GraphEmulator> {
+async function startCaseEmulator(): Promise<GraphEmulator> {
   const { now, accounts } = readJsonFile("world.json");
   const instant = new Date(String(now));
   assert(Array.isArray(accounts));

@@ -67,7 +67,7 @@ const CONTENT_TYPES = [
 ] as const;
 
 /** The fields of `custom_data` that are Meta's. */
-export const CUSTOM_DATA_SCHEMA = z.object({
+const CUSTOM_DATA_SCHEMA = z.object({
   value: amount.optional(),
   currency: z.string().transform((code, context) => {
     const currency = readCurrency(code);

@@ -16,7 +16,7 @@ import { ACTION_SOURCES, MESSAGING_CHANNELS } from "./server_event.ts";
 
 const MAX_URL_LENGTH = 8_000;
 /** Long enough for any scheme of ids, short enough for an index. */
-export const MAX_EVENT_ID_LENGTH = 256;
+const MAX_EVENT_ID_LENGTH = 256;
 
 const text = z.string().max(256).refine((id) => !containsEmail(id), "must not contain an e-mail address");
 /** What is in it is read field by field later. */

@@ -9,11 +9,11 @@ import type { ActionSource } from "./server_event.ts";
 
 const DAY = 86_400;
 /** How old an event may be, in seconds. */
-export const MAX_EVENT_AGE_SECONDS = 7 * DAY;
+const MAX_EVENT_AGE_SECONDS = 7 * DAY;
 /** How old an event of a shop on the street may be, in seconds. */
-export const MAX_STORE_EVENT_AGE_SECONDS = 62 * DAY;
+const MAX_STORE_EVENT_AGE_SECONDS = 62 * DAY;
 /** How far a clock may be ahead of ours, in seconds; such an event is taken as of now. */
-export const MAX_CLOCK_SKEW_SECONDS = 300;
+const MAX_CLOCK_SKEW_SECONDS = 300;
 /** The year 5138 in seconds, 1973 in milliseconds: whatever is larger is not seconds. */
 const CLEARLY_MILLISECONDS = 100_000_000_000;
 

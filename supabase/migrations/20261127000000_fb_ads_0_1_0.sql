@@ -1520,6 +1520,31 @@ $$;
 comment on function fb_ads.waits_for_parts(fb_ads.sync_jobs) is
   'Whether a range waits for the parts of one that was too large: what Meta takes of the account is learned there.';
 
+create function fb_ads.waits_for_lists(job fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  -- Two questions, each by its own partial index.
+  select job.kind = 'event_quality' and (
+    exists (
+      select
+      from fb_ads.sync_jobs as running
+      where running.state = 'running'
+        and running.kind <> 'event_quality'
+        and running.kind = any (fb_ads.sync_kinds('fb-sync-metadata'))
+    )
+    or exists (
+      select
+      from fb_ads.sync_jobs as pending
+      where pending.state = 'pending'
+        and pending.not_before <= now()
+        and pending.kind <> 'event_quality'
+        and pending.kind = any (fb_ads.sync_kinds('fb-sync-metadata'))
+    )
+  );
+$$;
+
+comment on function fb_ads.waits_for_lists(fb_ads.sync_jobs) is
+  'Whether a job about a pixel waits: whatever else its sync does or could do now comes first.';
+
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin
@@ -4859,6 +4884,7 @@ begin
         and urgent.kind <> all (kinds)
     ))
     and not fb_ads.waits_for_parts(job)
+    and not fb_ads.waits_for_lists(job)
     and (
       job.params ->> 'read' is distinct from 'report' or job.report_run_id is not null or fb_ads.may_start_report(job)
     )
@@ -12861,7 +12887,7 @@ to service_role;
 grant execute on function
   fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
   fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
-  fb_ads.is_asked_with_marketing_token,
+  fb_ads.is_asked_with_marketing_token, fb_ads.waits_for_lists,
   fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
   fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
   fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,

@@ -43,7 +43,7 @@ to service_role;
 grant execute on function
   fb_ads.forget_findings, fb_ads.open_findings, fb_ads.field_list_of, fb_ads.refused_fields_of,
   fb_ads.learn_refused_fields, fb_ads.learn_page_max, fb_ads.renew_run_lease, fb_ads.sync_kinds,
-  fb_ads.is_asked_with_marketing_token,
+  fb_ads.is_asked_with_marketing_token, fb_ads.waits_for_lists,
   fb_ads.open_job_count, fb_ads.may_start_report, fb_ads.waits_for_parts, fb_ads.use_case_kinds,
   fb_ads.throttled_until, fb_ads.throttle_sync_jobs, fb_ads.store_usage, fb_ads.app_throttled_until,
   fb_ads.stop_token, fb_ads.may_use_token, fb_ads.unprobed_kinds, fb_ads.begin_probe, fb_ads.revive_refused_jobs,

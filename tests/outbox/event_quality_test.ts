@@ -60,8 +60,6 @@ Deno.test("the metadata sync reads what Meta says of the events, after everythin
   await using suite = await startCapiSuite();
   const { platform, graph } = suite;
   const { sql } = platform;
-  // One lane, so that the order of the calls is that of the queue.
-  await sql`update fb_ads.settings set accounts_in_flight = 1`;
 
   await t.step("nothing is asked of a pixel that nothing was sent to", async () => {
     await sync(platform, SLUG);
@@ -232,6 +230,19 @@ Deno.test("what Meta answers to a pixel's token changes nothing for the other jo
       from fb_ads.quotas where scope = 'token'`;
     assertEquals({ ...token }, { is_stopped: true, is_due: true });
     await sql`delete from fb_ads.quotas`;
+  });
+
+  await t.step("a refused Marketing API token is told though the pixel's is good, and nothing is read", async () => {
+    await nightPasses(suite);
+    await sql`delete from public.ad_event_quality`;
+    graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "error", error: "190/463" } });
+    const response = await platform.invoke(SLUG, {});
+    assertEquals([response.status, (await response.json()).error.code], [502, "meta_token_invalid"]);
+    assertEquals([qualityCalls(suite).length, await openJobs(suite)], [0, ["pending"]]);
+    graph.faults.clear();
+    await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
+    await syncToEnd(platform, SLUG, { resume: true });
+    assertEquals((await qualityRows(suite)).length, 1);
   });
 
   await t.step("a field that Meta does not know costs that field alone", async () => {

@@ -69,12 +69,18 @@ export function showEvents(graph: GraphEmulator): void {
   printTable("At the Conversions API: every event, e-mail and phone hashed", rows);
 }
 
-/** Prints what Meta says of the events, and which keys they carried. */
+/** Prints what Meta says of the events beside the week before, and which keys they carried. */
 export async function showRecognition(platform: Platform): Promise<void> {
   const rows = await platform.sql<Record<string, Cell>[]>`
     select
       quality.event_name as event,
       quality.composite_score::float8 as "of 10",
+      (
+        select round(percentile_cont(0.5) within group (order by older.composite_score)::numeric, 2)::float8
+        from public.ad_event_quality as older
+        where older.pixel_id = quality.pixel_id and older.event_name = quality.event_name
+          and older.date between quality.date - 7 and quality.date - 1
+      ) as "week before",
       quality.event_coverage::float8 as "server too, %",
       quality.event_coverage_goal::float8 as "goal, %",
       (
@@ -84,6 +90,7 @@ export async function showRecognition(platform: Platform): Promise<void> {
           and own.key in ('email', 'phone', 'fbc')
       ) as "keys sent, %"
     from public.ad_event_quality as quality
+    where quality.date = (now() at time zone 'UTC')::date
     order by quality.composite_score desc, quality.event_name`;
   printTable("How well Meta recognises the people behind the events", rows);
 }

@@ -192,6 +192,31 @@ $$;
 comment on function fb_ads.waits_for_parts(fb_ads.sync_jobs) is
   'Whether a range waits for the parts of one that was too large: what Meta takes of the account is learned there.';
 
+create function fb_ads.waits_for_lists(job fb_ads.sync_jobs)
+returns boolean language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
+  -- Two questions, each by its own partial index.
+  select job.kind = 'event_quality' and (
+    exists (
+      select
+      from fb_ads.sync_jobs as running
+      where running.state = 'running'
+        and running.kind <> 'event_quality'
+        and running.kind = any (fb_ads.sync_kinds('fb-sync-metadata'))
+    )
+    or exists (
+      select
+      from fb_ads.sync_jobs as pending
+      where pending.state = 'pending'
+        and pending.not_before <= now()
+        and pending.kind <> 'event_quality'
+        and pending.kind = any (fb_ads.sync_kinds('fb-sync-metadata'))
+    )
+  );
+$$;
+
+comment on function fb_ads.waits_for_lists(fb_ads.sync_jobs) is
+  'Whether a job about a pixel waits: whatever else its sync does or could do now comes first.';
+
 create function fb_ads.end_jobs_of_disabled_account()
 returns trigger language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp as $$
 begin

@@ -55,6 +55,7 @@ begin
         and urgent.kind <> all (kinds)
     ))
     and not fb_ads.waits_for_parts(job)
+    and not fb_ads.waits_for_lists(job)
     and (
       job.params ->> 'read' is distinct from 'report' or job.report_run_id is not null or fb_ads.may_start_report(job)
     )

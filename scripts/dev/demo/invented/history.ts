@@ -10,6 +10,7 @@ import postgres from "postgres";
 import type { Platform } from "../../../supabase-local/mod.ts";
 import { ACCOUNTS, HISTORY_DAYS } from "./invented_ads.ts";
 import { linkClicksOn, salesOn } from "./invented_figures.ts";
+import { storeQualityHistory } from "./quality.ts";
 import type { PlacedAd } from "./world.ts";
 
 /** Of the clicks on a link, those whose page was seen. */
@@ -114,6 +115,7 @@ export async function storeHistory(platform: Platform, ads: readonly PlacedAd[],
   await storeSales(platform, sales, pixel_id);
   await storeVisits(platform, ads, sales);
   await storeEventCounts(platform, ads, sales);
+  await storeQualityHistory(platform, pixel_id);
   // As the server's own autovacuum would, had it had those weeks.
   await platform.sql`
     analyze public.transactions, public.unified_profiles, fb_ads.conversion_events, fb_ads.event_deliveries,

@@ -14,6 +14,8 @@ export interface EventQualityPage {
   rows: object[];
   /** Why Meta says nothing of the pixel; null where it answered. */
   refusal: JobError | null;
+  /** Whether Meta answered; false keeps what was known of a refusal. */
+  is_answered: boolean;
   /** Name of the token that was asked with; null where Vault had none. */
   token_fingerprint: string | null;
   /** Elements received from Meta. */

@@ -1,12 +1,14 @@
 /**
  * Reads how well Meta recognises the people behind a pixel's events: one call a pixel and night, with the token that
  * sends its events. What Meta answers to that token throttles and stops nothing of the other jobs. A refusal for good
- * is kept as a finding of the pixel, and ends the job well.
+ * is kept as a finding of the pixel. A spent quota lets the job wait; whatever else happens ends it, for the next night
+ * asks again and no sync is to wait for it.
  *
  * @module
  */
 
 import { storeEventQuality } from "../database/event_quality.ts";
+import { isLeaseLost } from "../database/rpc.ts";
 import type { JobError, SyncJob } from "../database/sync_jobs.ts";
 import { GraphApiError } from "../errors.ts";
 import { EVENT_QUALITY_FIELDS, type EventQualityRow, fetchDatasetQuality } from "../meta/dataset_quality.ts";
@@ -20,6 +22,7 @@ import { readPixelCredentials } from "./pixel_credentials.ts";
 interface QualityPage extends LoopPage {
   rows: EventQualityRow[];
   refusal: JobError | null;
+  is_answered: boolean;
   token_fingerprint: string | null;
 }
 
@@ -33,6 +36,7 @@ async function fetchQuality(run: SyncRun, pixel_id: string, state: PageState): P
   const page: QualityPage = {
     rows: [],
     refusal: null,
+    is_answered: false,
     token_fingerprint: credentials === undefined ? null : fingerprintToken(credentials.token),
     row_count: 0,
     bytes: 0,
@@ -48,10 +52,20 @@ async function fetchQuality(run: SyncRun, pixel_id: string, state: PageState): P
       pixel_id,
       state.dropped_fields,
     );
-    return { ...page, rows, row_count: rows.length, bytes };
+    return { ...page, rows, is_answered: true, row_count: rows.length, bytes };
   } catch (error) {
     if (!(error instanceof GraphApiError) || error.retryable || canDropField(error, state)) throw error;
     return { ...page, refusal: buildJobError(error) };
+  }
+}
+
+/** Ends the job with nothing learned; one that another worker holds by now is that worker's. */
+async function endUnanswered(run: SyncRun, job: SyncJob): Promise<void> {
+  const nothing = { rows: [], refusal: null, is_answered: false, token_fingerprint: null, row_count: 0, params: {} };
+  try {
+    await storeEventQuality(run.database, job, nothing);
+  } catch (error) {
+    if (!isLeaseLost(error)) throw error;
   }
 }
 
@@ -65,11 +79,14 @@ export function readEventQuality(run: SyncRun, job: SyncJob): Promise<SyncJob | 
     page_size_max: 1,
     nextDroppedFields: (dropped_fields, field) => nextDroppedFields(EVENT_QUALITY_FIELDS, dropped_fields, field),
     fetch: (state) => fetchQuality(run, pixel_id, state),
-    store: ({ rows, refusal, token_fingerprint }, { row_count, params }) =>
-      storeEventQuality(run.database, job, { rows, refusal, token_fingerprint, row_count, params }),
-    onFailure(error, state) {
-      const is_own = error instanceof GraphApiError && !canDropField(error, state);
-      return Promise.resolve(is_own ? { release: { outcome: "retry", error: buildJobError(error) } } : null);
+    store: ({ rows, refusal, is_answered, token_fingerprint }, { row_count, params }) =>
+      storeEventQuality(run.database, job, { rows, refusal, is_answered, token_fingerprint, row_count, params }),
+    async onFailure(error, state) {
+      if (!(error instanceof GraphApiError) || canDropField(error, state)) return null;
+      if (error.action.startsWith("throttle")) return { release: { outcome: "retry", error: buildJobError(error) } };
+      run.log.warn("match quality was not read", { pixel_id, ...buildJobError(error) });
+      await endUnanswered(run, job);
+      return { ended: true };
     },
   });
 }

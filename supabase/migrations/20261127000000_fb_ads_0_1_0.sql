@@ -4805,9 +4805,9 @@ declare
   refused jsonb := nullif(request -> 'refusal', 'null');
 begin
   perform fb_ads.upsert_event_quality(job.object_ids[1], request -> 'rows');
-  if refused is null then
+  if (request ->> 'is_answered')::boolean then
     delete from fb_ads.quality_refusals as known where known.pixel_id = job.object_ids[1];
-  else
+  elsif refused is not null then
     insert into fb_ads.quality_refusals as known (pixel_id, error, learned_with)
     select job.object_ids[1], refused, concat_ws(' ', request ->> 'token_fingerprint', run.api_version)
     from fb_ads.sync_runs as run
@@ -4821,8 +4821,9 @@ end;
 $$;
 
 comment on function public.fb_store_event_quality(jsonb) is
-  'Stores what Meta said of one pixel''s events and ends the job: {job_id, lease_id, rows, refusal, token_fingerprint, '
-  'done: true, row_count}. refusal: why Meta says nothing, with the token of that fingerprint; null where it answered. '
+  'Stores what Meta said of one pixel''s events and ends the job: {job_id, lease_id, rows, refusal, is_answered, '
+  'token_fingerprint, done: true, row_count}. refusal: why Meta says nothing, with the token of that fingerprint. Without '
+  'one and not answered, nothing is known and nothing changes. '
   'Returns {state, next_job}. Raises lease_lost (409) when another holds the job.';
 
 -- schemas/queue/next_job.sql

@@ -187,8 +187,8 @@ Deno.test("what Meta answers to a pixel's token changes nothing for the other jo
   const { sql } = platform;
   await sendEvents(suite, [view("a", { em: "siti@example.com" })]);
 
-  await t.step("a throttled or failing read waits by itself, and the next one of the night goes on", async () => {
-    for (const error of ["4", "2", "17"]) {
+  await t.step("a throttled read waits by itself, and the next one of the night goes on", async () => {
+    for (const error of ["4", "17"]) {
       graph.faults.add({ match: { route: "dataset_quality" }, action: { kind: "error", error } });
       const { jobs } = await sync(platform, SLUG);
       assertEquals([jobs.left, jobs.failed], [1, 0], error);
@@ -200,6 +200,32 @@ Deno.test("what Meta answers to a pixel's token changes nothing for the other jo
       await nightPasses(suite);
       await sql`delete from public.ad_event_quality`;
     }
+  });
+
+  await t.step("one that fails otherwise ends: nothing is known, and no sync waits for it", async () => {
+    const actions = [
+      { kind: "error", error: "2" },
+      { kind: "html", status: 404 },
+      { kind: "empty" },
+      { kind: "reset" },
+      { kind: "body", body: { web: "none" } },
+    ] as const;
+    await sql`insert into fb_ads.quality_refusals (pixel_id, error, learned_with) values (${PIXEL}, '{}', 'another')`;
+    for (const action of actions) {
+      graph.faults.add({ match: { route: "dataset_quality" }, action });
+      const { jobs } = await sync(platform, SLUG);
+      assertEquals([jobs.left, jobs.failed], [0, 0], action.kind);
+      assert(qualityCalls(suite).length > 0, action.kind);
+      assertEquals(await qualityRows(suite), [], action.kind);
+      assertEquals((await sql`select from fb_ads.quality_refusals`).length, 1, action.kind);
+      graph.faults.clear();
+      await nightPasses(suite);
+    }
+    await sync(platform, SLUG);
+    assertEquals((await qualityRows(suite)).length, 1);
+    assertEquals((await sql`select from fb_ads.quality_refusals`).length, 0);
+    await nightPasses(suite);
+    await sql`delete from public.ad_event_quality`;
   });
 
   await t.step("while Meta throttles the app it waits with everything else", async () => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { cacheDirectory } from "./cache.ts";
 import type { FunctionHostOptions } from "./functions.ts";
 import type { PlatformKeys } from "./keys.ts";
-import type { PlatformOptions } from "./mod.ts";
+import type { PlatformOptions } from "./platform_options.ts";
 import { findDeno, PlatformError } from "./project.ts";
 
 /** Where a platform is. */

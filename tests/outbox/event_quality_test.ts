@@ -60,7 +60,7 @@ Deno.test("the metadata sync reads what Meta says of the events, after everythin
   await using suite = await startCapiSuite();
   const { platform, graph } = suite;
   const { sql } = platform;
-  // One lane, so that the order of the calls is that of the queue.
+  // One worker, so that the order of the calls is that of the queue.
   await sql`update fb_ads.settings set accounts_in_flight = 1`;
 
   await t.step("nothing is asked of a pixel that nothing was sent to", async () => {

@@ -26,10 +26,10 @@ import { type Server, type Sql, startServer } from "./server.ts";
 import { serverMayEnter } from "./server_user.ts";
 import { baseTemplate, copyData, migratedTemplate } from "./template.ts";
 
-export type { PlatformOptions } from "./platform_options.ts";
 export type { Sql } from "./server.ts";
 export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
+export type { PlatformOptions } from "./platform_options.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 

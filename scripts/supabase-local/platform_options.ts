@@ -1,5 +1,5 @@
 /**
- * How a platform differs from the usual one.
+ * How a platform is to be.
  *
  * @module
  */

@@ -92,7 +92,7 @@ export function sampleFigures(day_count: number, ad_count: number, currency = "I
 }
 
 /** What Meta says of an event; with a goal a Pixel runs beside it, and Meta finds something wrong. */
-export function sampleRecognition(
+function sampleRecognition(
   event_name: string,
   event_coverage_goal: number | null,
   keys: [key: string, meta: number, sent: number | null][],

@@ -30,6 +30,7 @@ export type { Sql } from "./server.ts";
 export type { TokenSigning, UserTokenOptions } from "./keys.ts";
 export type { CronRun } from "./cron_job.ts";
 export type { PlatformOptions } from "./platform_options.ts";
+export { movedClock } from "./moved_clock.ts";
 export { type CliResult, runSupabaseCli } from "./cli.ts";
 export { findDenoPackage, PlatformError, repositoryRoot } from "./project.ts";
 

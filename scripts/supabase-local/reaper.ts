@@ -10,6 +10,8 @@
  * @module
  */
 
+import { movedClock } from "./moved_clock.ts";
+
 const REAPER_SCRIPT = `
 trap '' INT TERM HUP
 survivors=$(awk '
@@ -42,18 +44,8 @@ for directory in $directories; do rm -rf "$directory"; done
 exit 0
 `;
 
-/** What moves this process's clock, if anything does. A child with an environment of its own needs it too. */
-const CLOCK_VARIABLES = ["PLATFORM_CLOCK", "LD_PRELOAD", "DATEFUDGE"];
-
 /** Deno ends its own children when a test file fails badly; the reaper is therefore nobody's child. */
 const LAUNCH = 'exec 3<&0; /bin/sh -c "$1" platform-reaper <&3 3<&- &';
-
-/** The clock that PLATFORM_CLOCK gave this process; none without it. */
-function movedClock(): Record<string, string> {
-  if (!Deno.env.get("PLATFORM_CLOCK")) return {};
-  const pairs = CLOCK_VARIABLES.map((name) => [name, Deno.env.get(name) ?? ""] as const);
-  return Object.fromEntries(pairs);
-}
 
 /** What to start. */
 export interface SpawnOptions {

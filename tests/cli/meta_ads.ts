@@ -4,7 +4,7 @@
  * @module
  */
 
-import { repositoryRoot } from "../../scripts/supabase-local/mod.ts";
+import { movedClock, repositoryRoot } from "../../scripts/supabase-local/mod.ts";
 
 /** What became of a command. */
 export interface Outcome {
@@ -21,13 +21,13 @@ export interface Outcome {
 /** The environment of a command that must know nothing of the one that the tests run in. */
 const BARE = ["PATH", "HOME", "TMPDIR"];
 
-/** An environment with the search path, and beside it these variables alone. */
+/** An environment with the search path and the tests' clock, and beside them these variables alone. */
 export function buildEnv(env: Record<string, string>): Record<string, string> {
   const kept = BARE.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value]];
   });
-  return { ...Object.fromEntries(kept), NO_COLOR: "1", DO_NOT_TRACK: "1", ...env };
+  return { ...Object.fromEntries(kept), ...movedClock(), NO_COLOR: "1", DO_NOT_TRACK: "1", ...env };
 }
 
 /** Starts `meta-ads` with these arguments and, beside the search path, this environment alone. */

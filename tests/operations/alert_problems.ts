@@ -250,13 +250,4 @@ export const ALERTS: AlertCase[] = [
       where date = (now() at time zone 'UTC')::date`,
     end: "update public.ad_event_quality set diagnostics = '[]' where diagnostics <> '[]'",
   },
-  {
-    key: "quality_refused:4713",
-    severity: "warning",
-    begin: `insert into fb_ads.sent_event_keys (date, pixel_id, event_name, key, events)
-      values ((now() at time zone 'UTC')::date, '4713', 'Purchase', 'event_id', 1);
-      insert into fb_ads.quality_refusals (pixel_id, error, learned_with)
-      values ('4713', '{"reason": "permission_missing", "meta_code": 10}', '0123456789abcdef v27.0')`,
-    end: "delete from fb_ads.quality_refusals where pixel_id = '4713'",
-  },
 ];

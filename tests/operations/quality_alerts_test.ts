@@ -113,18 +113,3 @@ Deno.test("coverage and diagnostics are told in Meta's words, one alert a pixel 
     assertEquals(await keysOf(platform), []);
   });
 });
-
-Deno.test("a refusal is told while the pixel is in use, and not beside its own alert", async () => {
-  await using platform = await startPlatform({ schedule: false });
-  const { sql } = platform;
-  await sql`insert into fb_ads.quality_refusals (pixel_id, error, learned_with)
-    values ('4711', '{"reason": "permission_missing", "meta_code": 10}', '')`;
-  assertEquals(await keysOf(platform), []);
-  await setShares(platform, "event_id", [1]);
-  assertEquals(await keysOf(platform), ["quality_refused:4711"]);
-  await sql`insert into fb_ads.pixels (pixel_id, state, blocked_at) values ('4711', 'blocked', now())`;
-  assertEquals(await keysOf(platform), []);
-  await sql`update fb_ads.pixels set state = 'open', blocked_at = null where pixel_id = '4711'`;
-  await sql`update fb_ads.sent_event_keys set date = date - 8`;
-  assertEquals(await keysOf(platform), []);
-});

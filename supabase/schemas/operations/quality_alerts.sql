@@ -104,32 +104,10 @@ language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
     from jsonb_to_recordset(newest.diagnostics) as told (name text, description text, solution text, percentage text)
     where told.name <> ''
   ) as found
-  group by newest.pixel_id, found.name
-  union all
-  select
-    'quality_refused:' || refusal.pixel_id, 'warning',
-    'Meta does not say how well it recognises the people behind the events of pixel ' || refusal.pixel_id || ': '
-      || coalesce(refusal.error ->> 'reason', 'no reason given')
-      || coalesce(' (' || (refusal.error ->> 'meta_code') || ')', '') || '.',
-    'ad_event_quality has no figures of it, and nobody is told when they fall. Events are sent all the same.',
-    'Give the system user of the pixel''s token "use events dataset" (partial access) on it, and the token''s app '
-    'ads_read with ads_management or business_management; or make a token in Events Manager (Settings > Conversions '
-    'API) and store it in Vault as meta_capi_access_token_' || refusal.pixel_id
-      || '. Meta is asked again after a week, or the night after another token is stored; at the next sync after: '
-      || 'delete from fb_ads.quality_refusals where pixel_id = ' || quote_literal(refusal.pixel_id) || ';',
-    refusal.refused_at
-  from fb_ads.quality_refusals as refusal
-  where exists (
-      select from fb_ads.sent_event_keys as sent
-      where sent.pixel_id = refusal.pixel_id and sent.date >= (now() at time zone 'UTC')::date - 7
-    )
-    -- A pixel that takes no events has an alert of its own.
-    and not exists (
-      select from fb_ads.pixels as pixel where pixel.pixel_id = refusal.pixel_id and pixel.state = 'blocked'
-    );
+  group by newest.pixel_id, found.name;
 $$;
 
 comment on function fb_ads.quality_alerts() is
   'Alerts about how well Meta recognises the people behind the events: a score that fell by a point against the median '
-  'of the seven days before, coverage under Meta''s goal, what Meta finds wrong, a refusal. Part of '
-  'fb_ads.current_alerts.';
+  'of the seven days before, coverage under Meta''s goal, what Meta finds wrong. Part of fb_ads.current_alerts. That '
+  'Meta says nothing of a pixel is no alert: nothing is lost; the doctor tells.';

@@ -9,7 +9,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sync } from "../../scripts/dev/testing/suite.ts";
 import { browserTest, startChromium } from "../../scripts/dev/testing/chromium.ts";
 import { metaAds } from "../cli/meta_ads.ts";
-import { clearEvents, startShopSuite, storedEvents } from "./shop_suite.ts";
+import { clearEvents, startShopSuite, type StoredEvent, storedEvents } from "./shop_suite.ts";
 import { until } from "../../scripts/supabase-local/waiting.ts";
 
 const LANDING = "utm_source=fb&utm_campaign=summer&ad_id=120230000000000011&fbclid=IwAR3xKp_9-a";
@@ -43,6 +43,9 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
   await page.click("text=Buy >> nth=1");
   await page.click("#order button");
   await page.waitForURL(/\/pay\//);
+  // Whoever pays takes longer than his checkout's event.
+  const isCheckout = ({ event_name }: StoredEvent) => event_name === "InitiateCheckout";
+  await until("the checkout is stored", async () => (await storedEvents(suite)).some(isCheckout));
   await page.click("#pay");
   await page.waitForURL(/\/thanks/);
   const order_id = new URL(page.url()).searchParams.get("order") ?? "";
@@ -54,7 +57,7 @@ browserTest("the demo shop: a click on an ad becomes a sale of that ad", async (
     event_name === "PageView" && content?.event_source_url === clicked.href
   );
   assert(landing !== undefined, "the landing was told with the address that the ad led to");
-  const checkout = events.find(({ event_name }) => event_name === "InitiateCheckout");
+  const checkout = events.find(isCheckout);
   assertEquals(checkout?.content?.custom_data?.order_id, order_id);
   assertEquals(checkout?.content?.custom_data?.ad_id, clicked.searchParams.get("ad_id"));
 

@@ -4822,9 +4822,9 @@ $$;
 
 comment on function public.fb_store_event_quality(jsonb) is
   'Stores what Meta said of one pixel''s events and ends the job: {job_id, lease_id, rows, refusal, is_answered, '
-  'token_fingerprint, done: true, row_count}. refusal: why Meta says nothing, with the token of that fingerprint. Without '
-  'one and not answered, nothing is known and nothing changes. '
-  'Returns {state, next_job}. Raises lease_lost (409) when another holds the job.';
+  'token_fingerprint, done: true, row_count}. refusal: why Meta says nothing, with the token of that fingerprint. '
+  'Neither answered nor refused: nothing is known, and nothing changes. Returns {state, next_job}. Raises '
+  'lease_lost (409) when another holds the job.';
 
 -- schemas/queue/next_job.sql
 

@@ -1,60 +1,16 @@
 /**
  * How well Meta recognises the people behind the events, read once a night by the metadata sync: after everything else,
- * with the pixel's own token, and never at the cost of anything else.
+ * and with the pixel's own token.
  *
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
-import { dispatchAll, nowSeconds, PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
-import { type Suite, sync, syncToEnd } from "../../scripts/dev/testing/suite.ts";
-import { until } from "../../scripts/supabase-local/waiting.ts";
+import { assertEquals } from "@std/assert";
+import { PIXEL, startCapiSuite } from "../../scripts/dev/testing/shop_suite.ts";
+import { sync } from "../../scripts/dev/testing/suite.ts";
+import { nightPasses, openJobs, qualityCalls, qualityRows, sendEvents, SLUG, view } from "./quality_reads.ts";
 
-const SLUG = "fb-sync-metadata";
 const SECOND_PIXEL = "800000000000002";
-
-/** A view of a page, told by the shop's server. */
-function view(event_id: string, user_data: Record<string, unknown>): Record<string, unknown> {
-  return {
-    event_name: "ViewContent",
-    event_id,
-    event_time: nowSeconds(),
-    action_source: "website",
-    event_source_url: "https://shop.example/",
-    user_data: { client_user_agent: "Mozilla/5.0 (test)", ...user_data },
-    consent: "granted",
-  };
-}
-
-async function sendEvents({ platform }: Suite, events: Record<string, unknown>[]): Promise<void> {
-  const response = await platform.invoke("capi-event", { events });
-  assertEquals(response.status, 202, await response.text());
-  await dispatchAll(platform);
-}
-
-async function qualityRows({ platform }: Suite) {
-  const rows = await platform.sql`
-    select pixel_id, event_name, composite_score::float8, match_key_coverage, event_coverage::float8,
-      event_coverage_goal::float8, dedupe_key_feedback, upload_frequency, diagnostics
-    from public.ad_event_quality order by pixel_id, event_name`;
-  return rows.map((row) => ({ ...row }));
-}
-
-const qualityCalls = ({ graph }: Suite) => graph.ledger.calls.filter(({ route }) => route === "dataset_quality");
-
-/** The next night: what was planned today is a day old. */
-async function nightPasses({ platform, graph }: Suite): Promise<void> {
-  // In two steps, so that no day meets its neighbour.
-  await platform.sql`update public.ad_event_quality set date = date - 1000`;
-  await platform.sql`update public.ad_event_quality set date = date + 999`;
-  await platform.sql`update fb_ads.sync_jobs set created_at = created_at - interval '1 day'`;
-  graph.ledger.reset();
-}
-
-const openJobs = async ({ platform }: Suite) =>
-  (await platform
-    .sql`select state from fb_ads.sync_jobs where kind = 'event_quality' and state in ('pending', 'running')`)
-    .map((row) => String(row.state));
 
 Deno.test("the metadata sync reads what Meta says of the events, after everything else", async (t) => {
   await using suite = await startCapiSuite();
@@ -178,129 +134,5 @@ Deno.test("a pixel of which Meta says nothing is one finding, and no failure of 
     await sync(platform, SLUG);
     assertEquals(qualityCalls(suite).map(({ token }) => token).sort(), ["another", "capi"]);
     assertEquals(await refusals(), []);
-  });
-});
-
-Deno.test("what Meta answers to a pixel's token changes nothing for the other jobs", async (t) => {
-  await using suite = await startCapiSuite();
-  const { platform, graph } = suite;
-  const { sql } = platform;
-  await sendEvents(suite, [view("a", { em: "siti@example.com" })]);
-
-  await t.step("a throttled read waits by itself, and the next one of the night goes on", async () => {
-    for (const error of ["4", "17"]) {
-      graph.faults.add({ match: { route: "dataset_quality" }, action: { kind: "error", error } });
-      const { jobs } = await sync(platform, SLUG);
-      assertEquals([jobs.left, jobs.failed], [1, 0], error);
-      const [throttled] = await sql`select count(*)::int as n from fb_ads.quotas where throttled_until is not null`;
-      assertEquals(throttled?.n, 0, error);
-      graph.faults.clear();
-      await syncToEnd(platform, SLUG, { resume: true });
-      assertEquals((await qualityRows(suite)).length, 1, error);
-      await nightPasses(suite);
-      await sql`delete from public.ad_event_quality`;
-    }
-  });
-
-  await t.step("one that fails otherwise ends: nothing is known, and no sync waits for it", async () => {
-    const actions = [
-      { kind: "error", error: "2" },
-      { kind: "html", status: 404 },
-      { kind: "empty" },
-      { kind: "reset" },
-      { kind: "body", body: { web: "none" } },
-    ] as const;
-    await sql`insert into fb_ads.quality_refusals (pixel_id, error, learned_with) values (${PIXEL}, '{}', 'another')`;
-    for (const action of actions) {
-      graph.faults.add({ match: { route: "dataset_quality" }, action });
-      const { jobs } = await sync(platform, SLUG);
-      assertEquals([jobs.left, jobs.failed], [0, 0], action.kind);
-      assert(qualityCalls(suite).length > 0, action.kind);
-      assertEquals(await qualityRows(suite), [], action.kind);
-      assertEquals((await sql`select from fb_ads.quality_refusals`).length, 1, action.kind);
-      graph.faults.clear();
-      await nightPasses(suite);
-    }
-    await sync(platform, SLUG);
-    assertEquals((await qualityRows(suite)).length, 1);
-    assertEquals((await sql`select from fb_ads.quality_refusals`).length, 0);
-    await nightPasses(suite);
-    await sql`delete from public.ad_event_quality`;
-  });
-
-  await t.step("while Meta throttles the app it waits with everything else", async () => {
-    await sql`insert into fb_ads.quotas (scope, key, throttled_until) values ('app', 'default', now() + interval '1 hour')
-      on conflict (scope, key, use_case) do update set throttled_until = excluded.throttled_until`;
-    await sync(platform, SLUG);
-    assertEquals([graph.ledger.count, await openJobs(suite)], [0, ["pending"]]);
-    await sql`delete from fb_ads.quotas`;
-    await syncToEnd(platform, SLUG, { resume: true });
-    assertEquals((await qualityRows(suite)).length, 1);
-    await nightPasses(suite);
-    await sql`delete from public.ad_event_quality`;
-  });
-
-  await t.step("a good answer does not revive the Marketing API's token", async () => {
-    const stop = () =>
-      sql`
-      insert into fb_ads.quotas (scope, key, stopped_at, stop_error, probe_after)
-      select 'token', token_fingerprint, now(), '{"reason": "token_expired"}', now() - interval '1 second'
-      from fb_ads.sync_runs limit 1
-      on conflict (scope, key, use_case) do update set stopped_at = excluded.stopped_at, stop_error = excluded.stop_error,
-        probe_after = excluded.probe_after`;
-    await sql`insert into fb_ads.sync_jobs (kind, priority, object_ids) values ('event_quality', 900, array[${PIXEL}])`;
-    await stop();
-    await sync(platform, SLUG, { resume: true });
-    assertEquals((await qualityRows(suite)).length, 1);
-    const [token] = await sql`select stopped_at is not null as is_stopped, probe_after <= now() as is_due
-      from fb_ads.quotas where scope = 'token'`;
-    assertEquals({ ...token }, { is_stopped: true, is_due: true });
-    await sql`delete from fb_ads.quotas`;
-  });
-
-  await t.step("a refused Marketing API token is told though the pixel's is good, and nothing is read", async () => {
-    await nightPasses(suite);
-    await sql`delete from public.ad_event_quality`;
-    graph.faults.add({ match: { route: "me.adaccounts" }, action: { kind: "error", error: "190/463" } });
-    const response = await platform.invoke(SLUG, {});
-    assertEquals([response.status, (await response.json()).error.code], [502, "meta_token_invalid"]);
-    assertEquals([qualityCalls(suite).length, await openJobs(suite)], [0, ["pending"]]);
-    graph.faults.clear();
-    await sql`update fb_ads.quotas set probe_after = now() where scope = 'token'`;
-    await syncToEnd(platform, SLUG, { resume: true });
-    assertEquals((await qualityRows(suite)).length, 1);
-  });
-
-  await t.step("a field that Meta does not know costs that field alone", async () => {
-    await nightPasses(suite);
-    await sql`delete from public.ad_event_quality`;
-    graph.faults.add({
-      match: { route: "dataset_quality" },
-      action: {
-        kind: "error",
-        error: {
-          code: 100,
-          message: "(#100) Tried accessing nonexisting field (acr) on node type (DatasetQuality)",
-        },
-      },
-      times: 1,
-    });
-    await sync(platform, SLUG);
-    assertEquals(qualityCalls(suite).map(({ params }) => String(params.fields).includes(",acr")), [true, false]);
-    assertEquals((await qualityRows(suite)).map(({ composite_score }) => typeof composite_score), ["number"]);
-  });
-
-  await t.step("a killed worker's read is taken up by the next", async () => {
-    await nightPasses(suite);
-    await sql`delete from public.ad_event_quality`;
-    graph.faults.add({ match: { route: "dataset_quality" }, action: { kind: "hold" }, times: 1 });
-    const killed = platform.invoke(SLUG, {}).then(() => "answered", () => "killed");
-    await until("the read is under way", () => qualityCalls(suite).length === 1);
-    await platform.killFunction(SLUG);
-    graph.faults.clear();
-    assert(["answered", "killed"].includes(await killed));
-    assertEquals(await openJobs(suite), ["running"]);
-    await syncToEnd(platform, SLUG, { resume: true });
-    assertEquals((await qualityRows(suite)).length, 1);
   });
 });

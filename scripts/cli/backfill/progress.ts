@@ -35,14 +35,24 @@ export async function readProgress(database: OperatorDatabase, plan_ids: readonl
   const plans = plan_ids.length === 0 ? "null::uuid" : plan_ids.map(quote).join(", ");
   const [row] = await database.query(`
     with asked as (select * from fb_ads.backfill_progress where plan_id in (${plans})),
-    waiting as (select min(not_before) as earliest from fb_ads.sync_jobs where plan_id in (${plans}) and state = 'pending')
+    waiting as (
+      select min(not_before) as earliest from fb_ads.sync_jobs where plan_id in (${plans}) and state = 'pending'
+    )
     select coalesce(sum(asked.days), 0) as days, coalesce(sum(asked.days_done), 0) as days_done,
-      coalesce(sum(asked.jobs_left), 0) as jobs_left, coalesce(sum(asked.jobs_failed), 0) as jobs_failed, coalesce(sum(asked.rows), 0) as rows,
+      coalesce(sum(asked.jobs_left), 0) as jobs_left, coalesce(sum(asked.jobs_failed), 0) as jobs_failed,
+      coalesce(sum(asked.rows), 0) as rows,
       (select coalesce(sum(run.graph_calls), 0) from fb_ads.sync_runs as run
-        where run.function_slug = 'fb-sync-insights' and run.started_at >= min(asked.requested_at) - interval '5 seconds') as graph_calls,
-      (select max(quota.usage_percent) from fb_ads.quotas as quota where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')) as quota_percent,
+        where run.function_slug = 'fb-sync-insights'
+          and run.started_at >= min(asked.requested_at) - interval '5 seconds') as graph_calls,
+      (
+        select max(quota.usage_percent) from fb_ads.quotas as quota
+        where quota.use_case in ('ads_insights', '') and quota.scope in ('app', 'account')
+      ) as quota_percent,
       (select waiting.earliest from waiting where waiting.earliest > now() + interval '5 seconds') as throttled_until,
-      exists (select from fb_ads.sync_runs as run where run.function_slug = 'fb-sync-insights' and fb_ads.is_live_run(run)) as is_running
+      exists (
+        select from fb_ads.sync_runs as run
+        where run.function_slug = 'fb-sync-insights' and fb_ads.is_live_run(run)
+      ) as is_running
     from asked`);
   const number = (column: string) => Number(row?.[column] ?? 0);
   return {

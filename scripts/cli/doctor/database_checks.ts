@@ -14,7 +14,8 @@ const text = (row: Row | undefined, column: string) => String(row?.[column] ?? "
 /** The four extensions. */
 export async function checkExtensions({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
-    select wanted.name, installed.extversion from unnest(array['pg_cron', 'pg_net', 'supabase_vault', 'pgcrypto']) as wanted (name)
+    select wanted.name, installed.extversion
+    from unnest(array['pg_cron', 'pg_net', 'supabase_vault', 'pgcrypto']) as wanted (name)
     left join pg_extension as installed on installed.extname = wanted.name order by wanted.name`);
   const missing = rows.filter((row) => row.extversion === null).map((row) => text(row, "name"));
   if (missing.length === 0) {
@@ -42,7 +43,10 @@ export async function isInstalled({ database }: Patient): Promise<boolean> {
 export async function checkSecrets({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
     select name from vault.secrets where fb_ads.read_vault_text(name) is not null
-      and (name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook') or name like 'meta\\_capi\\_access\\_token%')
+      and (
+        name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
+        or name like 'meta\\_capi\\_access\\_token%'
+      )
     order by name`);
   const names = rows.map((row) => text(row, "name"));
   const findings: Finding[] = [{ check: "secrets", severity: "ok", found: names.join(", ") || "none" }];
@@ -76,21 +80,30 @@ export async function checkGrants({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
     select 'service_role may not execute ' || p.oid::regprocedure::text as problem
     from pg_proc as p where p.pronamespace = to_regnamespace('public') and p.proname in (
-        'fb_start_sync_run', 'fb_finish_sync_run', 'fb_claim_sync_job', 'fb_store_events', 'fb_claim_deliveries', 'fb_record_deliveries', 'fb_read_secret'
+        'fb_start_sync_run', 'fb_finish_sync_run', 'fb_claim_sync_job', 'fb_store_events', 'fb_claim_deliveries',
+        'fb_record_deliveries', 'fb_read_secret'
       ) and not has_function_privilege('service_role', p.oid, 'execute')
     union all
     select r.rolname || ' may execute ' || p.oid::regprocedure::text
     from pg_proc as p cross join pg_roles as r
-    where p.pronamespace = to_regnamespace('public') and p.proname ~ '^fb_' and p.prosrc ~ 'fb_ads\\.' and r.rolname in ('anon', 'authenticated')
+    where p.pronamespace = to_regnamespace('public') and p.proname ~ '^fb_' and p.prosrc ~ 'fb_ads\\.'
+      and r.rolname in ('anon', 'authenticated')
       and has_function_privilege(r.oid, p.oid, 'execute')
     union all
     select 'service_role may not read ' || c.oid::regclass::text
-    from pg_class as c where c.relnamespace = to_regnamespace('fb_ads') and c.relkind in ('r', 'v') and not has_table_privilege('service_role', c.oid, 'select')
+    from pg_class as c
+    where c.relnamespace = to_regnamespace('fb_ads') and c.relkind in ('r', 'v')
+      and not has_table_privilege('service_role', c.oid, 'select')
     union all
     select r.rolname || ' may read ' || c.oid::regclass::text
     from pg_class as c cross join pg_roles as r
-    where (c.relnamespace = to_regnamespace('fb_ads') or (c.relnamespace = to_regnamespace('public') and c.relname in ('ad_accounts', 'ad_spend', 'ad_attributions', 'fb_alerts')))
-      and c.relkind in ('r', 'v') and r.rolname in ('anon', 'authenticated') and has_table_privilege(r.oid, c.oid, 'select')`);
+    where (
+        c.relnamespace = to_regnamespace('fb_ads')
+        or c.relnamespace = to_regnamespace('public')
+          and c.relname in ('ad_accounts', 'ad_spend', 'ad_attributions', 'fb_alerts')
+      )
+      and c.relkind in ('r', 'v') and r.rolname in ('anon', 'authenticated')
+      and has_table_privilege(r.oid, c.oid, 'select')`);
   if (rows.length === 0) return [{ check: "grants", severity: "ok", found: "as the migrations made them" }];
   return [{
     check: "grants",
@@ -150,7 +163,8 @@ export async function checkHost({ database }: Patient): Promise<Finding[]> {
       coalesce(relation.reltuples, 0)::bigint as rows,
       exists (
         select from pg_index as i join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-        where i.indrelid = relation.oid and i.indisvalid and a.attname = coalesce(attached.completed_at_column, attached.created_at_column)
+        where i.indrelid = relation.oid and i.indisvalid
+          and a.attname = coalesce(attached.completed_at_column, attached.created_at_column)
       ) as has_index
     from fb_ads.attached_tables as attached join pg_class as relation on relation.oid = to_regclass(attached.host_table)
     order by attached.host_table`);

@@ -21,7 +21,9 @@ export async function checkQuality(patient: Patient): Promise<Finding[]> {
 async function tellScores({ database }: Patient): Promise<Finding[]> {
   const rows = await database.query(`
     select pixel_id, max(date)::text as date,
-      string_agg(event_name || ' ' || coalesce(trim_scale(composite_score)::text, '?'), ', ' order by event_name) as scores
+      string_agg(
+        event_name || ' ' || coalesce(trim_scale(composite_score)::text, '?'), ', ' order by event_name
+      ) as scores
     from fb_ads.newest_event_quality()
     group by pixel_id order by pixel_id`);
   return rows.map(({ pixel_id, date, scores }): Finding => ({

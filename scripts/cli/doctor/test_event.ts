@@ -72,7 +72,8 @@ export async function sendTestEvent(
   for (;;) {
     const rows = await patient.database.query(`
       select delivery.pixel_id, delivery.state, delivery.reason, delivery.code, delivery.fbtrace_id
-      from fb_ads.conversion_events as event join fb_ads.event_deliveries as delivery on delivery.event_row_id = event.id
+      from fb_ads.conversion_events as event
+      join fb_ads.event_deliveries as delivery on delivery.event_row_id = event.id
       where event.event_id = '${event_id}'`);
     const isFinal = rows.length > 0 && rows.every((row) => FINAL.has(String(row.state)));
     if (isFinal || Date.now() > until) {

@@ -71,7 +71,9 @@ async function readCurrencies(sql: Sql, { since, until }: ReportRange): Promise<
 async function readRates(sql: Sql, since: string, until: string, home_currency: string): Promise<DayRate[]> {
   return [
     ...await sql<DayRate[]>`
-    select day.currency, day.date::text, case when day.currency = ${home_currency} then '1' else known.rate::text end as rate
+    select
+      day.currency, day.date::text,
+      case when day.currency = ${home_currency} then '1' else known.rate::text end as rate
     from (
       select distinct coalesce(currency, '?') as currency, date
       from public.fb_campaign_performance where date between ${since} and ${until}

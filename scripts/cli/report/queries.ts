@@ -21,6 +21,7 @@ import { type CurrencyGroup, groupCurrencies } from "./currencies.ts";
 import { readHealth } from "./health.ts";
 import { readRecognition } from "./match_quality.ts";
 import { readSpenders } from "./spenders.ts";
+import { PERIODS } from "./tables.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -57,11 +58,7 @@ export async function readReport(sql: Sql, range: ReportRange, now: Date): Promi
     const request = { ...range, before_since, break_even_roas, rates: group.rates };
     currencies.push({
       currency: group.currency,
-      periods: {
-        day: await readPeriods(sql, range, group, "day"),
-        week: await readPeriods(sql, range, group, "week"),
-        month: await readPeriods(sql, range, group, "month"),
-      },
+      periods: await readPeriods(sql, range, group),
       before: await readBefore(sql, before_since, range.since, group),
       ads: await readSpenders(sql, { ...request, level: "ad" }),
       adsets: await readSpenders(sql, { ...request, level: "adset" }),
@@ -131,11 +128,9 @@ async function readPeriods(
   sql: Sql,
   { since, until }: ReportRange,
   { rates }: CurrencyGroup,
-  period: Period,
-): Promise<PeriodFigures[]> {
-  return [
-    ...await sql<PeriodFigures[]>`
-    with figures as (
+): Promise<CurrencyFigures["periods"]> {
+  const rows = await sql<(PeriodFigures & { period: Period })[]>`
+    with figures as materialized (
       select
         performance.date, performance.spend * day.rate as spend,
         performance.sales_by_click_day as click_sales, performance.unpriced_by_click_day as click_unpriced,
@@ -148,6 +143,7 @@ async function readPeriods(
       where performance.date between ${since} and ${until}
     )
     select
+      wanted.period,
       min(series.day)::date::text as since,
       max(series.day)::date::text as until,
       coalesce(sum(spend), 0)::text as spend,
@@ -155,13 +151,13 @@ async function readPeriods(
       case when coalesce(sum(click_unpriced), 0) = 0 then coalesce(sum(click_revenue), 0)::text end as click_revenue,
       coalesce(sum(paid_sales), 0)::int as paid_sales,
       case when coalesce(sum(paid_unpriced), 0) = 0 then coalesce(sum(paid_revenue), 0)::text end as paid_revenue
-    from (
-      select day, date_trunc(${period}, day) as period
-      from generate_series(${since}::date::timestamp, ${until}::date, interval '1 day') as day
-    ) as series
+    from unnest(${PERIODS}::text[]) as wanted (period)
+    cross join generate_series(${since}::date::timestamp, ${until}::date, interval '1 day') as series (day)
     left join figures on figures.date = series.day::date
-    group by series.period order by series.period`,
-  ];
+    group by wanted.period, date_trunc(wanted.period, series.day)
+    order by wanted.period, min(series.day)`;
+  const of = (wanted: Period) => rows.flatMap(({ period, ...figures }) => period === wanted ? [figures] : []);
+  return { day: of("day"), week: of("week"), month: of("month") };
 }
 
 async function readFunnel(sql: Sql, { since, until }: ReportRange): Promise<FunnelStep[]> {

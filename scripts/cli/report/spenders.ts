@@ -33,22 +33,25 @@ export async function readSpenders(sql: Sql, request: SpendersRequest): Promise<
     ...await sql<Spender[]>`
     with native as (
       select
-        date, coalesce(currency, '?') as currency, case when ${level} = 'ad' then fb_ad_id else fb_adset_id end as fb_id,
-        case when ${level} = 'ad' then ad_id else adset_id end as id, fb_account_id, spend, impressions, link_clicks, reach,
+        date, coalesce(currency, '?') as currency,
+        case when ${level} = 'ad' then fb_ad_id else fb_adset_id end as fb_id,
+        case when ${level} = 'ad' then ad_id else adset_id end as id,
+        fb_account_id, spend, impressions, link_clicks, reach,
         sales_by_click_day, revenue_by_click_day, unpriced_by_click_day, meta_purchases, meta_purchase_value
       from public.fb_ad_performance
       where ${level} <> 'campaign' and date between ${before_since} and ${until}
       union all
       select
-        date, coalesce(currency, '?'), fb_campaign_id, campaign_id, fb_account_id, spend, impressions, link_clicks, reach,
+        date, coalesce(currency, '?'), fb_campaign_id, campaign_id,
+        fb_account_id, spend, impressions, link_clicks, reach,
         sales_by_click_day, revenue_by_click_day, unpriced_by_click_day, meta_purchases, meta_purchase_value
       from public.fb_campaign_performance
       where ${level} = 'campaign' and date between ${before_since} and ${until}
     ),
     figures as materialized (
       select
-        native.date, native.fb_id, native.id, native.fb_account_id, native.spend * day.rate as spend, native.impressions,
-        native.link_clicks, native.reach, native.sales_by_click_day, native.unpriced_by_click_day,
+        native.date, native.fb_id, native.id, native.fb_account_id, native.spend * day.rate as spend,
+        native.impressions, native.link_clicks, native.reach, native.sales_by_click_day, native.unpriced_by_click_day,
         native.revenue_by_click_day * day.rate as revenue_by_click_day, native.meta_purchases,
         native.meta_purchase_value * day.rate as meta_purchase_value
       from native

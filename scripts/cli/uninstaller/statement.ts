@@ -90,7 +90,9 @@ begin
 
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets as secret
-    where secret.name in ('meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook')
+    where secret.name in (
+      'meta_marketing_api_token', 'fb_ads_project_url', 'fb_ads_function_key', 'fb_ads_alert_webhook'
+    )
       or secret.name ~ '^meta_(capi_access_token(_[0-9]+)?|(marketing|capi)_app_secret)$';
   end if;
 
@@ -103,7 +105,8 @@ begin
   end if;
 
   for given in
-    select relation.relname, case relation.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end as kind
+    select relation.relname,
+      case relation.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'table' end as kind
     from pg_catalog.pg_class as relation
     where relation.oid in (select oid from fb_ads_relations)
       and relation.relnamespace = to_regnamespace('public') and relation.relkind in ('r', 'p', 'v', 'm')

@@ -9,10 +9,11 @@ import { createClient } from "@supabase/supabase-js";
 import { INSIGHT_AD_STATUSES } from "../../../shared/meta/filtering.ts";
 import { decodeInsight } from "../../../shared/meta/insights.ts";
 import { bigAccountWorld } from "../../meta-emulator/mod.ts";
-import { startSuite, sync, type SyncAnswer } from "../testing/suite.ts";
+import { startSuite, sync } from "../testing/suite.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
 import { type Figure, information } from "./figure.ts";
 import { type Recording, startRecording } from "./insights_recording.ts";
+import { bootWorker, runToEnd, type SyncCost } from "./sync_run.ts";
 
 const SLUG = "fb-sync-insights";
 const ADS = 2_000;
@@ -26,33 +27,15 @@ async function walPosition(platform: Platform): Promise<number> {
   return row?.bytes;
 }
 
-interface Run {
-  wall_ms: number;
-  cpu_ms: number;
+interface Run extends SyncCost {
   wal_bytes: number;
-  calls: number;
-  invocations: number;
 }
 
 async function syncAll(platform: Platform, body: unknown): Promise<Run> {
-  // Boots the worker before the clock runs.
-  await platform.invoke(SLUG, { account_ids: ["0"] }).then((response) => response.body?.cancel());
-  const [cpu, wal, started] = [platform.functionCpuMs(SLUG), await walPosition(platform), performance.now()];
-  let [calls, invocations] = [0, 0];
-  let answer: SyncAnswer;
-  do {
-    answer = await sync(platform, SLUG, invocations === 0 ? body : { resume: true });
-    calls += answer.graph_calls;
-    invocations += 1;
-  } while (answer.jobs.left > 0);
-  const wall_ms = performance.now() - started;
-  return {
-    wall_ms,
-    cpu_ms: platform.functionCpuMs(SLUG) - cpu,
-    wal_bytes: await walPosition(platform) - wal,
-    calls,
-    invocations,
-  };
+  await bootWorker(platform, SLUG);
+  const wal = await walPosition(platform);
+  const cost = await runToEnd(platform, SLUG, body);
+  return { ...cost, wal_bytes: await walPosition(platform) - wal };
 }
 
 async function requireRows(platform: Platform, rows: number): Promise<void> {

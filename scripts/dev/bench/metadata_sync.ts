@@ -9,41 +9,24 @@ import { DEFAULT_API_VERSION } from "../../../shared/edge/config.ts";
 import { fetchAdsPage } from "../../../shared/meta/ads.ts";
 import { createGraphClient } from "../../../shared/meta/graph_client.ts";
 import { bigAccountWorld, manyAccountsWorld, type World } from "../../meta-emulator/mod.ts";
-import { startSuite, sync, type SyncAnswer } from "../testing/suite.ts";
+import { startSuite } from "../testing/suite.ts";
 import type { Platform } from "../../supabase-local/mod.ts";
 import { type Figure, information } from "./figure.ts";
+import { bootWorker, runToEnd, type SyncCost } from "./sync_run.ts";
 
 const SLUG = "fb-sync-metadata";
 
-interface Measured {
-  wall_ms: number;
-  cpu_ms: number;
-  calls: number;
-  invocations: number;
-}
-
 /** Syncs until nothing is left and holds that every listed ad is there. */
-async function measureSync(platform: Platform, world: World): Promise<Measured> {
-  await platform.invoke(SLUG, { account_ids: ["0"] }).then((response) => response.body?.cancel());
-  const cpu = platform.functionCpuMs(SLUG);
-  const started = performance.now();
-  let calls = 0;
-  let invocations = 0;
-  let answer: SyncAnswer;
-  do {
-    answer = await sync(platform, SLUG, invocations === 0 ? {} : { resume: true });
-    calls += answer.graph_calls;
-    invocations += 1;
-  } while (answer.jobs.left > 0);
-  const wall_ms = performance.now() - started;
-  const cpu_ms = platform.functionCpuMs(SLUG) - cpu;
+async function measureSync(platform: Platform, world: World): Promise<SyncCost> {
+  await bootWorker(platform, SLUG);
+  const cost = await runToEnd(platform, SLUG);
   const expected = world.accounts.reduce((sum, account) => sum + account.ads.filter((ad) => !ad.hidden).length, 0);
   const [stored] = await platform.sql`select count(*)::int as ads from public.ad_ads`;
   if (stored?.ads !== expected) throw new Error(`${stored?.ads} ads are stored, ${expected} were listed`);
-  return { wall_ms, cpu_ms, calls, invocations };
+  return cost;
 }
 
-function figures(name: string, rows: number, measured: Measured): Figure[] {
+function figures(name: string, rows: number, measured: SyncCost): Figure[] {
   return [
     information(`${name}: rows a second`, `${Math.round(rows / (measured.wall_ms / 1000))}`),
     information(`${name}: CPU of the function a 10,000 rows`, `${Math.round(measured.cpu_ms / (rows / 10_000))} ms`),
